@@ -1,0 +1,144 @@
+"""The machine's settings: how a model is reached, how fast, at what price. Nothing here changes a byte of the data.
+
+Where a value comes from, first found wins: a flag, the environment (BOOTSTRUCT_BASE_URL), `machine.yaml` in the run
+folder, the user's settings file (BOOTSTRUCT_SETTINGS, else ~/.config/bootstruct/settings.yaml), the default.
+"""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from bootstruct.errors import BadInput
+from bootstruct.files import read_text
+from bootstruct.shape import build
+
+PROVIDERS = ("openai", "recorded")
+DEFAULT_URL = "https://api.openai.com/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """US dollars for a million tokens, by model: (prompt, reply)."""
+
+    table: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def of(self, model: str) -> tuple[float, float] | None:
+        """The price of a model; a dated name (`gpt-4o-2024-08-06`) has that of the longest known name it begins with."""
+        known = [name for name in self.table if model == name or model.startswith(f"{name}-20")]
+        return self.table[max(known, key=len)] if known else None
+
+    def cost(self, model: str, prompt_tokens: int, completion_tokens: int) -> float | None:
+        """US dollars, None where the price is not known."""
+        price = self.of(model)
+        return None if price is None else (price[0] * prompt_tokens + price[1] * completion_tokens) / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """engine: who answers (`openai`, or `recorded:PATH`). base_url: one or more servers. key_env: the environment
+    variable that holds the key. concurrency: questions in flight, None to find the level. timeout: seconds a call."""
+
+    engine: str = "openai"
+    base_url: tuple[str, ...] = ()
+    key_env: str = "OPENAI_API_KEY"
+    concurrency: int | None = None
+    timeout: float = 120.0
+    prices: Prices = field(default_factory=Prices)
+
+    def key(self) -> str | None:
+        """The API key, from the environment only. Raises BadInput where it cannot be a key."""
+        key = os.environ.get(self.key_env, "").strip()
+        if key and not (key.isascii() and key.isprintable()):
+            raise BadInput(f"{self.key_env}: the key holds characters that no key has; set it again.")
+        return key or None
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A settings file: any of Machine's fields."""
+
+    engine: str = ""
+    base_url: str = ""
+    base_urls: tuple[str, ...] = ()
+    key_env: str = ""
+    concurrency: int = 0
+    timeout: float = 0.0
+
+
+def read_machine(folder: Path | None = None, **flags: Any) -> Machine:
+    """The machine's settings for a run folder; flags that are None (or empty) say nothing."""
+    own = Path(os.environ.get("BOOTSTRUCT_SETTINGS") or _config_home() / "bootstruct" / "settings.yaml")
+    if "BOOTSTRUCT_SETTINGS" in os.environ and not own.is_file():
+        raise BadInput(f"{own}: no such settings file; BOOTSTRUCT_SETTINGS names it.")
+    values: dict[str, Any] = {}
+    prices = _shipped_prices()
+    for path in (own, folder / "machine.yaml" if folder else None):
+        if path is not None and path.is_file():
+            found, table = _read_file(path)
+            values |= found
+            prices |= table
+    if url := os.environ.get("BOOTSTRUCT_BASE_URL"):
+        values["base_url"] = (url,)
+    values |= {name: value for name, value in flags.items() if value not in (None, ())}
+    machine = dataclasses.replace(Machine(), prices=Prices(prices), **values)
+    if machine.engine.partition(":")[0] not in PROVIDERS:
+        raise BadInput(f"engine {machine.engine!r}: unknown; take {' or '.join(PROVIDERS)}, as in openai/gpt-4.1-mini.")
+    if machine.concurrency is not None and machine.concurrency < 1:
+        raise BadInput("concurrency must be at least 1; leave it out to let bootstruct find the level.")
+    if machine.timeout <= 0:
+        raise BadInput("timeout must be a number of seconds above 0.")
+    return machine
+
+
+def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, tuple[float, float]]]:
+    mapping = _yaml(path) or {}
+    if not isinstance(mapping, dict):
+        raise BadInput(f"{path}: expected keys with values, as in `base_url: http://127.0.0.1:8000/v1`.")
+    table = _prices(mapping.pop("prices", {}), path)
+    for key in mapping:
+        if "key" in str(key) and key != "key_env":
+            raise BadInput(f"{path}: {key}: keys come from the environment only; `key_env: NAME` says from which variable.")
+    file = build(_File, mapping, str(path))
+    urls = file.base_urls or ((file.base_url,) if file.base_url else ())
+    values = {
+        "engine": file.engine,
+        "base_url": urls,
+        "key_env": file.key_env,
+        "concurrency": file.concurrency,
+        "timeout": file.timeout,
+    }
+    return {name: value for name, value in values.items() if value}, table
+
+
+def _prices(value: object, path: Path) -> dict[str, tuple[float, float]]:
+    hint = f"{path}: prices: expected `model: [prompt, reply]` in US dollars for a million tokens."
+    if not isinstance(value, dict):
+        raise BadInput(hint)
+    table = {}
+    for model, pair in value.items():
+        if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(p, int | float) and p >= 0 for p in pair)):
+            raise BadInput(f"{hint} {model} has {pair!r}.")
+        table[str(model)] = (float(pair[0]), float(pair[1]))
+    return table
+
+
+def _shipped_prices() -> dict[str, tuple[float, float]]:
+    path = Path(str(resources.files("bootstruct") / "prices.yaml"))
+    return _prices(_yaml(path), path)
+
+
+def _yaml(path: Path) -> object:
+    import yaml
+
+    try:
+        return yaml.safe_load(read_text(path))
+    except (yaml.YAMLError, ValueError) as exc:
+        raise BadInput(f"{path}: not YAML: {' '.join(str(exc).split())}.") from None
+
+
+def _config_home() -> Path:
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
