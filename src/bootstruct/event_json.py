@@ -28,9 +28,10 @@ def to_json(event: Event) -> dict[str, Any]:
             row["instances"] = [_instance_to_json(i) for i in instances]
             row["refused"] = [_instance_to_json(r.instance) | {"rule": r.rule} for r in refused]
             return row | ({"failed": True} if failed else {})
-        case Recorded(task, most_similar, mean):
+        case Recorded(task, most_similar, mean, request_idx):
             pairs = [[text, score] for text, score in most_similar]
-            return {"event": "recorded", "task": task, "most_similar": pairs, "mean": mean}
+            row = {"event": "recorded", "task": task, "most_similar": pairs, "mean": mean}
+            return row | {"request_idx": request_idx}
 
 
 def from_json(row: object) -> Event:
@@ -61,7 +62,8 @@ def _read(row: dict[str, Any]) -> Event:
             return Failed(row["key"], row["digest"], int(row["status"]), row["reason"])
         case "recorded":
             pairs = tuple((str(text), float(score)) for text, score in row["most_similar"])
-            return Recorded(row["task"], pairs, float(row["mean"]))
+            mean = None if row["mean"] is None else float(row["mean"])
+            return Recorded(row["task"], pairs, mean, int(row["request_idx"]))
         case "started":
             return _read_started(row)
     raise BadJournal(f"unknown event {row['event']!r}; a newer bootstruct may have written it: install that one")

@@ -68,11 +68,13 @@ class Annotated:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the files of an import say about a task: its nearest texts with scores, and the mean over the pool."""
+    """What the files of an import say about a task: its nearest texts with scores, the mean over the pool, and the number
+    of the API call it came from (one call held several requests)."""
 
     task: str
     most_similar: tuple[tuple[str, float], ...]
-    mean: float
+    mean: float | None
+    request_idx: int
 
 
 Event = Started | Replied | Failed | Proposed | Annotated | Recorded

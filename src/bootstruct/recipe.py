@@ -98,7 +98,8 @@ class Instances:
 class Encode:
     """Instance to training example (appendix A.2): templates with and without input, one drawn for each instance.
 
-    drop_field_name: the share of inputs whose single field name ("Paragraph:") is taken off.
+    drop_field_name: the share of inputs whose single field name ("Paragraph:") is taken off. end: what closes a completion
+    in the files of the original format; trainers add a model's own end of text.
     """
 
     with_input: tuple[str, ...]
@@ -106,6 +107,7 @@ class Encode:
     completion_with_input: tuple[str, ...]
     completion_without_input: tuple[str, ...]
     drop_field_name: float = 0.5
+    end: str = "<|endoftext|>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -281,7 +281,7 @@ def best_against(seeds: Sequence[str], texts: Sequence[str], tokenizer: str = "r
 def pairs_over(
     texts: Iterable[str], threshold: float = THRESHOLD, strict: bool = True, tokenizer: str = "rouge"
 ) -> Iterator[tuple[int, int, float]]:
-    """All pairs of texts over the threshold: position of the later, of the earlier, score; ordered by the two positions."""
+    """All pairs of texts over the threshold, ordered: position of the later, position of the earlier, score."""
     index = Index(threshold, strict, tokenizer)
     for later, text in enumerate(texts):
         for score, earlier in sorted(index.over(text), key=lambda hit: hit[1]):

@@ -1,11 +1,11 @@
 """The postings behind the novelty index: which members could exceed the threshold with a text, found without comparing.
 
-A text is a sequence of token codes. All orders, bits and filters here only decide how much is looked at: each step keeps
-every member that could reach the required LCS, so a decision never depends on them (docs/why/novelty.md).
+A text is a sequence of token codes. All orders, bits and filters here only decide how much is looked at: each step
+keeps every member that could reach the required LCS, so no answer depends on them.
 
-1. Prefix filter. Put the tokens of both texts into one global order, rarest first, equal tokens together. If they share
-   r tokens, their rarest shared token stands at a position i <= m - r in one and j <= n - r in the other. So a member is
-   posted under its first n - r + 1 positions only, r being the least that any partner could require.
+1. Prefix filter. Put the tokens of both texts into one global order, rarest first, equal tokens together. If they
+   share r tokens, the rarest they share stands at a position i <= m - r in one and j <= n - r in the other. So a member
+   is posted under its first n - r + 1 positions only, r being the least that any partner could require.
 2. Length. A posting packs length n, position j and member, and each token's postings are kept sorted: only lengths for
    which i <= m - required still holds are read.
 3. Position. j <= n - required.

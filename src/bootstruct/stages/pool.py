@@ -11,6 +11,7 @@ from bootstruct.stages.rules import broken_rule
 TOO_SIMILAR = "too similar"
 KEPT_AWAY = "near a kept-away text"
 EMPTY = "empty"
+MANY = 1000  # from here on the index is faster fed at once
 
 
 class Pool:
@@ -24,21 +25,19 @@ class Pool:
         self._tokens, self._strict = TOKENIZERS[novelty.tokenizer], novelty.at_threshold == "keep"
         self.index = Index(novelty.threshold, self._strict, novelty.tokenizer)
         self._away = Index(novelty.threshold, self._strict, novelty.tokenizer)
-        for text in recipe.keep_away:
-            self._away.add(text)
+        self._away.extend(recipe.keep_away)
 
     def catch_up(self, state: State) -> "Pool":
         """Take in what the state has and this pool has not."""
-        if not self.names:
-            for seed in state.seeds:
-                self._add(seed.id, seed.instruction)
-        for instruction in state.machine[len(self.names) - len(state.seeds) :]:
-            self._add(instruction.name, instruction.text)
+        new = [(seed.id, seed.instruction) for seed in state.seeds] if not self.names else []
+        new += [(each.name, each.text) for each in state.machine[max(0, len(self.names) - len(state.seeds)) :]]
+        self.names += [name for name, _ in new]
+        if len(new) > MANY:
+            self.index.extend(text for _, text in new)
+        else:
+            for _, text in new:
+                self.index.add(text)
         return self
-
-    def _add(self, name: str, text: str) -> None:
-        self.names.append(name)
-        self.index.add(text)
 
     def judge(self, index: int, candidates: list[Candidate]) -> tuple[Verdict, ...]:
         """Judge the candidates of reply `index` one after another; each kept one counts for those after it.

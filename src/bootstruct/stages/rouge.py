@@ -3,7 +3,7 @@
 The similarity of two texts is F = 2PR / (P + R) with P = LCS / n and R = LCS / m, where m and n count the tokens of the
 target and of the prediction and LCS is their longest common subsequence (PAPER.md section 1). Floats round, so a pair
 whose true value is exactly 0.7 may come out above it: a decision must be taken on the reference's own float. For given
-m, n and threshold that float says which LCS is the smallest to exceed it; every other comparison is then one of integers.
+m, n and threshold that float says which LCS is the smallest to exceed it; all else is then comparing integers.
 """
 
 import math
@@ -103,7 +103,7 @@ def tokenizer_named(name: str) -> Tokenizer:
 
 
 def f_measure(lcs: int, m: int, n: int) -> float:
-    """The reference's F for a longest common subsequence of `lcs` tokens between a target of m and a prediction of n."""
+    """The reference's F for a longest common subsequence of `lcs` tokens of a target of m and a prediction of n."""
     if lcs == 0 or m == 0 or n == 0:
         return 0.0
     precision = lcs / n
@@ -112,7 +112,7 @@ def f_measure(lcs: int, m: int, n: int) -> float:
 
 
 def f_measures(lcs: NDArray[np.int64], m: NDArray[np.int64] | int, n: NDArray[np.int64] | int) -> NDArray[np.float64]:
-    """`f_measure` of arrays that broadcast: the same floats; m and n count where LCS is not 0 and must not be 0 there."""
+    """`f_measure` of arrays that broadcast: the same floats. Where m or n is 0, LCS must be."""
     precision = lcs / np.maximum(n, 1)
     recall = lcs / np.maximum(m, 1)
     scores: NDArray[np.float64] = 2 * precision * recall

@@ -1,0 +1,5 @@
+"""`python -m bootstruct`."""
+
+from bootstruct.cli import main
+
+main()

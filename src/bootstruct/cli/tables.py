@@ -1,0 +1,60 @@
+"""Tables and numbers as the terminal shows them."""
+
+from rich.table import Table
+
+from bootstruct.status import Status
+
+
+def number(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def share(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.0f}%" if whole else "-"
+
+
+def money(value: float | None) -> str:
+    return "price not known" if value is None else f"${value:,.4f}" if value < 1 else f"${value:,.2f}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 42 s, 3 min 10 s, 2 h 5 min."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
+
+
+def status_table(status: Status) -> Table:
+    """The funnel of a run and what it took."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column()
+    table.add_column(style="dim", overflow="fold")
+    made = "" if status.origin == "generate" else f" ({status.origin})"
+    table.add_row("", f"[bold]{status.recipe}[/] with {status.model}{made}", f"recipe {status.digest[:8]}")
+    table.add_row(number(status.requests), "requests committed", f"lately {status.yield_rate:.1f} accepted a request")
+    table.add_row(number(status.candidates), "candidates read from them", "")
+    for rule, count in status.refused.items():
+        table.add_row(f"-{number(count)}", f"  {rule}", share(count, status.candidates))
+    kept = share(status.accepted, status.candidates)
+    table.add_row(f"[bold green]{number(status.accepted)}[/]", "[bold]accepted instructions[/]", f"{kept} of the candidates")
+    left = status.accepted - status.annotated
+    table.add_row(number(status.annotated), "of them annotated", f"{number(left)} to go" if left else "all")
+    table.add_row(number(status.classification), "  classification", share(status.classification, status.annotated))
+    table.add_row(number(status.without_instances), "  without a usable instance", share(status.without_instances, status.annotated))
+    if status.failed:
+        table.add_row(number(status.failed), "  failed for good", "--retry-failed asks those of tasks again")
+    table.add_row(f"[bold green]{number(status.instances)}[/]", "[bold]instances[/]", "")
+    for rule, count in status.refused_instances.items():
+        table.add_row(f"-{number(count)}", f"  {rule}", "")
+    reused = f"and {number(status.reused)} reused for nothing" if status.reused else ""
+    table.add_row(number(status.calls), "replies paid for", reused)
+    tokens = f"{number(status.prompt_tokens)} prompt, {number(status.completion_tokens)} reply"
+    table.add_row(number(status.prompt_tokens + status.completion_tokens), "tokens", tokens)
+    table.add_row(money(status.cost) if status.cost is not None else "-", "at list price", "" if status.cost is not None else "unknown model: set `prices:` in the settings file")
+    biggest = max(status.refused.items(), key=lambda rule: rule[1], default=("", 0))
+    if status.candidates and biggest[1] > status.candidates / 2:
+        table.add_row("[yellow]![/]", f"[yellow]the rule {biggest[0]!r} refuses more than half[/]", "is it meant to?")
+    return table

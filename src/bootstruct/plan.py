@@ -1,0 +1,87 @@
+"""What `init` does: a run folder with recipe, seeds and machine settings, ready to edit."""
+
+import json
+import re
+from pathlib import Path
+
+from bootstruct.errors import BadInput
+from bootstruct.files import prompt_files, read_rows, read_seeds, read_text, recipe_folder, shipped_seeds, write_whole
+from bootstruct.runs import KEEP_AWAY, MACHINE, RECIPE, SEEDS, is_begun, read_plan
+from bootstruct.settings import PROVIDERS
+
+TEXT_FIELDS = ("text", "instruction", "prompt", "question")
+
+
+def split_model(model: str) -> tuple[str, str]:
+    """(engine, model name) of `openai/gpt-4.1-mini`. Raises BadInput where no engine is named."""
+    engine, _, name = model.partition("/")
+    if engine.partition(":")[0] not in PROVIDERS or not name:
+        raise BadInput(f"model {model!r}: say who answers, as in openai/gpt-4.1-mini for any OpenAI-compatible server.")
+    return engine, name
+
+
+def init_run(
+    folder: Path,
+    recipe: str,
+    model: str | None,
+    base_url: str | None,
+    seeds: Path | None,
+    keep_away: tuple[Path, ...],
+    eject: bool,
+) -> dict[str, str]:
+    """Make the folder; returns what was written: file -> what it is. Nothing is written where anything is wrong.
+
+    recipe: the name of a shipped one or a YAML file.
+    """
+    if (folder / RECIPE).exists() or is_begun(folder):
+        raise BadInput(f"{folder}: already holds a run; choose another folder, or edit its {RECIPE}.")
+    given = Path(recipe)
+    from_file = given.suffix in (".yaml", ".yml")
+    text = read_text(given) if from_file else (recipe_folder(recipe) / "recipe.yaml").read_text(encoding="utf-8")
+    engine = "openai"
+    if model is not None:
+        engine, name = split_model(model)
+        text, found = re.subn(r"^model:.*$", f"model: {json.dumps(name)}", text, count=1, flags=re.MULTILINE)
+        text = text if found else f"model: {json.dumps(name)}\n{text}"
+    seed_file = seeds or shipped_seeds()
+    rows = len(read_seeds(seed_file))
+    away = [text for path in keep_away for text in _texts(path)]
+    files = {RECIPE: (text, f"recipe {recipe}"), SEEDS: (read_text(seed_file), f"{rows} seed tasks")}
+    url = f"base_url: {json.dumps(base_url)}\n" if base_url else ""
+    machine = f"# How the model is reached; no part of the data. Keys come from the environment only.\nengine: {engine}\n{url}"
+    files[MACHINE] = (machine, "how the model is reached")
+    if away:
+        lines = "".join(json.dumps({"text": each}, ensure_ascii=False) + "\n" for each in away)
+        files[KEEP_AWAY] = (lines, f"{len(away)} texts to keep away from")
+    prompts = _prompts(given if from_file else recipe, from_file, eject)
+    for name, content in prompts.items():
+        files[f"prompts/{name}"] = (content, "prompt")
+    for name, (content, _) in files.items():
+        write_whole(folder / name, content.encode())
+    try:
+        read_plan(folder)
+    except BadInput:
+        for name in files:
+            (folder / name).unlink(missing_ok=True)
+        raise
+    return {name: what for name, (_, what) in files.items()}
+
+
+def _prompts(recipe: str | Path, from_file: bool, eject: bool) -> dict[str, str]:
+    """Prompt files to put into the run folder: a recipe file's own, and with `eject` the shipped ones."""
+    if not from_file:
+        return prompt_files(str(recipe)) if eject else {}
+    beside = Path(recipe).parent
+    found = [*beside.glob("*.jinja"), *(beside / "prompts").glob("*.jinja")]
+    return {path.name: read_text(path) for path in found}
+
+
+def _texts(path: Path) -> list[str]:
+    """The texts of a JSONL file, by the first of the usual fields each row has."""
+    texts = []
+    for line, row in read_rows(path):
+        text = next((row[name] for name in TEXT_FIELDS if isinstance(row.get(name), str) and row[name].strip()), None)
+        if text is None:
+            raise BadInput(f"{path}:{line}: has none of the fields {', '.join(TEXT_FIELDS)}.")
+        texts.append(text)
+    return texts
