@@ -136,7 +136,9 @@ def apply(state: State, event: Event, offset: int = 0) -> None:
             _commit_proposed(state, event)
         case Annotated(task):
             first = task not in state.annotated
-            if first and (len(state.annotated) >= len(state.machine) or state.machine[len(state.annotated)].name != task):
+            if first and (
+                len(state.annotated) >= len(state.machine) or state.machine[len(state.annotated)].name != task
+            ):
                 raise BadJournal(f"task {task} is annotated out of order.")
             state.failures += event.failed - (not first and state.annotated[task].failed)
             state.annotated[task] = event

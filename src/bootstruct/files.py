@@ -56,7 +56,9 @@ def read_seeds(path: Path) -> tuple[Seed, ...]:
     for number, row in read_rows(path):
         seed = _seed(row, len(seeds), f"{path}:{number}")
         if seed.instruction in lines:
-            raise BadInput(f"{path}:{number}: the same instruction as line {lines[seed.instruction]}; remove one of the two.")
+            raise BadInput(
+                f"{path}:{number}: the same instruction as line {lines[seed.instruction]}; remove one of the two."
+            )
         if seed.id in ids:
             raise BadInput(f"{path}:{number}: the id {seed.id!r} occurs twice; give each seed its own.")
         lines[seed.instruction] = number
@@ -131,9 +133,7 @@ def read_recipe(path: Path, begun: Recipe | None = None) -> Recipe:
     return from_mapping(mapping, str(path))
 
 
-def _fill_in_prompts(
-    mapping: dict[str, Any], steps: tuple[str, ...], path: Path, begun: dict[str, Any] | None
-) -> None:
+def _fill_in_prompts(mapping: dict[str, Any], steps: tuple[str, ...], path: Path, begun: dict[str, Any] | None) -> None:
     ask: Any = mapping
     known: Any = begun
     for step in steps:

@@ -128,7 +128,9 @@ def _requests(files: dict[str, Path], state: State, told: Imported) -> Iterator[
     ]
 
 
-def _proposed(index: int, reply: Reply, lines: list[tuple[int, Row]], pool: Pool, other_rules: Counter[str]) -> Proposed:
+def _proposed(
+    index: int, reply: Reply, lines: list[tuple[int, Row]], pool: Pool, other_rules: Counter[str]
+) -> Proposed:
     """The verdicts on a reply as the file has them: a row is a candidate that was kept.
 
     other_rules counts the kept ones that the recipe's rules would have refused.
@@ -159,7 +161,9 @@ def _recorded(task: Instruction, row: Row) -> Recorded:
     similar = row.get("most_similar")
     pairs = tuple((str(text), float(score)) for text, score in similar.items()) if isinstance(similar, dict) else ()
     mean = row.get("avg_similarity_score")
-    return Recorded(task.name, pairs, float(mean) if isinstance(mean, int | float) else None, int(row.get("request_idx") or 0))
+    return Recorded(
+        task.name, pairs, float(mean) if isinstance(mean, int | float) else None, int(row.get("request_idx") or 0)
+    )
 
 
 def _annotations(files: dict[str, Path], state: State, told: Imported) -> Iterator[Event]:
@@ -173,7 +177,9 @@ def _annotations(files: dict[str, Path], state: State, told: Imported) -> Iterat
     for path, rows in ((files["kinds"], kinds), (files["instances"], written)):
         stray = next((text for text in rows if text not in known), None)
         if stray is not None:
-            raise BadInput(f"{path}:{rows[stray][0]}: {stray!r} is not among the instructions: do these files belong to one run?")
+            raise BadInput(
+                f"{path}:{rows[stray][0]}: {stray!r} is not among the instructions: do these files belong to one run?"
+            )
     for task in state.machine:
         if task.text not in kinds or task.text not in written:
             told.notes.append(f"{task.text!r} has no instances in the files; it and all after it come without")
@@ -194,7 +200,10 @@ def _annotation(
     raw = values.get("raw_instances")
     if isinstance(raw, str):
         reply = dataclasses.replace(reply, text=raw)
-    replies = {"kind": (Reply(str(kind[1].get("is_classification", ""))), ""), "instances": (reply, _text(metadata.get("prompt")))}
+    replies = {
+        "kind": (Reply(str(kind[1].get("is_classification", ""))), ""),
+        "instances": (reply, _text(metadata.get("prompt"))),
+    }
     flow = annotate(recipe, task)
     prompt = next(flow)
     try:
@@ -217,7 +226,9 @@ def _compare_finished(files: dict[str, Path], state: State, told: Imported) -> N
         instance = Instance(str(row.get("input", "")), str(row.get("output", "")))
         stray += (str(row.get("instruction", "")), instance) not in derived
     if stray:
-        told.notes.append(f"{files['finished'].name}: {stray} rows are not among the instances that the raw replies give")
+        told.notes.append(
+            f"{files['finished'].name}: {stray} rows are not among the instances that the raw replies give"
+        )
 
 
 def _by_instruction(path: Path) -> dict[str, tuple[int, Row]]:
@@ -241,7 +252,9 @@ def _request_idx(row: Row, path: Path, line: int) -> int:
 
 def _question(metadata: object, path: Path, line: int) -> str:
     if not isinstance(metadata, dict) or "prompt" not in metadata:
-        raise BadInput(f"{path}:{line}: `metadata` with `prompt` and `response` is missing; without it nothing can be derived.")
+        raise BadInput(
+            f"{path}:{line}: `metadata` with `prompt` and `response` is missing; without it nothing can be derived."
+        )
     return _text(metadata["prompt"])
 
 

@@ -32,7 +32,9 @@ def read_events(path: Path) -> Iterator[tuple[int, Event]]:
             try:
                 yield offset, from_json(orjson.loads(line))
             except (BadJournal, ValueError) as exc:
-                raise BadJournal(f"{path}:{number}: {_told(exc)}. The lines above are intact; cut here to go on.") from None
+                raise BadJournal(
+                    f"{path}:{number}: {_told(exc)}. The lines above are intact; cut here to go on."
+                ) from None
             offset += len(line)
 
 
@@ -71,12 +73,16 @@ class Journal:
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         except OSError as exc:
-            raise BadInput(f"{path}: cannot be written: {exc.strerror}; check the folder and its permissions.") from None
+            raise BadInput(
+                f"{path}: cannot be written: {exc.strerror}; check the folder and its permissions."
+            ) from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self._file)
-            raise BadInput(f"{path.parent}: another bootstruct is writing to this run; wait for it or stop it.") from None
+            raise BadInput(
+                f"{path.parent}: another bootstruct is writing to this run; wait for it or stop it."
+            ) from None
         self.size = self._cut_torn_tail()
         self._syncing: asyncio.Task[None] | None = None
         self._dirty = False

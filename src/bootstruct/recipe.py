@@ -148,9 +148,15 @@ def _check(recipe: Recipe, where: str) -> None:
     propose, lag = recipe.propose, recipe.propose.lag
     faults = [
         (not recipe.model, "model: is empty; name the model, as in `model: davinci-002`"),
-        (propose.seed_examples < 0 or propose.machine_examples < 0, "propose: the number of examples cannot be negative"),
+        (
+            propose.seed_examples < 0 or propose.machine_examples < 0,
+            "propose: the number of examples cannot be negative",
+        ),
         (propose.seed_examples + propose.machine_examples < 1, "propose: at least one example must be shown"),
-        (lag.least < 1 or lag.most < lag.least or lag.share < 1, "propose.lag: needs 1 <= least <= most and share >= 1"),
+        (
+            lag.least < 1 or lag.most < lag.least or lag.share < 1,
+            "propose.lag: needs 1 <= least <= most and share >= 1",
+        ),
         (not 0 < propose.novelty.threshold <= 1, "propose.novelty.threshold: must lie in (0, 1]"),
         (recipe.instances.most < 1, "instances.most: must be at least 1"),
         (not 0 <= recipe.encode.drop_field_name <= 1, "encode.drop_field_name: must lie in [0, 1]"),

@@ -14,7 +14,13 @@ from bootstruct.files import read_recipe, read_rows, read_seeds
 from bootstruct.journal import NAME, Journal, read_state
 from bootstruct.recipe import Recipe, to_mapping
 
-RECIPE, SEEDS, KEEP_AWAY, MACHINE, PREVIEW = "recipe.yaml", "seeds.jsonl", "keep_away.jsonl", "machine.yaml", "preview.jsonl"
+RECIPE, SEEDS, KEEP_AWAY, MACHINE, PREVIEW = (
+    "recipe.yaml",
+    "seeds.jsonl",
+    "keep_away.jsonl",
+    "machine.yaml",
+    "preview.jsonl",
+)
 
 
 def is_begun(folder: Path) -> bool:
@@ -40,7 +46,9 @@ def read_run(folder: Path) -> State:
     if not folder.is_dir():
         raise BadInput(f"{folder}: no such run folder.")
     if not is_begun(folder):
-        what = "has not begun; `bootstruct generate` begins it" if (folder / RECIPE).is_file() else "is not a run folder"
+        what = (
+            "has not begun; `bootstruct generate` begins it" if (folder / RECIPE).is_file() else "is not a run folder"
+        )
         raise BadInput(f"{folder}: {what}.")
     state = read_state(folder / NAME)
     if state is None:
@@ -81,7 +89,10 @@ def _refuse_edits(folder: Path, state: State, recipe: Recipe, seeds: tuple[Seed,
         key = _first_difference(to_mapping(state.recipe), to_mapping(recipe), "")
         raise BadInput(f"{folder / RECIPE}: {key} differs from what this run began with; {remedy}")
     if seeds != state.seeds:
-        now = next((n for n, (a, b) in enumerate(zip(seeds, state.seeds, strict=False)) if a != b), min(len(seeds), len(state.seeds)))
+        now = next(
+            (n for n, (a, b) in enumerate(zip(seeds, state.seeds, strict=False)) if a != b),
+            min(len(seeds), len(state.seeds)),
+        )
         raise BadInput(f"{folder / SEEDS}: seed {now + 1} differs from what this run began with; {remedy}")
 
 
@@ -99,5 +110,3 @@ def journal_path(folder: Path) -> Path:
     if not path.is_file():
         raise BadInput(f"{folder}: is neither a run folder with a journal nor a journal.")
     return path
-
-

@@ -101,7 +101,9 @@ def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, tuple[float, float
     table = _prices(mapping.pop("prices", {}), path)
     for key in mapping:
         if "key" in str(key) and key != "key_env":
-            raise BadInput(f"{path}: {key}: keys come from the environment only; `key_env: NAME` says from which variable.")
+            raise BadInput(
+                f"{path}: {key}: keys come from the environment only; `key_env: NAME` says from which variable."
+            )
     file = build(_File, mapping, str(path))
     urls = file.base_urls or ((file.base_url,) if file.base_url else ())
     values = {

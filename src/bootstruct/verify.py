@@ -80,7 +80,9 @@ class _Check:
     def _question(self, key: str, digest: str, recorded: bool) -> None:
         """Was this the question that the recipe asks under this key?"""
         if self.imported:
-            self.findings.leave("questions of an import (drawn by other code)" if recorded else "questions that were not kept")
+            self.findings.leave(
+                "questions of an import (drawn by other code)" if recorded else "questions that were not kept"
+            )
             return
         try:
             prompt = self._prompt(key)
@@ -116,7 +118,9 @@ class _Check:
             if shown != event.shown:
                 self.findings.disagreements.append(f"{name}: shows {_list(event.shown)}, drawn again {_list(shown)}")
         if event.failed != (reply is None):
-            self.findings.disagreements.append(f"{name}: is marked {'failed' if event.failed else 'answered'}, its reply says not")
+            self.findings.disagreements.append(
+                f"{name}: is marked {'failed' if event.failed else 'answered'}, its reply says not"
+            )
         candidates = read_instructions(self.state.recipe, reply, event.shown) if reply else []
         again = self.pool.judge(event.index, candidates)
         self.findings.count("requests")
@@ -149,13 +153,17 @@ class _Check:
             for step in ("kind", "instances"):
                 self.replies.pop(f"annotate/{event.task}/{step}", None)
         if again != event:
-            self.findings.disagreements.append(f"task {event.task} {task.text!r}: recorded {_short(event)}, derived {_short(again)}")
+            self.findings.disagreements.append(
+                f"task {event.task} {task.text!r}: recorded {_short(event)}, derived {_short(again)}"
+            )
 
     def _recorded(self, event: Recorded) -> None:
         position = self.positions.get(event.task)
         if position is None:
             raise BadJournal(f"similarities of {event.task}, which was never accepted.")
-        self.findings.leave("similarities of an import without any") if event.mean is None else self._similar(event, position)
+        self.findings.leave("similarities of an import without any") if event.mean is None else self._similar(
+            event, position
+        )
 
     def _similar(self, event: Recorded, position: int) -> None:
         self.findings.count("similarities")
@@ -164,7 +172,9 @@ class _Check:
         scores = self.pool.index.scores(text)[:before]
         mean = float(scores.mean()) if before else 0.0
         if mean != event.mean:
-            self.findings.disagreements.append(f"task {event.task}: mean similarity recorded {event.mean}, computed {mean}")
+            self.findings.disagreements.append(
+                f"task {event.task}: mean similarity recorded {event.mean}, computed {mean}"
+            )
         texts = [seed.instruction for seed in self.state.seeds] + [t.text for t in self.state.machine[:position]]
         known = dict(zip(texts, scores.tolist(), strict=True))
         for other, score in event.most_similar:
@@ -176,7 +186,9 @@ class _Check:
             least = min(score for _, score in event.most_similar)
             listed = {other for other, _ in event.most_similar}
             if any(score > least for other, score in known.items() if other not in listed):
-                self.findings.disagreements.append(f"task {event.task}: a nearer text than the ten recorded is in the pool")
+                self.findings.disagreements.append(
+                    f"task {event.task}: a nearer text than the ten recorded is in the pool"
+                )
 
     def end(self) -> None:
         """What the whole run says about itself."""
@@ -204,4 +216,3 @@ def _short(event: Annotated) -> str:
 
 def _list(names: tuple[str, ...]) -> str:
     return ", ".join(names) or "nothing"
-

@@ -47,7 +47,9 @@ class LazyGroup(click.Group):
             import difflib
 
             near = difflib.get_close_matches(args[0], COMMANDS, 1)
-            raise click.UsageError(f"{exc.message} {f'Did you mean {near[0]!r}?' if near else ''}".strip(), ctx) from None
+            raise click.UsageError(
+                f"{exc.message} {f'Did you mean {near[0]!r}?' if near else ''}".strip(), ctx
+            ) from None
 
 
 @click.group(

@@ -5,8 +5,6 @@ from pathlib import Path
 import click
 
 
-
-
 @click.command("init", short_help="Make a run folder.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--recipe", default="chat", show_default=True, help="chat, paper, original, or a YAML file of yours.")

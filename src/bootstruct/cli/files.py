@@ -9,7 +9,9 @@ FOLDER = click.Path(path_type=Path)
 
 @click.command("export", short_help="Write training files from a run.")
 @click.argument("run", type=FOLDER)
-@click.option("--format", "format_", required=True, metavar="FORMAT", help="alpaca, messages, prompt-completion, original.")
+@click.option(
+    "--format", "format_", required=True, metavar="FORMAT", help="alpaca, messages, prompt-completion, original."
+)
 @click.option("--out", type=FOLDER, required=True, help="The file to write (for `original` a folder).")
 @click.option("--seeds/--no-seeds", default=None, help="Put the seed tasks in as well. [default: only in `original`]")
 def export_command(run: Path, format_: str, out: Path, seeds: bool | None) -> None:
@@ -42,7 +44,9 @@ def export_command(run: Path, format_: str, out: Path, seeds: bool | None) -> No
 
 @click.command("import", short_help="Turn files of the original code into a run.")
 @click.argument("run", type=FOLDER)
-@click.option("--from", "sources", type=FOLDER, multiple=True, required=True, help="A folder or file of the original code.")
+@click.option(
+    "--from", "sources", type=FOLDER, multiple=True, required=True, help="A folder or file of the original code."
+)
 @click.option("--seeds", type=FOLDER, help="The seed tasks that run was made with; the shipped ones if left out.")
 @click.option("--recipe", default="original", show_default=True, help="Whose reading and rules to derive with.")
 def import_command(run: Path, sources: tuple[Path, ...], seeds: Path | None, recipe: str) -> None:

@@ -41,7 +41,9 @@ class Concurrency(click.ParamType[int | None]):
 @click.option("--max-tokens", type=click.IntRange(1), help="Stop before more tokens than this, over the whole run.")
 @click.option("--max-cost", type=click.FloatRange(0, min_open=True), help="Stop before more US dollars than this.")
 @click.option("--base-url", metavar="URL", help="The server, as in http://127.0.0.1:8000/v1.")
-@click.option("--engine", metavar="ENGINE", help="Who answers instead: openai, or recorded:RUN for another run's replies.")
+@click.option(
+    "--engine", metavar="ENGINE", help="Who answers instead: openai, or recorded:RUN for another run's replies."
+)
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Seconds a call may take. [default: 120]")
 @click.option("--reuse", type=FOLDER, multiple=True, help="A run whose replies to the same questions are taken, free.")
 @click.option("--retry-failed", is_flag=True, help="Ask again what failed for good while writing instances.")
@@ -100,27 +102,23 @@ class Options:
 async def _generate(folder: Path, machine: "Machine", limits: "Limits", options: Options) -> None:
     from bootstruct.cli.progress import Progress
     from bootstruct.drive import Run
-    from bootstruct.engines.budgeted import Amount
-    from bootstruct.engines.build import open_engine
+    from bootstruct.engines.build import open_engine, spent_in
     from bootstruct.engines.recorded import Recorded
     from bootstruct.pipeline import STALL_AFTER, generate
     from bootstruct.runs import PREVIEW, journal_path, open_run
-    from bootstruct.status import cost_of, total
 
     reused = [journal_path(path) for path in options.reuse]
     if (folder / PREVIEW).is_file():
         reused.append(folder / PREVIEW)
     reuse = Recorded(*reused) if reused else None
     state, journal = open_run(folder)
-    used = total(state)
-    spent = Amount(used.requests, used.prompt_tokens + used.completion_tokens, cost_of(state, machine.prices) or 0.0)
     if limits.cost is not None and machine.prices.of(state.recipe.model) is None:
         journal.close()
         raise BadInput(
             f"--max-cost: the price of {state.recipe.model!r} is not known; set it in {folder / 'machine.yaml'}, as in "
             f"`prices: {{{state.recipe.model}: [0.40, 1.60]}}` (US dollars for a million tokens), or use --max-tokens."
         )
-    stack = open_engine(machine, limits, spent)
+    stack = open_engine(machine, limits, spent_in(state.usage, machine.prices))
     progress = Progress(state, stack, machine.prices, options.tasks, options.quiet)
     try:
         with progress:

@@ -85,5 +85,8 @@ def _tell(findings: "Findings", seconds: float) -> None:
         kinds = Counter(re.sub(r"^.*?: (?=recorded|was|shows|read)", "", line)[:90] for line in findings.disagreements)
         for kind, count in kinds.most_common(8):
             click.echo(f"  {count} x {kind}")
-    click.echo("agrees: every decision follows from its replies" if not findings.disagreements else
-               f"{len(findings.disagreements)} disagreements")
+    click.echo(
+        "agrees: every decision follows from its replies"
+        if not findings.disagreements
+        else f"{len(findings.disagreements)} disagreements"
+    )

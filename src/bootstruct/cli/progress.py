@@ -83,7 +83,9 @@ class Progress:
             return "ending"
         if (missing and accepting <= 0) or (unwritten and annotating <= 0):
             return "time left not known yet"
-        return f"{duration(max(missing / accepting if missing else 0, unwritten / annotating if unwritten else 0))} left"
+        return (
+            f"{duration(max(missing / accepting if missing else 0, unwritten / annotating if unwritten else 0))} left"
+        )
 
     def line(self) -> str:
         """One plain line."""
@@ -113,8 +115,10 @@ class Progress:
             goal = max(self.tasks, len(state.machine))
             table.add_row(name, ProgressBar(goal, min(done, goal), width=32), f"{number(done)} of {number(goal)}")
         refused = sorted(state.refusals.items(), key=lambda rule: -rule[1])
-        table.add_row("refused", number(sum(state.refusals.values())), ", ".join(f"{r} {number(c)}" for r, c in refused[:3]))
-        level = f"{gate.flying} of {gate.level}{'' if gate.fixed else ' found'}, {self.stack.retries} retries"
+        table.add_row(
+            "refused", number(sum(state.refusals.values())), ", ".join(f"{r} {number(c)}" for r, c in refused[:3])
+        )
+        level = f"{gate.flying} of {gate.level}{'' if gate.fixed else ' found'}, {self.stack.retrying.retries} retries"
         table.add_row("in flight", level, f"{replies:.1f} replies/s, {accepting:.1f} accepted/s")
         cost = cost_of(state, self.prices)
         tokens = f"{number(usage.prompt_tokens)} + {number(usage.completion_tokens)} tokens"
@@ -138,5 +142,9 @@ class Progress:
             f"{len(state.machine)} instructions accepted, {len(state.annotated)} annotated with {instances} instances; "
             f"{asked} replies in {duration(time.monotonic() - self.began)}"
         )
-        failed = f"\n{state.failures} requests failed for good; --retry-failed asks those of tasks again" if state.failures else ""
+        failed = (
+            f"\n{state.failures} requests failed for good; --retry-failed asks those of tasks again"
+            if state.failures
+            else ""
+        )
         return f"{text}{failed}\nNext: bootstruct export {folder} --format messages --out {folder / 'train.jsonl'}"

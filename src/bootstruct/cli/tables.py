@@ -39,11 +39,17 @@ def status_table(status: Status) -> Table:
     for rule, count in status.refused.items():
         table.add_row(f"-{number(count)}", f"  {rule}", share(count, status.candidates))
     kept = share(status.accepted, status.candidates)
-    table.add_row(f"[bold green]{number(status.accepted)}[/]", "[bold]accepted instructions[/]", f"{kept} of the candidates")
+    table.add_row(
+        f"[bold green]{number(status.accepted)}[/]", "[bold]accepted instructions[/]", f"{kept} of the candidates"
+    )
     left = status.accepted - status.annotated
     table.add_row(number(status.annotated), "of them annotated", f"{number(left)} to go" if left else "all")
     table.add_row(number(status.classification), "  classification", share(status.classification, status.annotated))
-    table.add_row(number(status.without_instances), "  without a usable instance", share(status.without_instances, status.annotated))
+    table.add_row(
+        number(status.without_instances),
+        "  without a usable instance",
+        share(status.without_instances, status.annotated),
+    )
     if status.failed:
         table.add_row(number(status.failed), "  failed for good", "--retry-failed asks those of tasks again")
     table.add_row(f"[bold green]{number(status.instances)}[/]", "[bold]instances[/]", "")
@@ -53,7 +59,11 @@ def status_table(status: Status) -> Table:
     table.add_row(number(status.calls), "replies paid for", reused)
     tokens = f"{number(status.prompt_tokens)} prompt, {number(status.completion_tokens)} reply"
     table.add_row(number(status.prompt_tokens + status.completion_tokens), "tokens", tokens)
-    table.add_row(money(status.cost) if status.cost is not None else "-", "at list price", "" if status.cost is not None else "unknown model: set `prices:` in the settings file")
+    table.add_row(
+        money(status.cost) if status.cost is not None else "-",
+        "at list price",
+        "" if status.cost is not None else "unknown model: set `prices:` in the settings file",
+    )
     biggest = max(status.refused.items(), key=lambda rule: rule[1], default=("", 0))
     if status.candidates and biggest[1] > status.candidates / 2:
         table.add_row("[yellow]![/]", f"[yellow]the rule {biggest[0]!r} refuses more than half[/]", "is it meant to?")

@@ -1,18 +1,32 @@
 """How many questions may be in flight: a fixed number, or a level found by watching what the server makes of it.
 
-The level doubles while the number of replies a second grows with it, then settles and looks now and then whether more
-has become possible. A burst of 429 cuts it once. It never changes a byte of the output.
+The level goes up while that brings more replies, and down to what is served where the server refuses (429). After a
+failure nothing new begins until a reply has come or a pause is over. All this never changes a byte of the output.
 """
 
 import asyncio
-import time
-from collections import deque
+import heapq
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
-START = 16
-MOST = 1024
-GROWTH_WORTH_IT = 1.1  # a doubled level must bring at least this many times the replies a second
-CUT = 0.8
-LOOK_AGAIN = 30.0  # seconds at a settled level before a higher one is tried
+from bootstruct.engines.level import START, Climb
+
+FIRST_HOLD = 0.5  # seconds without new questions after a failure, doubled while no reply comes
+LONGEST_HOLD = 60.0
+REGAIN = 0.25  # a refusal lowers the level by one, a reply to a question beyond it raises it by this: up to 1 in 5
+# refusals that have nothing to do with the load leave the level where it is
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a question ended. ok: with a reply. refused: the server takes no more now. failed: in passing, of any kind."""
+
+    step: str
+    seconds: float
+    ok: bool = False
+    refused: bool = False
+    failed: bool = False
+    retry_after: float | None = None
 
 
 class Gate:
@@ -20,96 +34,90 @@ class Gate:
 
     def __init__(self, limit: int | None = None) -> None:
         self.fixed = limit is not None
-        self.level = limit or START
         self.flying = self.refusals = 0
-        self._urgent: deque[asyncio.Future[None]] = deque()
-        self._others: deque[asyncio.Future[None]] = deque()
-        self._watch = _Watch()
+        self._climb = Climb(limit)
+        self._level = float(limit or START)
+        self._queue: list[tuple[bool, int, int, asyncio.Future[int]]] = []
+        self._turns: WeakKeyDictionary[asyncio.Task[object], int] = WeakKeyDictionary()
+        self._entered = 0
+        self._hold = FIRST_HOLD
+        self._held: asyncio.TimerHandle | None = None
+
+    @property
+    def level(self) -> int:
+        return int(self._level)
 
     @property
     def queued(self) -> int:
-        return len(self._urgent) + len(self._others)
+        return len(self._queue)
 
-    async def enter(self, urgent: bool = False) -> None:
-        """Wait for a slot. Urgent ones go before all others."""
-        if self.flying < self.level and not self.queued:
+    async def enter(self, urgent: bool = False) -> int:
+        """Wait for a slot and return its rank: how many are in flight with it.
+
+        Urgent ones go first. Among the others the task that first came here goes first, also with what it asks later and
+        asks again: what was begun is finished, and no retry waits behind all that is new.
+        """
+        if self.flying < self.level and not self._queue and self._held is None:
             self.flying += 1
-            return
-        place = asyncio.get_running_loop().create_future()
-        queue = self._urgent if urgent else self._others
-        queue.append(place)
+            return self.flying
+        place: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._entered += 1
+        heapq.heappush(self._queue, (not urgent, self._turn(), self._entered, place))
         try:
-            await place
+            return await place
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
-                self._give_back()
+                self.flying -= 1
+                self._let_in()
             else:
-                queue.remove(place)
+                place.cancel()
             raise
 
-    def leave(self, seconds: float, ok: bool, refused: bool) -> None:
-        """Give the slot back. ok: a reply came, after `seconds`. refused: the server said 429."""
-        if not self.fixed:
-            self.level = self._watch.next_level(self.level, self.flying, bool(self.queued), seconds, ok, refused)
-        self.refusals += refused
-        self._give_back()
-
-    def _give_back(self) -> None:
+    def leave(self, rank: int, outcome: Outcome) -> None:
+        """Give back the slot of this rank."""
         self.flying -= 1
-        while self.flying < self.level:
-            queue = self._urgent or self._others
-            if not queue:
-                return
-            place = queue.popleft()
+        if outcome.refused:
+            self.refusals += 1
+            self._level = max(1.0, min(self._level, float(self.flying)))
+            self._climb.lowered()
+        elif outcome.ok:
+            if rank > self._level:
+                self._level = min(self._level + REGAIN, float(rank))
+            self._level = self._climb.after_reply(self._level, outcome.step, outcome.seconds, bool(self._queue))
+        if outcome.ok:
+            self._release()
+        elif outcome.failed:
+            self._hold_back(outcome.retry_after)
+        self._let_in()
+
+    def _turn(self) -> int:
+        task = asyncio.current_task()
+        assert task is not None
+        return self._turns.setdefault(task, self._entered)
+
+    def _let_in(self) -> None:
+        while self._queue and self._held is None and self.flying < self.level:
+            place = heapq.heappop(self._queue)[-1]
             if not place.done():
-                place.set_result(None)
                 self.flying += 1
+                place.set_result(self.flying)
 
+    def _hold_back(self, retry_after: float | None) -> None:
+        if self._held is not None:
+            return
+        seconds = self._hold if retry_after is None else min(max(retry_after, 0.01), LONGEST_HOLD)
+        self._held = asyncio.get_running_loop().call_later(seconds, self._hold_is_over)
 
-class _Watch:
-    """Counts replies in rounds and says which level comes next. A round is one level's worth of replies, or more."""
+    def _hold_is_over(self) -> None:
+        """No reply came all the while: begin again with less, and be slower to try."""
+        self._held = None
+        self._hold = min(LONGEST_HOLD, 2 * self._hold)
+        self._level = max(1.0, self._level // 2)
+        self._climb.restart()
+        self._let_in()
 
-    def __init__(self) -> None:
-        self.growing = True
-        self.best = 0.0  # replies a second at the level before
-        self.before = START  # the level before
-        self.pause_until = self.settled_at = 0.0
-        self._start_round()
-
-    def _start_round(self) -> None:
-        self.began, self.replies, self.full = time.monotonic(), 0, True
-
-    def next_level(self, level: int, flying: int, waiting: bool, seconds: float, ok: bool, refused: bool) -> int:
-        now = time.monotonic()
-        if refused:
-            return self._cut(level, flying, now, seconds)
-        self.full = self.full and waiting
-        self.replies += ok
-        if self.replies < max(2 * level, 8):
-            return level
-        rate = self.replies / max(now - self.began, 1e-6)
-        full = self.full
-        self._start_round()
-        if not full or now < self.pause_until:
-            return level  # nobody waited for a slot: more slots bring nothing
-        return self._grow(level, rate, now)
-
-    def _grow(self, level: int, rate: float, now: float) -> int:
-        if self.growing:
-            if rate >= self.best * GROWTH_WORTH_IT:
-                self.best, self.before = rate, level
-                return min(MOST, level * 2)
-            self.growing, self.settled_at = False, now
-            return self.before
-        if now - self.settled_at > LOOK_AGAIN:
-            self.growing, self.best, self.before = True, rate, level
-            return min(MOST, level + max(1, level // 4))
-        return level
-
-    def _cut(self, level: int, flying: int, now: float, seconds: float) -> int:
-        if now < self.pause_until:
-            return level  # the same burst
-        self.pause_until = now + max(1.0, 2 * seconds)
-        self.growing, self.settled_at = False, now
-        self._start_round()
-        return max(1, int(min(level, flying) * CUT))
+    def _release(self) -> None:
+        self._hold = FIRST_HOLD
+        if self._held is not None:
+            self._held.cancel()
+            self._held = None

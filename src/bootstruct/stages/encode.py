@@ -13,7 +13,7 @@ _FIELD_AT_START = re.compile(r"[^\W\d_][\w ]{0,30}:(?=\s)\s*")
 
 
 def without_field_name(recipe: Recipe, text: str) -> str:
-    """The input without its only field name, and without blank lines. `original` cuts at the first colon of any kind."""
+    """The input without its only field name, and without blank lines. `original` cuts at the first colon it meets."""
     names = set(_FIELD.findall(text))
     if recipe.reading == "original":
         text = text.split(":", 1)[1].strip() if len(names) == 1 else text.strip()

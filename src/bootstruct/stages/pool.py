@@ -20,7 +20,9 @@ class Pool:
     def __init__(self, recipe: Recipe) -> None:
         novelty = recipe.propose.novelty
         if novelty.tokenizer not in TOKENIZERS:
-            raise BadInput(f"propose.novelty.tokenizer: {novelty.tokenizer!r} is unknown; take {' or '.join(TOKENIZERS)}.")
+            raise BadInput(
+                f"propose.novelty.tokenizer: {novelty.tokenizer!r} is unknown; take {' or '.join(TOKENIZERS)}."
+            )
         self.recipe, self.novelty, self.names = recipe, novelty, list[str]()
         self._tokens, self._strict = TOKENIZERS[novelty.tokenizer], novelty.at_threshold == "keep"
         self.index = Index(novelty.threshold, self._strict, novelty.tokenizer)

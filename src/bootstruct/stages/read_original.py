@@ -1,4 +1,4 @@
-"""Reading replies as the released code of the paper reads them, faults included. Used by the `original` recipe and imports."""
+"""Reading replies as the released code reads them, faults included. Used by the `original` recipe and by imports."""
 
 import re
 
@@ -25,7 +25,7 @@ def is_classification(reply: Reply) -> bool:
 
 
 def instances(reply: Reply, is_classification: bool) -> Read:
-    """The instances of one task and those refused, each with its rule. One conflict between instances costs them all."""
+    """The instances of one task and those refused, each with its rule. One conflict costs all of them."""
     pairs = _label_first(reply.text) if is_classification else _input_first(reply.text)
     refused: list[Refused] = []
     if reply.is_cut and pairs:

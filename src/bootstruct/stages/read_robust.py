@@ -1,4 +1,4 @@
-"""Reading replies as people write them: markers only at line starts, any case, any of the usual shapes; nothing guessed.
+"""Reading replies as models write them: markers at line starts only, in any case and any of the usual shapes.
 
 Repairs of the released code's faults (each has a test): case is kept; a truncated reply loses its last item only;
 "10)", "Task 10:", bullets, code fences and chat preambles are understood; an answer may hold the word "Example" or a
@@ -31,10 +31,11 @@ _CHATTER = re.compile(
     re.IGNORECASE,
 )
 _CHATTER_ON_EXAMPLES = re.compile(
-    r"\n\s*\n(?=[^\n]*\b(?:examples?|instances)\b)\(?(?:let me know|i hope|hope (?:this|these)|feel free|would you like|"
-    r"if you(?:'d| would) like|these examples)\b[^\n]*\Z",
+    r"\n\s*\n(?=[^\n]*\b(?:examples?|instances)\b)\(?(?:let me know|i hope|hope (?:this|these)|feel free|"
+    r"would you like|if you(?:'d| would) like|these examples)\b[^\n]*\Z",
     re.IGNORECASE,
 )
+_ECHO = re.compile(r"[^\n]*\bseries of\b[^\n]*\btasks\b[^\n]*:", re.IGNORECASE)  # the head of the prompt, begun again
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~).*$", re.MULTILINE)
 _RULER = re.compile(r"^[ \t]*(?:-{3,}|\*{3,}|={3,})[ \t]*$", re.MULTILINE)
 _NUMBERED = re.compile(
@@ -51,7 +52,8 @@ _QUOTES = ('""', "“”", "‘’", "''", "«»", "「」", "**", "__")
 _WORD = re.compile(r"[^\W\d_]+")
 _LIST_NUMBER = re.compile(r"(?:^|\n)[ \t]*\d{1,3}[.)]\Z")
 _WHOLE = re.compile(
-    r"[.!?…؟।][\"'”’)\]]*(?=\s|\Z)|[。！？][」』”’）]*|^[ \t]*(?:\d{1,3}[.)]|[-*•])[ \t]+[^\s][^\n]*(?=\n)", re.MULTILINE
+    r"[.!?…؟।][\"'”’)\]]*(?=\s|\Z)|[。！？][」』”’）]*|^[ \t]*(?:\d{1,3}[.)]|[-*•])[ \t]+[^\s][^\n]*(?=\n)",
+    re.MULTILINE,
 )
 
 _PREFIX = r"^[ \t]*(?:[-•>][ \t]+|\d{1,2}[.)][ \t]+)?(?:[*_#]+[ \t]*)?"
@@ -76,8 +78,8 @@ _EXAMPLE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _NO_INPUT = re.compile(
-    r"(?:none|n/?a|nil|null|empty|-|not (?:applicable|needed|required)|"
-    r"no\s?(?:further |additional )?input(?: (?:is )?(?:needed|required|necessary|given|provided))?|none (?:needed|required))",
+    r"(?:none(?: (?:needed|required))?|n/?a|nil|null|empty|-|not (?:applicable|needed|required)|"
+    r"no\s?(?:further |additional )?input(?: (?:is )?(?:needed|required|necessary|given|provided))?)",
     re.IGNORECASE,
 )
 
@@ -137,7 +139,8 @@ def _is_preamble(lead: str, first: Marker, opened: int) -> bool:
     if not lead.strip():
         return True
     number = int(first["number"]) if "number" in first.groupdict() else opened
-    return number != opened + 1 and (lead.rstrip().endswith(":") or (number == opened and bool(_BLANK_LINE.search(lead))))
+    apart = number == opened and _BLANK_LINE.search(lead) is not None
+    return number != opened + 1 and (apart or lead.rstrip().endswith(":"))
 
 
 def _without_chatter(item: str) -> str:
@@ -168,6 +171,8 @@ def _chain(found: list[Marker], text: str, opened: int | None) -> list[Marker]:
     numbers = [int(marker["number"]) for marker in found]
     last_place = {number: place for place, number in enumerate(numbers)}
     taken_up = opened is not None and not {opened, opened + 1}.isdisjoint(numbers)
+    if taken_up and opened is not None and set(range(1, opened + 1)) <= set(numbers):
+        taken_up = False  # its own list, from 1 past that number
     last = opened if taken_up else None
     chain: list[Marker] = []
     for place, (marker, number) in enumerate(zip(found, numbers, strict=True)):
@@ -189,6 +194,8 @@ def _begins_anew(before: str, resumed: bool) -> bool:
     An item that ends with a colon announces a list of its own; so does one after which the outer count is resumed.
     """
     head, *rest = _BLANK_LINE.split(before, maxsplit=1)
+    if _ECHO.fullmatch(head.strip()):
+        return True
     return not head.rstrip("*_ \t\n").endswith(":") and (bool(rest) or not resumed)
 
 
@@ -205,7 +212,7 @@ def _one_line(part: str) -> str:
     for mark in _QUOTES:
         if len(line) > 2 and line[0] + line[-1] == mark[0] + mark[-1] and not any(c in line[1:-1] for c in mark):
             line = line[1:-1].strip()
-    return line if any(each.isalnum() for each in line) else ""
+    return line if any(each.isalnum() for each in line) and not _ECHO.fullmatch(line) else ""
 
 
 def is_classification(reply: Reply) -> bool:
@@ -251,11 +258,12 @@ def _says_none(given: str) -> bool:
 
 
 def _salvaged(last: Instance, is_classification: bool) -> Instance | None:
-    """A truncated answer to a task without input, cut back to its last whole sentence or list entry, if enough is left."""
+    """A truncated answer to a task without input, back to its last whole sentence or list entry, if enough is left."""
     if last.input or is_classification:
         return None
-    ends = [match.end() for match in _WHOLE.finditer(last.output) if not _LIST_NUMBER.search(last.output, 0, match.end())]
-    whole = last.output[: ends[-1]] if ends else ""
+    text = last.output
+    ends = [match.end() for match in _WHOLE.finditer(text) if not _LIST_NUMBER.search(text, 0, match.end())]
+    whole = text[: ends[-1]] if ends else ""
     return Instance("", whole) if count_words(whole, "any script") >= LEAST_SALVAGED_WORDS else None
 
 
@@ -279,8 +287,8 @@ def _input_first(text: str) -> list[Instance]:
 def _headings(text: str) -> list[Marker]:
     """Headings "Example 1", "Example 2" ... in sequence; an "Example" that is not the next one is part of an answer.
 
-    One that comes out of sequence counts where an "Output:" stands both before and after it. Headings with a title after
-    them ("Example 1: The easy one") count where the first one has a title, too.
+    One that comes out of sequence counts where an "Output:" stands both before and after it. Headings with a title
+    after them ("Example 1: The easy one") count where the first one has a title, too.
     """
     found = [each for each in _EXAMPLE.finditer(text) if not each["title"] or each["number"]]
     found = [each for each in found if not each["title"] or found[0]["title"]]
@@ -298,8 +306,8 @@ def _headings(text: str) -> list[Marker]:
 def _runs_of_pairs(text: str) -> list[str]:
     """Without headings: a new instance begins where, after an "Output:", the reply's first field comes again.
 
-    Where that field is "Output:" itself (answers without input), only after a whole sentence: "it prints\\nOutput: 5" is
-    one answer.
+    Where that field is "Output:" itself (answers without input), only after a whole sentence: "it prints\\nOutput: 5"
+    is one answer.
     """
     if not _OUTPUT.search(text):
         return []

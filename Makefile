@@ -1,0 +1,44 @@
+# All set-up happens here: make, git and python3 with pip are enough. Running a target again is quick.
+PYTHON ?= python3
+VENV ?= .venv
+PY := $(VENV)/bin/python
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help test test-all lint demo map clean
+help:
+	@echo "make test      base install, fakes: the tests to run all the time"
+	@echo "make test-all  extras and real parts as well (torch, browser ...)"
+	@echo "make lint      ruff and mypy --strict"
+	@echo "make demo      a run against a scripted server on this machine, from seeds to training data"
+	@echo "make map       write docs/map.md anew"
+
+$(PY):
+	$(PYTHON) -c 'import ensurepip' 2>/dev/null && $(PYTHON) -m venv $(VENV) \
+	  || { $(PYTHON) -m venv --without-pip $(VENV) && $(PYTHON) -m pip --python $(PY) install -q pip; }
+	$(PY) -m pip install -q --upgrade "pip>=25.1"
+
+$(VENV)/.base: pyproject.toml constraints.txt | $(PY)
+	$(PY) -m pip install -q -c constraints.txt -e . --group dev && touch $@
+
+$(VENV)/.all: $(VENV)/.base
+	$(PY) -m pip install -q -c constraints.txt -e '.[all]' --group real && touch $@
+
+test: $(VENV)/.base
+	$(PY) -m pytest -n 2 -m "not slow and not real"
+
+test-all: $(VENV)/.all
+	$(PY) -m pytest -n 2
+
+lint: $(VENV)/.base
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+demo: $(VENV)/.base
+	$(PY) tools/demo.py
+
+map:
+	$(PYTHON) tools/map.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
