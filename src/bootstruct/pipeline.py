@@ -41,6 +41,8 @@ async def grow_pool(run: Run, tasks: int, grown: News, stall_after: int | None) 
         prompt, shown = propose_prompt(state, index)
         return shown, await run.ask(f"propose/{index}", prompt)
 
+    if may_start(len(state.marks)):
+        stop_if_stalled(state, stall_after)
     async with aclosing(in_order(len(state.marks), may_start, question)) as answers:
         async for index, (shown, reply) in answers:
             candidates = read_instructions(state.recipe, reply, shown) if reply else []

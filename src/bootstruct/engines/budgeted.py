@@ -5,11 +5,12 @@ what is spent and what may still come never exceed the cap together.
 """
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass
 
 from bootstruct.domain import Prompt, Reply
 from bootstruct.engines import Engine
-from bootstruct.errors import Passing, StoppedShort
+from bootstruct.errors import CallFailed, DoorClosed, Passing, StoppedShort
 from bootstruct.settings import Prices
 
 
@@ -47,39 +48,56 @@ class Limits:
 
 
 class Budgeted:
-    """spent: what the run has used before. presumed: calls that timed out and are counted at their reservation."""
+    """spent: what the run has used before. presumed: calls without an answer, counted at their reservation.
+
+    Raises StoppedShort where a cap leaves no room, DoorClosed where money is capped and the model's price is not known.
+    """
 
     def __init__(self, engine: Engine, limits: Limits, prices: Prices, spent: Amount) -> None:
         self.engine, self.limits, self.prices, self.spent = engine, limits, prices, spent
         self.presumed = 0
-        self._held = Amount()
-        self._changed = asyncio.Condition()
+        self.held = Amount()
+        self._beyond = (0, 0)  # by how much servers have counted more than reserved, prompt and reply: reserved from then on
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def complete(self, prompt: Prompt) -> Reply:
         reservation = self._reservation(prompt)
-        async with self._changed:
-            while self.limits.exceeded_by(self.spent.plus(self._held).plus(reservation)):
-                cap = self.limits.exceeded_by(self.spent.plus(reservation))
-                if cap:
-                    raise StoppedShort(
-                        f"The budget is used up: {cap} leaves no room for another request ({self.told()} so far). "
-                        "Everything is saved; run the same command with a higher cap to go on."
-                    )
-                await self._changed.wait()
-            self._held = self._held.plus(reservation)
-        used = Amount()
+        await self._reserve(reservation)
+        used = reservation
         try:
             reply = await self.engine.complete(prompt)
             used = self._used(reply, reservation, prompt)
             return reply
-        except Passing as exc:
-            if exc.status == 0 and exc.connected:  # it may have been answered, and billed, without our hearing of it
-                used, self.presumed = reservation, self.presumed + 1
+        except (CallFailed, DoorClosed) as exc:
+            if isinstance(exc, Passing) and exc.status == 0 and exc.connected:
+                self.presumed += 1  # it may have been answered, and billed, without our hearing of it
+            else:
+                used = Amount()
             raise
         finally:
-            self.spent, self._held = self.spent.plus(used), self._held.plus(reservation, -1)
-            async with self._changed:
-                self._changed.notify_all()
+            rest = self.held.plus(reservation, -1)
+            self.held = rest if rest.requests else Amount()  # no crumbs of rounding, which would be waited for
+            self.spent = self.spent.plus(used)
+            self._wake()
+
+    async def _reserve(self, amount: Amount) -> None:
+        while self.limits.exceeded_by(self.spent.plus(self.held).plus(amount)):
+            cap = self.limits.exceeded_by(self.spent.plus(amount))
+            if cap:
+                raise StoppedShort(
+                    f"The budget is used up: {cap} leaves no room for another request ({self.told()} so far). "
+                    "Everything is saved; run the same command with a higher cap to go on."
+                )
+            place = asyncio.get_running_loop().create_future()
+            self._waiting.append(place)
+            await place
+        self.held = self.held.plus(amount)
+
+    def _wake(self) -> None:
+        while self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():
+                place.set_result(None)
 
     def told(self) -> str:
         """What is spent, in words."""
@@ -87,16 +105,34 @@ class Budgeted:
         return f"{self.spent.requests} requests, {self.spent.tokens} tokens{money}"
 
     def _reservation(self, prompt: Prompt) -> Amount:
-        texts = (prompt.text, *(f"{each.role} {each.content}" for each in prompt.messages))
-        size = sum(len(text.encode("utf-8", "replace")) + 8 for text in texts)
-        cost = self.prices.cost(prompt.model, size, prompt.sampling.max_tokens) or 0.0
-        return Amount(1, size + prompt.sampling.max_tokens, cost)
+        size = sum(len(text.encode("utf-8", "replace")) + 16 for text in _texts(prompt)) + self._beyond[0]
+        most = prompt.sampling.max_tokens + self._beyond[1]
+        cost = self.prices.cost(prompt.model, size, most)
+        if cost is None and self.limits.cost is not None:
+            raise DoorClosed(
+                f"--max-cost cannot be kept: the price of the model {prompt.model!r} is not known; write it into the "
+                "settings file under `prices:`, or cap tokens with --max-tokens."
+            )
+        return Amount(1, size + most, cost or 0.0)
 
     def _used(self, reply: Reply, reservation: Amount, prompt: Prompt) -> Amount:
         if not reply.prompt_tokens and not reply.completion_tokens:
             return reservation  # the server does not count: the bound is all we know
+        self._learn(reply, prompt)
         cost = self.prices.cost(prompt.model, reply.prompt_tokens, reply.completion_tokens) or 0.0
         return Amount(1, reply.prompt_tokens + reply.completion_tokens, cost)
 
+    def _learn(self, reply: Reply, prompt: Prompt) -> None:
+        """Some servers add long texts of their own to a prompt, some think beyond max_tokens."""
+        ours = sum(len(text.encode("utf-8", "replace")) for text in _texts(prompt))
+        self._beyond = (
+            max(self._beyond[0], reply.prompt_tokens - ours),
+            max(self._beyond[1], reply.completion_tokens - prompt.sampling.max_tokens),
+        )
+
     async def aclose(self) -> None:
         await self.engine.aclose()
+
+
+def _texts(prompt: Prompt) -> list[str]:
+    return [each.content for each in prompt.messages] if prompt.is_chat else [prompt.text]

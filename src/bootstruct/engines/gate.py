@@ -1,47 +1,53 @@
-"""How many questions may be in flight: a fixed number, or a level found by watching what the server makes of it.
+"""How many questions may be in flight: at most a fixed number, or a level found by watching what the server makes of it.
 
-The level goes up while that brings more replies, and down to what is served where the server refuses (429). After a
-failure nothing new begins until a reply has come or a pause is over. All this never changes a byte of the output.
+The level goes up while that brings more replies (see level.py), and down to what is served where the server refuses
+(429). After a failure nothing new begins until a reply has come or a pause is over. This never changes a byte of the
+output.
 """
 
 import asyncio
 import heapq
 from dataclasses import dataclass
+from typing import Literal
 from weakref import WeakKeyDictionary
 
 from bootstruct.engines.level import START, Climb
 
-FIRST_HOLD = 0.5  # seconds without new questions after a failure, doubled while no reply comes
+FIRST_HOLD = 0.5  # seconds without new questions after a failure; doubled while nothing but failures comes
 LONGEST_HOLD = 60.0
-REGAIN = 0.25  # a refusal lowers the level by one, a reply to a question beyond it raises it by this: up to 1 in 5
-# refusals that have nothing to do with the load leave the level where it is
+OUTAGE = 8  # failures in a row, and at least one level of them: begin again with less
+REGAIN = 0.25  # a refusal lowers the level by one, a reply to a question beyond it raises it by this much: up to one
+# refusal in five that has nothing to do with the load leaves the level where it is
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a question ended. ok: with a reply. refused: the server takes no more now. failed: in passing, of any kind."""
+    """How a question ended, after so many seconds.
 
-    step: str
-    seconds: float
-    ok: bool = False
-    refused: bool = False
-    failed: bool = False
+    served: a reply. refused: the server takes no more now. failed: in passing, otherwise. other: anything else, such as
+    an error of this question alone, or the end of the run.
+    """
+
+    end: Literal["served", "refused", "failed", "other"]
+    seconds: float = 0.0
+    step: str = ""
     retry_after: float | None = None
 
 
 class Gate:
-    """limit None: find the level. `level` is the number allowed now, `flying` the number in flight."""
+    """limit: the most in flight; None: find the level. `level` is the number allowed now, `flying` the number in flight."""
 
     def __init__(self, limit: int | None = None) -> None:
         self.fixed = limit is not None
         self.flying = self.refusals = 0
-        self._climb = Climb(limit)
         self._level = float(limit or START)
+        self._climb = Climb(limit, self._level)
+        self._lowered_from = 0.0  # the level before refusals took from it
         self._queue: list[tuple[bool, int, int, asyncio.Future[int]]] = []
         self._turns: WeakKeyDictionary[asyncio.Task[object], int] = WeakKeyDictionary()
-        self._entered = 0
-        self._hold = FIRST_HOLD
-        self._held: asyncio.TimerHandle | None = None
+        self._entered = self._failed_in_a_row = 0
+        self._hold_seconds = FIRST_HOLD
+        self._hold: asyncio.TimerHandle | None = None
 
     @property
     def level(self) -> int:
@@ -57,37 +63,28 @@ class Gate:
         Urgent ones go first. Among the others the task that first came here goes first, also with what it asks later and
         asks again: what was begun is finished, and no retry waits behind all that is new.
         """
-        if self.flying < self.level and not self._queue and self._held is None:
+        self._entered += 1
+        turn = self._turn()
+        if self.flying < self.level and not self._queue and self._hold is None:
             self.flying += 1
             return self.flying
         place: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._entered += 1
-        heapq.heappush(self._queue, (not urgent, self._turn(), self._entered, place))
+        heapq.heappush(self._queue, (not urgent, turn, self._entered, place))
         try:
             return await place
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
                 self.flying -= 1
                 self._let_in()
-            else:
-                place.cancel()
             raise
 
     def leave(self, rank: int, outcome: Outcome) -> None:
         """Give back the slot of this rank."""
         self.flying -= 1
-        if outcome.refused:
-            self.refusals += 1
-            self._level = max(1.0, min(self._level, float(self.flying)))
-            self._climb.lowered()
-        elif outcome.ok:
-            if rank > self._level:
-                self._level = min(self._level + REGAIN, float(rank))
-            self._level = self._climb.after_reply(self._level, outcome.step, outcome.seconds, bool(self._queue))
-        if outcome.ok:
-            self._release()
-        elif outcome.failed:
-            self._hold_back(outcome.retry_after)
+        if outcome.end == "served":
+            self._after_reply(rank, outcome)
+        elif outcome.end in ("refused", "failed"):
+            self._after_failure(outcome)
         self._let_in()
 
     def _turn(self) -> int:
@@ -96,28 +93,38 @@ class Gate:
         return self._turns.setdefault(task, self._entered)
 
     def _let_in(self) -> None:
-        while self._queue and self._held is None and self.flying < self.level:
+        while self._queue and self._hold is None and self.flying < self.level:
             place = heapq.heappop(self._queue)[-1]
             if not place.done():
                 self.flying += 1
                 place.set_result(self.flying)
 
-    def _hold_back(self, retry_after: float | None) -> None:
-        if self._held is not None:
-            return
-        seconds = self._hold if retry_after is None else min(max(retry_after, 0.01), LONGEST_HOLD)
-        self._held = asyncio.get_running_loop().call_later(seconds, self._hold_is_over)
+    def _after_reply(self, rank: int, outcome: Outcome) -> None:
+        self._failed_in_a_row, self._hold_seconds = 0, FIRST_HOLD
+        if self._hold is not None:
+            self._hold.cancel()
+            self._hold = None
+        if self._level < min(rank, self._lowered_from):
+            self._level += REGAIN
+        level = self._climb.after_reply(self._level, outcome.step, outcome.seconds, bool(self._queue))
+        if level != self._level:
+            self._level, self._lowered_from = level, 0.0
+
+    def _after_failure(self, outcome: Outcome) -> None:
+        self._failed_in_a_row += 1
+        if outcome.end == "refused":
+            self.refusals += 1
+            self._lowered_from = max(self._lowered_from, self._level)
+            self._level = max(1.0, min(self._level, float(self.flying)))
+        if self._hold is None:
+            known = outcome.retry_after is not None
+            seconds = min(LONGEST_HOLD, outcome.retry_after or 0.0) if known else self._hold_seconds
+            self._hold = asyncio.get_running_loop().call_later(seconds, self._hold_is_over)
 
     def _hold_is_over(self) -> None:
-        """No reply came all the while: begin again with less, and be slower to try."""
-        self._held = None
-        self._hold = min(LONGEST_HOLD, 2 * self._hold)
-        self._level = max(1.0, self._level // 2)
-        self._climb.restart()
+        self._hold = None
+        if self._failed_in_a_row >= max(OUTAGE, self._level):
+            self._hold_seconds = min(LONGEST_HOLD, 2 * self._hold_seconds)
+            self._level, self._lowered_from = max(1.0, self._level // 2), 0.0
+            self._climb.restart(self._level)
         self._let_in()
-
-    def _release(self) -> None:
-        self._hold = FIRST_HOLD
-        if self._held is not None:
-            self._held.cancel()
-            self._held = None

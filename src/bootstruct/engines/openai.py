@@ -8,6 +8,7 @@ import email.utils
 import json
 import re
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10
 PASSING = {408, 409, 425, 429}
-KEY_SHAPE = re.compile(rb"\b(sk|pk|key|token)-[A-Za-z0-9_*\-]{8,}")
+NEVER = {501, 505}  # the server cannot, and will not be able to
+KEY_SHAPE = re.compile(r"\b(sk|pk|key|token)-[A-Za-z0-9_*\-]{8,}")
+LEAST_SECRET = 8  # characters; a shorter key ("EMPTY", "none") is no secret, and its letters stand in honest replies
 WANTS_OTHER_NAME = "max_completion_tokens"
 
 
@@ -29,18 +32,26 @@ class OpenAI:
 
     def __init__(self, base_url: str, key: str | None, timeout: float = 120.0) -> None:
         self.base_url, self._key, self.timeout = base_url.rstrip("/"), key, timeout
+        self._where = _without_credentials(self.base_url)
+        self._secret = (key or "").encode() if len(key or "") >= LEAST_SECRET else b""
         self._session: aiohttp.ClientSession | None = None
         self._limit_name = "max_tokens"
 
     async def complete(self, prompt: Prompt) -> Reply:
         path = "/chat/completions" if prompt.is_chat else "/completions"
+        limit_name = self._limit_name
         status, headers, body = await self._post(path, self._payload(prompt))
+        if status == 400 and limit_name != WANTS_OTHER_NAME and WANTS_OTHER_NAME.encode() in body:
+            self._limit_name = WANTS_OTHER_NAME  # newer OpenAI models know the limit by this name only
+            status, headers, body = await self._post(path, self._payload(prompt))
         if status != 200:
-            if status == 400 and WANTS_OTHER_NAME.encode() in body and self._limit_name != WANTS_OTHER_NAME:
-                self._limit_name = WANTS_OTHER_NAME  # newer OpenAI models know the limit by this name only
-                return await self.complete(prompt)
-            raise self._refusal(status, headers, body, prompt.model)
-        return read_reply(body, prompt)
+            raise self._refusal(status, headers, *_error_of(body), prompt.model)
+        answer = _parsed(body)
+        if isinstance(answer, dict) and "choices" not in answer and isinstance(answer.get("error"), dict):
+            code = answer["error"].get("code")  # some gateways tell the errors of others with a 200
+            if isinstance(code, int) and 400 <= code < 600:
+                raise self._refusal(code, headers, *_error_of(body), prompt.model)
+        return reply_of(answer, prompt)
 
     def _payload(self, prompt: Prompt) -> dict[str, Any]:
         sampling = prompt.sampling
@@ -63,23 +74,24 @@ class OpenAI:
             payload["stop"] = list(sampling.stop)
         return payload
 
-    async def _post(self, path: str, payload: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
-        """(status, headers with lower-case names, body) of one call. Raises Passing where no whole answer came."""
+    async def _post(self, path: str, payload: dict[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
+        """(status, headers, body without the key) of one call. Raises Passing where no whole answer came."""
         import aiohttp
 
         session = self._open()
         try:
-            async with session.post(self.base_url + path, data=orjson.dumps(payload)) as response:
+            async with session.post(self.base_url + path, data=orjson.dumps(payload), allow_redirects=False) as response:
                 body = await response.read()
-                return response.status, {k.lower(): v for k, v in response.headers.items()}, self._without_key(body)
+                return response.status, response.headers, body.replace(self._secret, b"[key]") if self._secret else body
         except TimeoutError:
             raise Passing(0, f"no answer within {self.timeout:g} s") from None
-        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
-            raise DoorClosed(f"{self.base_url}: not an address; give it as --base-url http://HOST:PORT/v1.") from None
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, ValueError):
+            raise DoorClosed(f"{self._where}: not an address; give it as --base-url http://HOST:PORT/v1.") from None
         except aiohttp.ClientConnectorError as exc:
-            raise Passing(0, f"cannot connect to {self.base_url}: {exc.os_error.strerror}", connected=False) from None
+            reason = exc.os_error.strerror or type(exc.os_error).__name__
+            raise Passing(0, f"cannot connect to {self._where}: {reason}", connected=False) from None
         except (aiohttp.ClientError, OSError) as exc:
-            raise Passing(0, f"{type(exc).__name__}: {self._without_key(str(exc).encode()).decode()}") from None
+            raise Passing(0, f"the connection broke ({type(exc).__name__})") from None
 
     def _open(self) -> "aiohttp.ClientSession":
         import aiohttp
@@ -89,28 +101,29 @@ class OpenAI:
             if self._key:
                 headers["authorization"] = f"Bearer {self._key}"
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),  # how many at once is the gate's business
+                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),  # how many at once is the gate's business
                 timeout=aiohttp.ClientTimeout(total=self.timeout, sock_connect=CONNECT_SECONDS),
                 headers=headers,
+                cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
 
-    def _without_key(self, body: bytes) -> bytes:
-        return body.replace(self._key.encode(), b"[key]") if self._key else body
-
-    def _refusal(self, status: int, headers: dict[str, str], body: bytes, model: str) -> Exception:
+    def _refusal(self, status: int, headers: Mapping[str, str], message: str, code: str, model: str) -> Exception:
         """What a status other than 200 means for the run."""
-        message, code = _error_of(body)
-        where = f"{self.base_url} answers {status}: {message}"
+        if self._key and len(self._key) < LEAST_SECRET:
+            message = re.sub(rf"(?<!\w){re.escape(self._key)}(?!\w)", "[key]", message)
+        where = f"{self._where} answers {status}: {message}"
         if status in (401, 403):
-            hint = "set the key in the environment (OPENAI_API_KEY)" if not self._key else "check the key and its rights"
+            hint = "check the key and its rights" if self._key else "set the key in the environment (OPENAI_API_KEY)"
             return DoorClosed(f"{where}; {hint}.")
-        if code == "insufficient_quota":
+        if status == 402 or code == "insufficient_quota":
             return DoorClosed(f"{where}; the account has no money left: add some, then run the same command again.")
         if status == 404:
             return DoorClosed(f"{where}; does this server have the model {model!r}, and does its address end in /v1?")
-        if status in PASSING or status >= 500:
-            return Passing(status, message, _retry_after(headers.get("retry-after")))
+        if 300 <= status < 400:
+            return DoorClosed(f"{where}; the server has moved: give its new address with --base-url.")
+        if status in PASSING or (status >= 500 and status not in NEVER):
+            return Passing(status, message, _retry_after(headers))
         return Permanent(status, message)
 
     async def aclose(self) -> None:
@@ -122,30 +135,40 @@ class OpenAI:
 
 def read_reply(body: bytes, prompt: Prompt) -> Reply:
     """The reply in a 200 body. What cannot be read is an empty reply that finished `unreadable`: a fact, not a crash."""
+    return reply_of(_parsed(body), prompt)
+
+
+def _parsed(body: bytes) -> Any:
     try:
-        answer = orjson.loads(body)
+        return orjson.loads(body)
     except ValueError:
         try:
-            answer = json.loads(body.decode("utf-8", "replace"))  # lone surrogates, NaN: lenient, cleaned below
+            return json.loads(body.decode("utf-8", "replace"))  # lone surrogates, NaN: lenient, cleaned later
         except (ValueError, RecursionError):
-            return Reply("", "unreadable")
+            return None
+
+
+def reply_of(answer: Any, prompt: Prompt) -> Reply:
+    """The reply in a parsed answer, whatever it is; see `read_reply`."""
     try:
         choice = answer["choices"][0]
         text = choice["message"]["content"] if "message" in choice else choice["text"]
         finish = choice.get("finish_reason") or "stop"
-    except (KeyError, IndexError, TypeError):
+        usage, model = answer.get("usage"), answer.get("model")
+    except (KeyError, IndexError, TypeError, AttributeError):
         return Reply("", "unreadable")
     if not isinstance(text, str):
         text, finish = "", finish if text is None else "unreadable"
-    usage = answer.get("usage") or {}
-    prompt_tokens, completion_tokens = (_count(usage, name) for name in ("prompt_tokens", "completion_tokens"))
-    model = answer.get("model")
-    clean = text.encode("utf-8", "replace").decode()
+    clean = _clean(text)
     cut = cut_at_stop(clean, prompt.sampling.stop)
-    if cut != clean:
-        finish = "stop"
-    named = model.encode("utf-8", "replace").decode() if isinstance(model, str) else prompt.model
-    return Reply(cut, str(finish).encode("utf-8", "replace").decode(), prompt_tokens, completion_tokens, named)
+    finish = "stop" if cut != clean else _clean(str(finish))
+    named = _clean(model) if isinstance(model, str) else prompt.model
+    return Reply(cut, finish, _count(usage, "prompt_tokens"), _count(usage, "completion_tokens"), named)
+
+
+def _clean(text: str) -> str:
+    """Without lone surrogates, which no file can hold."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def cut_at_stop(text: str, stop: tuple[str, ...]) -> str:
@@ -160,20 +183,21 @@ def _count(usage: object, name: str) -> int:
 
 def _error_of(body: bytes) -> tuple[str, str]:
     """(message, code) of an error body, key-shaped words taken out, on one line and short."""
-    body = KEY_SHAPE.sub(b"[key]", body)
+    answer = _parsed(body)
+    error = answer.get("error", answer) if isinstance(answer, dict) else answer
     code = ""
-    try:
-        error = json.loads(body.decode("utf-8", "replace"))
-        error = error.get("error", error) if isinstance(error, dict) else error
-        message = error.get("message") or error.get("detail") or error if isinstance(error, dict) else error
-        code = str(error.get("code") or "") if isinstance(error, dict) else ""
-    except (ValueError, RecursionError):
-        message = body.decode("utf-8", "replace")
-    return " ".join(str(message).encode("utf-8", "replace").decode().split())[:300] or "no message", code
+    if isinstance(error, dict):
+        code = str(error.get("code") or error.get("type") or "")
+        message = error.get("message") or error.get("detail") or error
+    else:
+        message = error if error is not None else body.decode("utf-8", "replace")
+    line = " ".join(_clean(KEY_SHAPE.sub("[key]", str(message))).split())
+    return line[:300].rstrip(".") or "no message", code
 
 
-def _retry_after(value: str | None) -> float | None:
-    """Seconds from a Retry-After header: a number or a date."""
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds the server asks to wait: a number, or a date, which is held against the server's own clock."""
+    value = headers.get("retry-after")
     if value is None:
         return None
     try:
@@ -181,6 +205,13 @@ def _retry_after(value: str | None) -> float | None:
     except ValueError:
         pass
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, TypeError):
+        now = headers.get("date")
+        until = email.utils.parsedate_to_datetime(value).timestamp()
+        return max(0.0, until - (email.utils.parsedate_to_datetime(now).timestamp() if now else time.time()))
+    except (ValueError, TypeError, OverflowError):
         return None
+
+
+def _without_credentials(url: str) -> str:
+    """The address as it may be shown: no user, no password, no query."""
+    return re.sub(r"//[^/@]*@", "//", url.partition("?")[0])

@@ -1,58 +1,38 @@
-"""At most so many questions in flight. Speed lives here, never in the recipe.
-
-Cancelling a question means: begin nothing new. If it waits for a slot it ends at once; if it is in flight its reply is
-waited for, because it is paid for.
-"""
+"""At most so many questions in flight. Speed lives here, never in the recipe."""
 
 import asyncio
-import time
 
 from bootstruct.domain import Prompt, Reply
 from bootstruct.engines import Engine
-from bootstruct.engines.gate import Gate
-from bootstruct.errors import CallFailed, Passing
+from bootstruct.engines.gate import Gate, Outcome
+from bootstruct.errors import Passing
 
-GRACE = 30.0  # seconds that replies in flight are waited for when a run ends
+GROWS_THE_POOL = "propose"
 
 
 class Throttled:
-    """Growing the pool (step `propose`) goes first; the rest in the order of asking."""
+    """Growing the pool goes first; the rest in the order of asking. A cancelled task begins nothing new."""
 
-    def __init__(self, engine: Engine, gate: Gate, grace: float = GRACE) -> None:
-        self.engine, self.gate, self.grace = engine, gate, grace
+    def __init__(self, engine: Engine, gate: Gate) -> None:
+        self.engine, self.gate = engine, gate
 
     async def complete(self, prompt: Prompt) -> Reply:
-        await self.gate.enter(urgent=prompt.step == "propose")
-        began, refused, ok = time.monotonic(), False, False
-        call = asyncio.ensure_future(self.engine.complete(prompt))
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
+        rank = await self.gate.enter(urgent=prompt.step == GROWS_THE_POOL)
+        clock = asyncio.get_running_loop().time
+        began, outcome = clock(), Outcome("other")
         try:
-            reply = await self._finish(call)
-            ok = True
+            reply = await self.engine.complete(prompt)
+            outcome = Outcome("served", clock() - began, prompt.step)
             return reply
         except Passing as exc:
-            refused = exc.status == 429
+            refused = exc.status == 429 or exc.retry_after is not None
+            outcome = Outcome("refused" if refused else "failed", clock() - began, prompt.step, exc.retry_after)
             raise
         finally:
-            self.gate.leave(time.monotonic() - began, ok, refused)
-
-    async def _finish(self, call: "asyncio.Future[Reply]") -> Reply:
-        try:
-            return await asyncio.shield(call)
-        except asyncio.CancelledError:
-            if not call.done():
-                try:
-                    await asyncio.wait({call}, timeout=self.grace)
-                finally:
-                    if not call.done():
-                        call.cancel()
-            if not call.done() or call.cancelled():
-                raise
-            if isinstance(call.exception(), CallFailed):
-                raise
-            task = asyncio.current_task()
-            if task is not None:
-                task.uncancel()
-            return call.result()
+            self.gate.leave(rank, outcome)
 
     async def aclose(self) -> None:
         await self.engine.aclose()

@@ -1,0 +1,92 @@
+"""A small world for tests: seeds, a recipe, and an answer to every prompt that depends on the prompt alone."""
+
+import asyncio
+import hashlib
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from bootstruct.domain import Instance, Prompt, Reply, Seed, digest_of
+from bootstruct.drive import Run
+from bootstruct.engines import Engine
+from bootstruct.events import Started, State, begin
+from bootstruct.files import read_recipe, recipe_folder
+from bootstruct.journal import Journal, read_state
+from bootstruct.pipeline import generate
+from bootstruct.recipe import Recipe
+
+WORDS = (
+    "river stone cloud lamp paper glass horse tiger piano violin sugar pepper engine rocket garden forest winter summer "
+    "letter number island bridge candle mirror market kitchen doctor farmer sailor teacher planet comet magnet shadow"
+).split()
+SEEDS = tuple(
+    Seed(f"seed_task_{n}", f"{verb} the {noun} that stands near the {WORDS[n + 9]}", (Instance("", noun),), n % 3 == 0)
+    for n, (verb, noun) in enumerate(
+        zip("Describe Name Sort Compare Praise Find Count Sell Paint Weigh".split(), WORDS, strict=False)
+    )
+)
+
+
+def recipe(name: str = "paper") -> Recipe:
+    return read_recipe(Path(str(recipe_folder(name))) / "recipe.yaml")
+
+
+def answer(prompt: Prompt) -> Reply:
+    """Lists of tasks (some too short, some alike, some cut), yes or no, instances of either kind (some broken)."""
+    rng = random.Random(digest_of(prompt))
+    tokens = (rng.randint(50, 900), rng.randint(1, 80))
+    if prompt.step == "propose":
+        tasks = [" ".join(rng.sample(WORDS, rng.randint(2, 9))).capitalize() + "." for _ in range(7)]
+        text = " " + tasks[0] + "".join(f"\n{number}. {task}" for number, task in enumerate(tasks[1:], 10))
+        return Reply(text, rng.choice(["stop"] * 9 + ["length"]), *tokens, "scripted")
+    if prompt.step == "kind":
+        return Reply(rng.choice([" Yes", " No", " No"]), "stop", *tokens, "scripted")
+    if "class label" in prompt.text.lower()[:400] or rng.random() < 0.3:
+        parts = [f"Class label: {rng.choice(WORDS)}\nText: {rng.choice(WORDS)} é {n}" for n in range(rng.randint(1, 3))]
+        return Reply("\n".join(parts), "stop", *tokens, "scripted")
+    pairs = [f"Example {n}\nInput: {rng.choice(WORDS)}\nOutput: {rng.choice(WORDS)}" for n in range(1, rng.randint(2, 8))]
+    return Reply("\n".join(pairs), rng.choice(["stop", "stop", "length"]), *tokens, "scripted")
+
+
+def open_journal(
+    path: Path, chosen: Recipe | None = None, opened: Callable[[Path], Journal] = Journal
+) -> tuple[State, Journal]:
+    """The state of a journal, begun with the small world if it is new."""
+    journal = opened(path)
+    state = read_state(path)
+    if state is None:
+        started = Started(chosen or recipe(), SEEDS)
+        journal.append(started)
+        state = begin(started)
+    return state, journal
+
+
+def run_to(
+    path: Path,
+    engine: Engine,
+    tasks: int,
+    chosen: Recipe | None = None,
+    stall_after: int | None = None,
+    opened: Callable[[Path], Journal] = Journal,
+) -> State:
+    """Bring the run in `path` to so many tasks and return its state."""
+
+    async def main() -> State:
+        state, journal = open_journal(path, chosen, opened)
+        try:
+            await generate(Run(state, journal, engine), tasks, stall_after)
+        finally:
+            journal.close()
+        return state
+
+    return asyncio.run(main())
+
+
+def outcome(state: State) -> tuple[object, ...]:
+    """All decisions of a state."""
+    return state.machine, state.marks, state.refusals, list(state.annotated.values())
+
+
+def with_lag(chosen: Recipe, **lag: int) -> Recipe:
+    return replace(chosen, propose=replace(chosen.propose, lag=replace(chosen.propose.lag, **lag)))
