@@ -37,7 +37,8 @@ def answer(prompt: Prompt) -> Reply:
     rng = random.Random(digest_of(prompt))
     tokens = (rng.randint(50, 900), rng.randint(1, 80))
     if prompt.step == "propose":
-        tasks = [" ".join(rng.sample(WORDS, rng.randint(2, 9))).capitalize() + "." for _ in range(7)]
+        tasks = [" ".join(rng.sample(WORDS, rng.randint(2, 9))).capitalize() + "." for _ in range(6)]
+        tasks.insert(rng.randint(0, 6), f"Describe the {rng.choice(WORDS)} that stands near the {rng.choice(WORDS)}")
         text = " " + tasks[0] + "".join(f"\n{number}. {task}" for number, task in enumerate(tasks[1:], 10))
         return Reply(text, rng.choice(["stop"] * 9 + ["length"]), *tokens, "scripted")
     if prompt.step == "kind":

@@ -112,7 +112,7 @@ def test_a_run_extended_is_the_run_made_at_once(tmp_path: Path) -> None:
 
 def test_what_was_in_flight_at_the_end_is_kept_and_used(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    run_to(path, Throttled(Finishing(Scripted(answer, lambda p: 0.002)), Gate(64)), 40)
+    run_to(path, Throttled(Finishing(Scripted(answer, lambda p: p.sample % 17 / 1000)), Gate(64)), 40)
     kept = [e.key for _, e in read_events(path) if isinstance(e, Replied)]
     state = read_state(path)
     assert state is not None
