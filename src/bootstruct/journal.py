@@ -106,6 +106,11 @@ class Journal:
         self._sync_later()
         return offset
 
+    def clear(self) -> None:
+        """Forget everything: for a run that was begun and never answered."""
+        os.ftruncate(self._file, 0)
+        self.size = 0
+
     def close(self) -> None:
         """Sync and let go of the lock."""
         if self._file >= 0:

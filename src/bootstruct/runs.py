@@ -13,6 +13,7 @@ from bootstruct.events import Started, State, begin
 from bootstruct.files import read_recipe, read_rows, read_seeds
 from bootstruct.journal import NAME, Journal, read_state
 from bootstruct.recipe import Recipe, to_mapping
+from bootstruct.stages.rehearse import rehearse
 
 RECIPE, SEEDS, KEEP_AWAY, MACHINE, PREVIEW = (
     "recipe.yaml",
@@ -38,6 +39,10 @@ def read_plan(folder: Path, begun: Recipe | None = None) -> tuple[Recipe, tuple[
     if (folder / KEEP_AWAY).is_file():
         texts = tuple(str(row.get("text", "")) for _, row in read_rows(folder / KEEP_AWAY))
         recipe = dataclasses.replace(recipe, keep_away=texts)
+    try:
+        rehearse(recipe)
+    except BadInput as exc:
+        raise BadInput(f"{folder / RECIPE}: {exc}") from None
     return recipe, seeds
 
 
@@ -66,8 +71,9 @@ def open_run(folder: Path) -> tuple[State, Journal]:
     journal = Journal(folder / NAME)
     try:
         state = read_state(folder / NAME)
-        if state is None:
-            started = Started(*read_plan(folder))
+        if state is None or (not state.answered and (folder / RECIPE).is_file()):
+            started = Started(*read_plan(folder))  # until something is answered the files are the authority
+            journal.clear()
             journal.append(started)
             return begin(started), journal
         if state.origin == "import":
