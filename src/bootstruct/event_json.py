@@ -1,22 +1,23 @@
 """Events as plain JSON values and back: one line of the journal each. The inverse of one another, tested as such."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from bootstruct import recipe as recipes
 from bootstruct.domain import Instance, Refused, Reply, Seed, Verdict
-from bootstruct.errors import BadJournal
+from bootstruct.errors import BadInput, BadJournal
 from bootstruct.events import VERSION, Annotated, Event, Failed, Proposed, Recorded, Replied, Started
 
 
 def to_json(event: Event) -> dict[str, Any]:
     """The event as JSON values. Fields at their defaults are left out, to keep lines short."""
     match event:
-        case Started(recipe, seeds, origin, version):
-            rows = [seed_to_json(seed) for seed in seeds]
-            recipe_row = recipes.to_mapping(recipe)
-            return {"event": "started", "version": version, "origin": origin, "recipe": recipe_row, "seeds": rows}
+        case Started(recipe, seeds, origin, source, inherited, version):
+            row: dict[str, Any] = {"event": "started", "version": version, "origin": origin}
+            row |= {"source": source, "inherited": inherited} if source or inherited else {}
+            return row | {"recipe": recipes.to_mapping(recipe), "seeds": [seed_to_json(seed) for seed in seeds]}
         case Replied(key, digest, reply, question, source):
-            row: dict[str, Any] = {"event": "replied", "key": key, "digest": digest, "reply": _reply_to_json(reply)}
+            row = {"event": "replied", "key": key, "digest": digest, "reply": _reply_to_json(reply)}
             return row | ({"question": question} if question else {}) | ({"source": source} if source else {})
         case Failed(key, digest, status, reason):
             return {"event": "failed", "key": key, "digest": digest, "status": status, "reason": reason}
@@ -42,7 +43,7 @@ def from_json(row: object) -> Event:
         return _read(row)
     except KeyError as exc:
         raise BadJournal(f"not an event: {exc} is missing") from None
-    except (TypeError, ValueError, AttributeError) as exc:
+    except (TypeError, ValueError, AttributeError, OverflowError, BadInput) as exc:
         raise BadJournal(f"not an event: {exc}") from None
 
 
@@ -50,34 +51,73 @@ def _read(row: dict[str, Any]) -> Event:
     match row["event"]:
         case "replied":
             reply = _reply_from_json(row["reply"])
-            return Replied(row["key"], row["digest"], reply, row.get("question", ""), row.get("source", ""))
+            return Replied(_text(row["key"]), _text(row["digest"]), reply, *_texts(row, "question", "source"))
         case "proposed":
-            verdicts = tuple(Verdict(v["text"], v.get("rule"), v.get("score"), v.get("near")) for v in row["verdicts"])
-            return Proposed(int(row["index"]), tuple(row["shown"]), verdicts, row.get("failed", False))
+            verdicts = tuple(_verdict_from_json(each) for each in row["verdicts"])
+            shown = tuple(_text(each) for each in _list(row["shown"]))
+            return Proposed(_count(row["index"]), shown, verdicts, _flag(row.get("failed", False)))
         case "annotated":
-            instances = tuple(Instance(i["input"], i["output"]) for i in row["instances"])
-            refused = tuple(Refused(Instance(r["input"], r["output"]), r["rule"]) for r in row["refused"])
-            return Annotated(row["task"], row["is_classification"], instances, refused, row.get("failed", False))
+            instances = tuple(_instance_from_json(each) for each in row["instances"])
+            refused = tuple(Refused(_instance_from_json(each), _text(each["rule"])) for each in row["refused"])
+            kind = _flag(row["is_classification"])
+            return Annotated(_text(row["task"]), kind, instances, refused, _flag(row.get("failed", False)))
         case "failed":
-            return Failed(row["key"], row["digest"], int(row["status"]), row["reason"])
+            return Failed(_text(row["key"]), _text(row["digest"]), _count(row["status"]), _text(row["reason"]))
         case "recorded":
-            pairs = tuple((str(text), float(score)) for text, score in row["most_similar"])
+            pairs = tuple((_text(text), float(score)) for text, score in row["most_similar"])
             mean = None if row["mean"] is None else float(row["mean"])
-            return Recorded(row["task"], pairs, mean, int(row["request_idx"]))
+            return Recorded(_text(row["task"]), pairs, mean, _whole(row["request_idx"]))
         case "started":
             return _read_started(row)
-    raise BadJournal(f"unknown event {row['event']!r}; a newer bootstruct may have written it: install that one")
+    raise BadJournal(f"unknown event {row['event']!r:.60}; a newer bootstruct may have written it: install that one")
 
 
 def _read_started(row: dict[str, Any]) -> Started:
-    if row["version"] > VERSION:
+    version = _count(row["version"])
+    if version > VERSION:
         raise BadJournal(
-            f"written by a newer bootstruct (journal version {row['version']}, this one reads up to {VERSION}): "
+            f"written by a newer bootstruct (journal version {version}, this one reads up to {VERSION}): "
             "install the newer one"
         )
     seeds = tuple(seed_from_json(seed) for seed in row["seeds"])
     recipe = recipes.from_mapping(row["recipe"], "the recipe in the journal")
-    return Started(recipe, seeds, row["origin"], row["version"])
+    source, inherited = _text(row.get("source", "")), _count(row.get("inherited", 0))
+    return Started(recipe, seeds, _text(row["origin"]), source, inherited, version)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, found {value!r:.60}")
+    return value
+
+
+def _texts(row: dict[str, Any], *names: str) -> Iterator[str]:
+    """The texts under these names, empty where they were left out."""
+    return (_text(row.get(name, "")) for name in names)
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"expected a whole number, found {value!r:.60}")
+    return value
+
+
+def _count(value: object) -> int:
+    if (number := _whole(value)) < 0:
+        raise ValueError(f"expected a number of 0 or more, found {number}")
+    return number
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"expected true or false, found {value!r:.60}")
+    return value
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"expected a list, found {value!r:.60}")
+    return value
 
 
 def seed_to_json(seed: Seed) -> dict[str, Any]:
@@ -92,12 +132,27 @@ def seed_to_json(seed: Seed) -> dict[str, Any]:
 
 
 def seed_from_json(row: dict[str, Any]) -> Seed:
-    instances = tuple(Instance(i["input"], i["output"]) for i in row["instances"])
-    return Seed(row["id"], row["instruction"], instances, row["is_classification"], row["name"])
+    instances = tuple(_instance_from_json(each) for each in row["instances"])
+    texts = _text(row["id"]), _text(row["instruction"])
+    return Seed(*texts, instances, _flag(row["is_classification"]), _text(row["name"]))
 
 
 def _instance_to_json(instance: Instance) -> dict[str, Any]:
     return {"input": instance.input, "output": instance.output}
+
+
+def _instance_from_json(row: dict[str, Any]) -> Instance:
+    return Instance(_text(row["input"]), _text(row["output"]))
+
+
+def _verdict_from_json(row: dict[str, Any]) -> Verdict:
+    rule, score, near = row.get("rule"), row.get("score"), row.get("near")
+    return Verdict(
+        _text(row["text"]),
+        None if rule is None else _text(rule),
+        None if score is None else float(score),
+        None if near is None else _text(near),
+    )
 
 
 def _verdict_to_json(verdict: Verdict) -> dict[str, Any]:
@@ -118,4 +173,5 @@ def _reply_to_json(reply: Reply) -> dict[str, Any]:
 
 def _reply_from_json(row: dict[str, Any]) -> Reply:
     prompt_tokens, completion_tokens = row.get("tokens", (0, 0))
-    return Reply(row["text"], row["finish"], prompt_tokens, completion_tokens, row.get("model", ""))
+    counts = _count(prompt_tokens), _count(completion_tokens)
+    return Reply(_text(row["text"]), _text(row["finish"]), *counts, *_texts(row, "model"))

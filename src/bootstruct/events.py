@@ -16,11 +16,17 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The first event: the whole recipe and all seeds. `origin` is `generate`, `import`, or what was re-judged."""
+    """The first event: the whole recipe and all seeds. `origin` is `generate`, `import` or `rejudge`.
+
+    A re-judged run names the run whose replies it took (`source`: its folder and the digest of its journal) and how many
+    requests it inherited: those were drawn and asked by the other run.
+    """
 
     recipe: Recipe
     seeds: tuple[Seed, ...]
     origin: str = "generate"
+    source: str = ""
+    inherited: int = 0
     version: int = VERSION
 
 
@@ -102,6 +108,8 @@ class State:
     recipe: Recipe
     seeds: tuple[Seed, ...]
     origin: str = "generate"
+    source: str = ""
+    inherited: int = 0
     machine: list[Instruction] = field(default_factory=list)
     marks: list[int] = field(default_factory=list)
     replies: dict[str, Replied | Failed] = field(default_factory=dict)
@@ -180,7 +188,7 @@ def begin(event: Event) -> State:
     """The state right after the first event. Raises BadJournal where that is not `Started`."""
     if not isinstance(event, Started):
         raise BadJournal(f"a journal begins with `started`, this one with `{type(event).__name__.lower()}`.")
-    return State(event.recipe, event.seeds, event.origin)
+    return State(event.recipe, event.seeds, event.origin, event.source, event.inherited)
 
 
 def fold(events: Iterable[tuple[int, Event]]) -> State:

@@ -14,6 +14,7 @@ from bootstruct.errors import BadInput
 from bootstruct.events import State
 from bootstruct.export_original import original_files
 from bootstruct.files import write_whole
+from bootstruct.openai_format import openai_faults
 from bootstruct.stages.draw import rng_for
 from bootstruct.stages.encode import encode, training_instances
 
@@ -117,6 +118,53 @@ def _messages(state: State, journal: Path, given: Iterable[Row]) -> Files:
     yield "", len(made), lines(made)
 
 
+def _sharegpt(state: State, journal: Path, given: Iterable[Row]) -> Files:
+    made = []
+    for row in given:
+        asked = {"from": "human", "value": question(row)}
+        made.append({"id": row.id, "conversations": [asked, {"from": "gpt", "value": row.instance.output}]})
+    yield "", len(made), json.dumps(made, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def _openai(state: State, journal: Path, given: Iterable[Row]) -> Files:
+    made = []
+    for row in given:
+        asked = {"role": "user", "content": question(row)}
+        made.append({"messages": [asked, {"role": "assistant", "content": row.instance.output}]})
+    content = lines(made)
+    faults = openai_faults(content)
+    if faults:
+        raise BadInput(
+            f"The fine-tuning API would refuse this file: {faults[0]}. Reach more tasks, or take another format."
+        )
+    yield "", len(made), content
+
+
+def _parquet(state: State, journal: Path, given: Iterable[Row]) -> Files:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise BadInput("The format parquet needs pyarrow: pip install 'bootstruct[parquet]'.") from None
+    made = [
+        {
+            "id": row.id,
+            "instruction": row.instruction,
+            "input": row.instance.input,
+            "output": row.instance.output,
+            "is_classification": row.is_classification,
+            "is_seed": row.is_seed,
+        }
+        for row in given
+    ]
+    text, yes = pyarrow.string(), pyarrow.bool_()
+    names = [("id", text), ("instruction", text), ("input", text), ("output", text)]
+    schema = pyarrow.schema([*names, ("is_classification", yes), ("is_seed", yes)])
+    sink = pyarrow.BufferOutputStream()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(made, schema=schema), sink, compression="zstd")
+    yield "", len(made), sink.getvalue().to_pybytes()
+
+
 def _prompt_completion(state: State, journal: Path, given: Iterable[Row]) -> Files:
     made = examples(state, given)
     yield "", len(made), lines(made)
@@ -133,6 +181,9 @@ FORMATS: dict[str, Callable[[State, Path, Iterable[Row]], Files]] = {
     "alpaca": _alpaca,
     "messages": _messages,
     "prompt-completion": _prompt_completion,
+    "sharegpt": _sharegpt,
+    "openai": _openai,
+    "parquet": _parquet,
 }
 FOLDERS = {"original"}
-SUFFIXES = {"alpaca": ".json"}
+SUFFIXES = {"alpaca": ".json", "sharegpt": ".json", "parquet": ".parquet"}

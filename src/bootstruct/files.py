@@ -41,11 +41,21 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             continue
         try:
             row = json.loads(line)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise BadInput(f"{path}:{number}: not JSON: {exc}.") from None
         if not isinstance(row, dict):
             raise BadInput(f"{path}:{number}: expected an object, found {type(row).__name__}.")
+        if "\\ud" in line.lower() and not _is_unicode(row):
+            raise BadInput(f"{path}:{number}: holds half of a character (\\ud800 to \\udfff alone); mend or remove it.")
         yield number, row
+
+
+def _is_unicode(row: dict[str, Any]) -> bool:
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_seeds(path: Path) -> tuple[Seed, ...]:
@@ -124,7 +134,7 @@ def read_recipe(path: Path, begun: Recipe | None = None) -> Recipe:
         mapping = yaml.safe_load(text)
     except yaml.YAMLError as exc:
         raise BadInput(f"{path}: not YAML: {' '.join(str(exc).split())}.") from None
-    except ValueError as exc:  # a date such as 2024-13-45 written without quotes
+    except (ValueError, RecursionError) as exc:  # a date such as 2024-13-45 without quotes; brackets without end
         raise BadInput(f"{path}: not YAML: {exc}.") from None
     if not isinstance(mapping, dict):
         raise BadInput(f"{path}: expected keys with values, as in the shipped recipes.")
@@ -150,16 +160,23 @@ def _fill_in_prompts(mapping: dict[str, Any], steps: tuple[str, ...], path: Path
 
 def _template(name: str, recipe: object, path: Path, key: str, known: str | None) -> str:
     for own in (path.parent / name, path.parent / "prompts" / Path(name).name):
-        if own.is_file():
+        if _is_file(own):
             return read_text(own).removesuffix("\n")
     if known is not None:
         return known
     folder = resources.files("bootstruct") / "recipes"
     parts = name.split("/") if "/" in name else [str(recipe), name]
     shipped = folder.joinpath(*parts)
-    if ".." in parts or not shipped.is_file():
+    if ".." in parts or not _is_file(shipped):
         raise BadInput(f"{path}: {key}: no prompt file {name!r} beside the recipe nor among the shipped ones.")
     return shipped.read_text(encoding="utf-8").removesuffix("\n")
+
+
+def _is_file(place: Traversable) -> bool:
+    try:
+        return place.is_file()
+    except OSError:  # a name too long for a file, or a folder that may not be looked into
+        return False
 
 
 def prompt_files(name: str) -> dict[str, str]:

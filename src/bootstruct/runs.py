@@ -15,13 +15,8 @@ from bootstruct.journal import NAME, Journal, read_state
 from bootstruct.recipe import Recipe, to_mapping
 from bootstruct.stages.rehearse import rehearse
 
-RECIPE, SEEDS, KEEP_AWAY, MACHINE, PREVIEW = (
-    "recipe.yaml",
-    "seeds.jsonl",
-    "keep_away.jsonl",
-    "machine.yaml",
-    "preview.jsonl",
-)
+RECIPE, SEEDS, KEEP_AWAY, MACHINE = "recipe.yaml", "seeds.jsonl", "keep_away.jsonl", "machine.yaml"
+PREVIEW, PREVIEWS = "preview.jsonl", "preview*.jsonl"
 
 
 def is_begun(folder: Path) -> bool:

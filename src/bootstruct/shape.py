@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import re
 import types
 import typing
 from typing import Any, Literal, TypeVar
@@ -48,22 +49,38 @@ def _convert(hint: Any, value: object, where: str, path: str) -> Any:
         return tuple(_convert(args[0], each, where, f"{path}[{n}]") for n, each in enumerate(value))
     if origin is Literal:
         if value not in args:
-            raise BadInput(f"{where}: {path}: must be one of {', '.join(map(str, args))}, not {value!r}.")
+            raise BadInput(f"{where}: {path}: must be one of {', '.join(map(str, args))}, not {_name(value)}.")
         return value
     if origin is types.UnionType:
         return None if value is None else _convert(args[0], value, where, path)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+    if hint is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST:
         return float(value)
-    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)) or not _is_json(value):
         raise BadInput(f"{where}: {path}: expected {_TYPES[hint]}, found {_name(value)}.")
     return value
 
 
+def _is_json(value: object) -> bool:
+    """Can the value be written to a journal: a finite number, 64 bits, no half of a surrogate pair?"""
+    if isinstance(value, str):
+        return value.isascii() or not _SURROGATE.search(value)
+    return not isinstance(value, int | float) or -_LARGEST <= value < _LARGEST
+
+
 _TYPES: dict[Any, str] = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+_LARGEST = 2**63
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SHOWN = 60  # characters of a wrong value that an error shows
 
 
 def _name(value: object) -> str:
-    return {dict: "keys with values", list: "a list", type(None): "nothing"}.get(type(value), repr(value))
+    known: dict[type, str] = {dict: "keys with values", list: "a list", tuple: "a list", type(None): "nothing"}
+    if type(value) in known:
+        return known[type(value)]
+    if isinstance(value, int) and not _is_json(value):
+        return "a number beyond 64 bits"
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]} ..."
 
 
 def _join(path: str, key: str) -> str:

@@ -95,6 +95,11 @@ class _Check:
                 f"{key}: was asked as {digest[:8]}, the recipe and seeds give {digest_of(prompt)[:8]}"
             )
 
+    def _inherited(self, key: str) -> bool:
+        """Was this request drawn and asked by the run that was re-judged?"""
+        step, _, index = key.partition("/")
+        return step == "propose" and index.isdecimal() and int(index) < self.state.inherited
+
     def _prompt(self, key: str) -> Prompt:
         parts = key.split("/")
         if parts[0] == "propose":
@@ -113,7 +118,8 @@ class _Check:
 
     def _proposed(self, event: Proposed) -> None:
         name, reply = f"request {event.index}", self.replies.pop(f"propose/{event.index}", None)
-        if not self.imported and event.index == len(self.state.marks):
+        drawn_here = not self.imported and event.index >= self.state.inherited
+        if drawn_here and event.index == len(self.state.marks):
             shown = propose_prompt(self.state, event.index)[1]
             if shown != event.shown:
                 self.findings.disagreements.append(f"{name}: shows {_list(event.shown)}, drawn again {_list(shown)}")

@@ -15,10 +15,12 @@ from bootstruct.errors import BootstructError
 
 COMMANDS = {  # name -> (module, the line `--help` shows); in the order of a run's life
     "init": ("begin", "Make a run folder: recipe and seeds, ready to edit."),
+    "preview": ("ahead", "Show a few requests in full and what the run will cost."),
     "generate": ("grow", "Grow the pool and write instances; running it again resumes."),
     "status": ("look", "Show what a run has come to."),
     "verify": ("look", "Re-derive every decision from the recorded replies."),
     "export": ("files", "Write training files from a run."),
+    "dedup": ("filter", "Keep what is new in any file of texts: the novelty filter alone."),
     "import": ("files", "Turn files of the original code into a run."),
 }
 

@@ -9,9 +9,7 @@ FOLDER = click.Path(path_type=Path)
 
 @click.command("export", short_help="Write training files from a run.")
 @click.argument("run", type=FOLDER)
-@click.option(
-    "--format", "format_", required=True, metavar="FORMAT", help="alpaca, messages, prompt-completion, original."
-)
+@click.option("--format", "format_", required=True, metavar="FORMAT", help="One of those below.")
 @click.option("--out", type=FOLDER, required=True, help="The file to write (for `original` a folder).")
 @click.option("--seeds/--no-seeds", default=None, help="Put the seed tasks in as well. [default: only in `original`]")
 def export_command(run: Path, format_: str, out: Path, seeds: bool | None) -> None:
@@ -21,6 +19,9 @@ def export_command(run: Path, format_: str, out: Path, seeds: bool | None) -> No
     alpaca             one JSON list of instruction, input, output
     messages           JSONL of chat messages, as TRL and most trainers read it
     prompt-completion  JSONL with the paper's 13 templates, one drawn for each instance
+    sharegpt           one JSON list of conversations
+    openai             JSONL for OpenAI's fine-tuning API, checked as the API checks it
+    parquet            all columns in one table (pip install 'bootstruct[parquet]')
     original           the five files of the released code, in a folder
 
     \b

@@ -46,6 +46,9 @@ class Concurrency(click.ParamType[int | None]):
 )
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Seconds a call may take. [default: 120]")
 @click.option("--reuse", type=FOLDER, multiple=True, help="A run whose replies to the same questions are taken, free.")
+@click.option(
+    "--rejudge", type=FOLDER, metavar="OLD", help="Begin with OLD's replies, judged anew by this run's recipe."
+)
 @click.option("--retry-failed", is_flag=True, help="Ask again what failed for good while writing instances.")
 @click.option("--ignore-stall", is_flag=True, help="Go on although the last 100 requests brought nothing new.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors and the result.")
@@ -60,6 +63,7 @@ def generate_command(
     engine: str | None,
     timeout: float | None,
     reuse: tuple[Path, ...],
+    rejudge: Path | None,
     retry_failed: bool,
     ignore_stall: bool,
     quiet: bool,
@@ -74,7 +78,8 @@ def generate_command(
       bootstruct generate runs/a --tasks 50
       bootstruct generate runs/a --tasks 1000 --max-cost 5
       bootstruct generate runs/b --base-url http://127.0.0.1:8000/v1 --concurrency 64
-      bootstruct generate runs/c --reuse runs/a
+      bootstruct generate runs/c --reuse runs/a          (other prompts: what is equal is not paid twice)
+      bootstruct generate runs/d --rejudge runs/a        (other rules: runs/a's replies are judged anew)
     """
     from bootstruct.engines.budgeted import Limits
     from bootstruct.settings import read_machine
@@ -84,7 +89,11 @@ def generate_command(
     flags = {"base_url": (base_url,) if base_url else None, "engine": engine, "timeout": timeout}
     machine = read_machine(run, concurrency=concurrency, **flags)
     limits = Limits(max_requests, max_tokens, max_cost)
-    options = Options(tasks, reuse, retry_failed, ignore_stall, quiet)
+    if rejudge is not None:
+        from bootstruct.rejudge import rejudge as judge_again
+
+        click.echo(f"{judge_again(run, rejudge)} requests of {rejudge} judged anew", err=True)
+    options = Options(tasks, (*reuse, *((rejudge,) if rejudge else ())), retry_failed, ignore_stall, quiet)
     asyncio.run(_generate(run, machine, limits, options))
 
 
@@ -105,11 +114,10 @@ async def _generate(folder: Path, machine: "Machine", limits: "Limits", options:
     from bootstruct.engines.build import open_engine, spent_in
     from bootstruct.engines.recorded import Recorded
     from bootstruct.pipeline import STALL_AFTER, generate
-    from bootstruct.runs import PREVIEW, journal_path, open_run
+    from bootstruct.runs import PREVIEWS, journal_path, open_run
 
     reused = [journal_path(path) for path in options.reuse]
-    if (folder / PREVIEW).is_file():
-        reused.append(folder / PREVIEW)
+    reused += sorted(folder.glob(PREVIEWS))
     reuse = Recorded(*reused) if reused else None
     state, journal = open_run(folder)
     if limits.cost is not None and machine.prices.of(state.recipe.model) is None:

@@ -19,6 +19,8 @@ def money(value: float | None) -> str:
 
 def duration(seconds: float) -> str:
     """Seconds as people say them: 42 s, 3 min 10 s, 2 h 5 min."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
     if seconds < 60:
         return f"{seconds:.0f} s"
     if seconds < 3600:

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from typing import Literal
 from weakref import WeakKeyDictionary
 
-from bootstruct.engines.level import START, Climb
+from bootstruct.engines.level import Climb
 
 FIRST_HOLD = 0.5  # seconds without new questions after a failure; doubled while nothing but failures comes
 LONGEST_HOLD = 60.0
 OUTAGE = 8  # failures in a row, and at least one level of them: begin again with less
-REGAIN = 0.25  # a refusal lowers the level by one, a reply to a question beyond it raises it by this much: up to one
-# refusal in five that has nothing to do with the load leaves the level where it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +38,8 @@ class Gate:
     def __init__(self, limit: int | None = None) -> None:
         self.fixed = limit is not None
         self.flying = self.refusals = 0
-        self._level = float(limit or START)
-        self._climb = Climb(limit, self._level)
-        self._lowered_from = 0.0  # the level before refusals took from it
-        self._queue: list[tuple[bool, int, int, asyncio.Future[int]]] = []
+        self._climb = Climb(limit)
+        self._queue: list[tuple[bool, int, int, asyncio.Future[None]]] = []
         self._turns: WeakKeyDictionary[asyncio.Task[object], int] = WeakKeyDictionary()
         self._entered = self._failed_in_a_row = 0
         self._hold_seconds = FIRST_HOLD
@@ -51,14 +47,14 @@ class Gate:
 
     @property
     def level(self) -> int:
-        return int(self._level)
+        return int(self._climb.level)
 
     @property
     def queued(self) -> int:
         return len(self._queue)
 
-    async def enter(self, urgent: bool = False) -> int:
-        """Wait for a slot and return its rank: how many are in flight with it.
+    async def enter(self, urgent: bool = False) -> None:
+        """Wait for a slot.
 
         Urgent ones go first. Among the others the task that first came here goes first, also with what it asks later and
         asks again: what was begun is finished, and no retry waits behind all that is new.
@@ -67,22 +63,22 @@ class Gate:
         turn = self._turn()
         if self.flying < self.level and not self._queue and self._hold is None:
             self.flying += 1
-            return self.flying
-        place: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+            return
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._queue, (not urgent, turn, self._entered, place))
         try:
-            return await place
+            await place
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
                 self.flying -= 1
                 self._let_in()
             raise
 
-    def leave(self, rank: int, outcome: Outcome) -> None:
-        """Give back the slot of this rank."""
+    def leave(self, outcome: Outcome) -> None:
+        """Give the slot back."""
         self.flying -= 1
         if outcome.end == "served":
-            self._after_reply(rank, outcome)
+            self._after_reply(outcome)
         elif outcome.end in ("refused", "failed"):
             self._after_failure(outcome)
         self._let_in()
@@ -97,25 +93,20 @@ class Gate:
             place = heapq.heappop(self._queue)[-1]
             if not place.done():
                 self.flying += 1
-                place.set_result(self.flying)
+                place.set_result(None)
 
-    def _after_reply(self, rank: int, outcome: Outcome) -> None:
+    def _after_reply(self, outcome: Outcome) -> None:
         self._failed_in_a_row, self._hold_seconds = 0, FIRST_HOLD
         if self._hold is not None:
             self._hold.cancel()
             self._hold = None
-        if self._level < min(rank, self._lowered_from):
-            self._level += REGAIN
-        level = self._climb.after_reply(self._level, outcome.step, outcome.seconds, bool(self._queue))
-        if level != self._level:
-            self._level, self._lowered_from = level, 0.0
+        self._climb.after_reply(outcome.step, outcome.seconds, is_full=bool(self._queue))
 
     def _after_failure(self, outcome: Outcome) -> None:
         self._failed_in_a_row += 1
         if outcome.end == "refused":
             self.refusals += 1
-            self._lowered_from = max(self._lowered_from, self._level)
-            self._level = max(1.0, min(self._level, float(self.flying)))
+            self._climb.after_refusal()
         if self._hold is None:
             known = outcome.retry_after is not None
             seconds = min(LONGEST_HOLD, outcome.retry_after or 0.0) if known else self._hold_seconds
@@ -123,8 +114,7 @@ class Gate:
 
     def _hold_is_over(self) -> None:
         self._hold = None
-        if self._failed_in_a_row >= max(OUTAGE, self._level):
+        if self._failed_in_a_row >= max(OUTAGE, self._climb.level):
             self._hold_seconds = min(LONGEST_HOLD, 2 * self._hold_seconds)
-            self._level, self._lowered_from = max(1.0, self._level // 2), 0.0
-            self._climb.restart(self._level)
+            self._climb.restart(self._climb.level // 2)
         self._let_in()

@@ -1,88 +1,130 @@
 """Finding the level: does more in flight bring more replies a second?
 
-In rounds of replies, the time a reply takes is compared with the round before, step by step (a label takes less time than
-a page): a level n times as high is worth it unless replies take nearly n times as long. First it doubles, then it looks
-now and then for a little more.
+In rounds of replies, the time a reply takes is compared with that at a lower level, step by step (a label takes less time
+than a page): a level n times as high is worth it unless replies surely take nearly n times as long. First it doubles, then
+it looks now and then for a little more.
+
+A refusal lowers it by one, so that a burst of them ends where the server serves all. The rounds after show what that was
+worth: refusals that go on at the lower level do not come of the load (a key shared with others, say) and are put up with.
 """
 
 import math
 
 START = 16
 MOST = 1024
-WORTH = 0.7  # of the growth may be lost to longer waiting, in logarithms: a doubled level may make replies 1.6 times as slow
+WORTH = 0.6  # of the growth may be lost to longer waiting, in logarithms: a doubled level may make replies 1.5 times as slow
 STEP_UP = 1.125  # once doubling has ended
+REACH = 1.5  # steps up are compared with the level they began at until they have come this far
 PATIENCE, PATIENCE_MOST = 8, 64  # rounds before the next look for more, doubled after each look in vain
-LEAST_REPLIES = 4  # of a step in both rounds, for the two to be compared
-LOWERED = 0.9  # a round that ends below this share of the level it began with was refused
+LEAST_ROUND = 8  # replies
+LEAST_REPLIES = 4  # of a step at both levels, for the two to be compared
+MANY = 0.2  # where more than this share is refused the level goes down, whatever the reason
+EXPECTED = 8  # refusals to be expected while a lowering is checked, if it was worth nothing
 
-Times = dict[str, tuple[int, float]]  # step -> number of replies, sum of the logarithms of their seconds
+Times = dict[str, tuple[int, float, float]]  # step -> number of replies, sums of the logarithms of their seconds and squares
 
 
 class Climb:
     """limit None: any level up to MOST that is worth it; else back up to the limit, whatever that brings."""
 
-    def __init__(self, limit: int | None, level: float) -> None:
+    def __init__(self, limit: int | None) -> None:
         self.limit, self._is_fixed = float(limit or MOST), limit is not None
-        self.restart(level)
+        self.restart(limit or START)
 
     def restart(self, level: float) -> None:
         """Double from this level, as at the beginning."""
+        self.level = max(1.0, float(level))
         self._doubling, self._patience, self._rounds = True, PATIENCE, 0
-        self._before: tuple[float, Times] | None = None  # the level before the last step up, and its times
-        self._new_round(level)
+        self._base: tuple[float, Times] | None = None  # the level from which the last steps up were taken, and its times
+        self._background = 0.0  # the share of refusals that do not come of the load
+        self._lowered: tuple[float, float, bool] | None = None  # to be checked: from what, at what share; was doubling
+        self._new_round()
 
-    def _new_round(self, level: float) -> None:
-        self._began_with, self._was_full, self._replies = level, True, 0
+    def _new_round(self) -> None:
+        self._began_with, self._was_full = self.level, True
+        self._replies = self._refused = 0
         self._times: Times = {}
+        checked = EXPECTED / self._lowered[1] if self._lowered else 0.0
+        self._length = max(LEAST_ROUND, 2 * self.level, checked)
 
-    def after_reply(self, level: float, step: str, seconds: float, is_full: bool) -> float:
-        """The level after one more reply; `is_full` says whether somebody waits for a slot."""
-        if level >= self.limit and self._before is None:
-            return level
-        count, total = self._times.get(step, (0, 0.0))
-        self._times[step] = (count + 1, total + math.log(max(seconds, 1e-4)))
+    def after_refusal(self) -> None:
+        """One question was refused."""
+        self._refused += 1
+        usual = max(self._background, self._lowered[1] if self._lowered else 0.0)
+        if self._refused > (2 * usual * (self._refused + self._replies) + 2 if usual else 0):
+            self.level = max(1.0, self.level - 1)
+
+    def after_reply(self, step: str, seconds: float, is_full: bool) -> None:
+        """One reply came. is_full: somebody waits for a slot."""
+        taken = math.log(max(seconds, 1e-4))
+        count, total, squares = self._times.get(step, (0, 0.0, 0.0))
+        self._times[step] = (count + 1, total + taken, squares + taken * taken)
         self._replies += 1
         self._was_full = self._was_full and is_full
-        if self._replies >= 2 * level:
-            level = self._after_round(level)
-            self._new_round(level)
-        return level
+        if self._replies >= self._length:
+            self.level = self._after_round(self.level)
+            self._new_round()
 
     def _after_round(self, level: float) -> float:
-        if level < LOWERED * self._began_with:
+        share = self._refused / (self._refused + self._replies)
+        if level < self._began_with:
+            is_new = self._lowered is None and share < MANY
+            self._lowered = (self._began_with, share, self._doubling) if is_new else None
             self._give_up()
             return level
+        self._background = 0.75 * self._background + 0.25 * share if self._background else 0.0
+        if self._lowered is not None:
+            old, old_share, doubling = self._lowered
+            self._lowered = None
+            if share < old_share / 4:
+                return level  # it was the load
+            self._background, self._doubling, level = share, doubling, old
         if not self._was_full:
             return level  # nobody waited for a slot: more slots bring nothing
-        if self._before is not None:
-            before, old = self._before
-            slower = _slower(old, self._times)
-            if slower is None:  # other steps than before: the next round is compared with both
-                self._before = (before, old | self._times)
-                return level
-            if not self._is_fixed and slower > WORTH * math.log(level / before):
-                self._give_up()
-                return before
-            self._before, self._patience, self._rounds = None, 0, 0
+        if self._base is not None and not self._is_fixed and not self._is_worth(level):
+            level = self._base[0]
+            self._give_up()
+            return level
         return self._step_up(level)
 
+    def _is_worth(self, level: float) -> bool:
+        assert self._base is not None
+        base, times = self._base
+        slower, doubt = _slower(times, self._times)
+        if not self._doubling and level < REACH * base:
+            return slower - doubt <= WORTH * math.log(level / base)
+        self._base, self._patience = None, 0
+        return slower - doubt <= WORTH * math.log(level / base)
+
     def _give_up(self) -> None:
-        """The last step up was in vain: no more doubling, and more patience before the next look."""
+        """The last steps up were in vain: no more doubling, and more patience before the next look."""
         self._patience = PATIENCE if self._doubling else min(PATIENCE_MOST, max(PATIENCE, 2 * self._patience))
-        self._doubling, self._before, self._rounds = False, None, 0
+        self._doubling, self._base, self._rounds = False, None, 0
 
     def _step_up(self, level: float) -> float:
         self._rounds += 1
-        if level >= self.limit or (not self._doubling and self._rounds <= self._patience):
+        if level >= self.limit or (self._base is None and not self._doubling and self._rounds <= self._patience):
             return level
-        self._before = (level, self._times)
+        if self._base is None or self._doubling:
+            self._base, self._rounds = (level, self._times), 0
         return min(self.limit, 2 * level if self._doubling else max(level + 1, level * STEP_UP))
 
 
-def _slower(old: Times, new: Times) -> float | None:
-    """By how much replies take longer now, in logarithms; None where the rounds have no step in common."""
+def _slower(old: Times, new: Times) -> tuple[float, float]:
+    """By how much replies take longer now, in logarithms, and its standard error; no step in common: 0, 0."""
     both = [step for step in new if step in old and min(new[step][0], old[step][0]) >= LEAST_REPLIES]
     replies = sum(new[step][0] for step in both)
-    if not replies:
-        return None
-    return sum(new[step][1] - new[step][0] * old[step][1] / old[step][0] for step in both) / replies
+    slower = error = 0.0
+    for step in both:
+        weight = new[step][0] / replies
+        (mean, spread), (old_mean, old_spread) = _mean(new[step]), _mean(old[step])
+        slower += weight * (mean - old_mean)
+        error += weight * weight * (spread + old_spread)
+    return slower, math.sqrt(error)
+
+
+def _mean(times: tuple[int, float, float]) -> tuple[float, float]:
+    """Mean, and its variance."""
+    count, total, squares = times
+    mean = total / count
+    return mean, max(0.0, squares / count - mean * mean) / count

@@ -83,12 +83,15 @@ class OpenAI:
             async with session.post(self.base_url + path, data=orjson.dumps(payload), allow_redirects=False) as response:
                 body = await response.read()
                 return response.status, response.headers, body.replace(self._secret, b"[key]") if self._secret else body
+        except aiohttp.ConnectionTimeoutError:
+            raise Passing(0, f"cannot connect to {self._where} within {CONNECT_SECONDS} s", connected=False) from None
         except TimeoutError:
             raise Passing(0, f"no answer within {self.timeout:g} s") from None
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, ValueError):
             raise DoorClosed(f"{self._where}: not an address; give it as --base-url http://HOST:PORT/v1.") from None
         except aiohttp.ClientConnectorError as exc:
-            reason = exc.os_error.strerror or type(exc.os_error).__name__
+            cause = getattr(exc, "_os_error", exc)  # errors of certificates have none
+            reason = getattr(cause, "strerror", None) or type(cause).__name__
             raise Passing(0, f"cannot connect to {self._where}: {reason}", connected=False) from None
         except (aiohttp.ClientError, OSError) as exc:
             raise Passing(0, f"the connection broke ({type(exc).__name__})") from None

@@ -55,7 +55,7 @@ class Retrying:
 
     def _pause(self, exc: Passing, attempt: int) -> float:
         jitter = 0.5 + random.random() / 2  # no part of the data: chance is welcome here
-        if exc.retry_after is not None:
+        if exc.retry_after:
             return exc.retry_after + 0.1 * jitter
         return min(LONGEST_PAUSE, self.first_pause * 2.0 ** min(attempt - 1, 16)) * jitter
 

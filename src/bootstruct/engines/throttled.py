@@ -20,7 +20,7 @@ class Throttled:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise asyncio.CancelledError
-        rank = await self.gate.enter(urgent=prompt.step == GROWS_THE_POOL)
+        await self.gate.enter(urgent=prompt.step == GROWS_THE_POOL)
         clock = asyncio.get_running_loop().time
         began, outcome = clock(), Outcome("other")
         try:
@@ -32,7 +32,7 @@ class Throttled:
             outcome = Outcome("refused" if refused else "failed", clock() - began, prompt.step, exc.retry_after)
             raise
         finally:
-            self.gate.leave(rank, outcome)
+            self.gate.leave(outcome)
 
     async def aclose(self) -> None:
         await self.engine.aclose()

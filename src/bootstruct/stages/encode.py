@@ -8,7 +8,7 @@ from bootstruct.recipe import Encode, Recipe
 from bootstruct.stages.draw import rng_for
 from bootstruct.stages.templates import fill
 
-_FIELD = re.compile(r"(\w+):")
+_FIELD = re.compile(r"(?<!\w)(\w++):")
 _FIELD_AT_START = re.compile(r"[^\W\d_][\w ]{0,30}:(?=\s)\s*")
 
 

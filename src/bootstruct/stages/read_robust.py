@@ -6,6 +6,7 @@ second "Output:"; of conflicting instances only those that conflict go.
 """
 
 import re
+from bisect import bisect_left
 from collections import Counter
 
 from bootstruct.domain import Candidate, Instance, Refused, Reply
@@ -27,22 +28,18 @@ _OPENING = re.compile(
 )
 _CHATTER = re.compile(
     r"\(?(?:let me know|i hope|hope (?:this|these|that)|feel free|would you like|if you(?:'d| would) like|note:|"
-    r"these (?:new )?(?:tasks|examples|instructions))\b",
+    r"these (?:new )?(?:tasks|examples|instructions))\b[^\n]*",
     re.IGNORECASE,
 )
-_CHATTER_ON_EXAMPLES = re.compile(
-    r"\n\s*\n(?=[^\n]*\b(?:examples?|instances)\b)\(?(?:let me know|i hope|hope (?:this|these)|feel free|"
-    r"would you like|if you(?:'d| would) like|these examples)\b[^\n]*\Z",
-    re.IGNORECASE,
-)
+_ABOUT_EXAMPLES = re.compile(r"\b(?:examples?|instances)\b", re.IGNORECASE)
 _ECHO = re.compile(r"[^\n]*\bseries of\b[^\n]*\btasks\b[^\n]*:", re.IGNORECASE)  # the head of the prompt, begun again
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~).*$", re.MULTILINE)
 _RULER = re.compile(r"^[ \t]*(?:-{3,}|\*{3,}|={3,})[ \t]*$", re.MULTILINE)
 _NUMBERED = re.compile(
-    r"^(?P<indent>[ \t>]*)(?:\#{1,6}[ \t]*)?(?:[*_]{1,2})?(?P<word>(?:task|instruction|question)[ \t]*\#?[ \t]*)?"
-    r"(?P<open>[(\[])?(?P<number>\d{1,5})[ \t]*"
-    r"(?:\\?[.)\]:](?:[*_]{1,2})?(?=\s|[^\d\s]|\Z)|[、．）：]|️?⃣|-(?=[ \t]+\D)"
-    r"|[*_]{1,2}[.):]?(?=\s)|(?(word)(?=[ \t]*(?:\n|\Z))|(?!)))[ \t]*",
+    r"^(?P<indent>[ \t>]*+)(?:\#{1,6}+[ \t]*+)?(?:[*_]{1,2})?(?P<word>(?:task|instruction|question)[ \t]*+(?:\#[ \t]*+)?)?"
+    r"(?P<open>[(\[])?(?P<number>\d{1,5})[ \t]*+"
+    r"(?:\\?[.)\]:](?:[*_]{1,2})?(?=\s|[^\d\s]|\Z)|[、．）：]|\ufe0f?\u20e3|-(?=[ \t]++\D)"
+    r"|[*_]{1,2}[.):]?(?=\s)|(?(word)(?=\n|\Z)|(?!)))[ \t]*+",
     re.IGNORECASE | re.MULTILINE,
 )
 _BULLET = re.compile(r"^(?P<indent>[ \t]*)[-*•‣–][ \t]+", re.MULTILINE)
@@ -50,30 +47,32 @@ _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _LEADING_BOLD = re.compile(r"\A(\*\*|__)(?=[^\s*_])(.+?)(?<=[^\s*_])\1")
 _QUOTES = ('""', "“”", "‘’", "''", "«»", "「」", "**", "__")
 _WORD = re.compile(r"[^\W\d_]+")
-_LIST_NUMBER = re.compile(r"(?:^|\n)[ \t]*\d{1,3}[.)]\Z")
+_LIST_NUMBER = re.compile(r"[ \t]*+\d{1,3}[.)]")
 _WHOLE = re.compile(
     r"[.!?…؟।][\"'”’)\]]*(?=\s|\Z)|[。！？][」』”’）]*|^[ \t]*(?:\d{1,3}[.)]|[-*•])[ \t]+[^\s][^\n]*(?=\n)",
     re.MULTILINE,
 )
 
-_PREFIX = r"^[ \t]*(?:[-•>][ \t]+|\d{1,2}[.)][ \t]+)?(?:[*_#]+[ \t]*)?"
-_COLON = r"[*_]*[ \t]*[:：][ \t]*[*_]*[ \t]*"
+_PREFIX = r"^[ \t]*+(?:[-•>][ \t]++|\d{1,2}[.)][ \t]++)?(?:[*_#]++[ \t]*+)?"
+_COLON = r"[*_]*+[ \t]*+[:：][ \t]*+[*_]*+[ \t]*+"
 
 
 def _field(name: str) -> re.Pattern[str]:
     """A field marker at the start of a line: "Output:", "**Output 2:**", "- output:", "### Output" ..."""
-    bare = rf"^[ \t]*(?:\#{{1,6}}[ \t]+[*_]*|[*_]{{2}}){name}[ \t]*\d*[*_]*[ \t]*(?=\n|\Z)"
-    return re.compile(rf"{_PREFIX}{name}[ \t]*\d*{_COLON}|{bare}", re.IGNORECASE | re.MULTILINE)
+    bare = rf"^[ \t]*+(?:\#{{1,6}}[ \t]++[*_]*+|[*_]{{2}}){name}[ \t]*+\d*+[*_]*+[ \t]*+(?=\n|\Z)"
+    return re.compile(rf"{_PREFIX}{name}[ \t]*+\d*+{_COLON}|{bare}", re.IGNORECASE | re.MULTILINE)
 
 
-_OUTPUT = _field(r"(?:example[ \t]+)?output")
-_INPUT = _field(r"(?:example[ \t]+)?input")
-_LABEL = _field(r"class[ \t]+label")
+_OUTPUT = _field(r"(?:example[ \t]++)?output")
+_INPUT = _field(r"(?:example[ \t]++)?input")
+_LABEL = _field(r"class[ \t]++label")
 _SHORT_LABEL = _field("label")
 _NAMED = re.compile(r"[ \t]*(?P<name>[^\W\d_][\w ]{0,30}):", re.IGNORECASE)
-_INLINE_INPUT = re.compile(r"(?:[ \t]*[|,;–—-])?[ \t]+[*_]*input[*_]*[ \t]*[:：][*_]*[ \t]*", re.IGNORECASE)
+_INLINE_INPUT = re.compile(
+    r"(?<![ \t])[ \t]*+(?:[|,;–—-][ \t]++|(?<=[ \t]))[*_]*+input[*_]*+[ \t]*+[:：][*_]*+[ \t]*+", re.IGNORECASE
+)
 _EXAMPLE = re.compile(
-    r"^[ \t]*[*_#]*[ \t]*example[ \t]*\#?(?P<number>\d{0,4})[ \t]*(?P<stop>[.:)]*)[*_]*[.:]?[ \t]*"
+    r"^[ \t]*+[*_#]*+[ \t]*+example[ \t]*+\#?+(?P<number>\d{0,4}+)[ \t]*+[.:)]*+[*_]*+[.:]?+[ \t]*+"
     r"(?:(?=\n|\Z)|(?<=[\d.:)* \t])(?=(?P<title>[^\n])))",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -159,7 +158,8 @@ def _after_each(markers: list[Marker], text: str) -> list[tuple[Marker, str]]:
 def _outermost(markers: list[Marker]) -> list[Marker]:
     """Without the markers of lists inside an item, which stand deeper."""
     columns = [len(marker["indent"].expandtabs(4)) for marker in markers]
-    return [marker for marker, column in zip(markers, columns, strict=True) if column < min(columns) + DEEPER]
+    deep = min(columns, default=0) + DEEPER
+    return [marker for marker, column in zip(markers, columns, strict=True) if column < deep]
 
 
 def _chain(found: list[Marker], text: str, opened: int | None) -> list[Marker]:
@@ -179,7 +179,7 @@ def _chain(found: list[Marker], text: str, opened: int | None) -> list[Marker]:
         if number > FARTHEST_SKIP + (last or 0):
             continue
         if last is not None and number < last:
-            before = text[chain[-1].end() if chain else 0 : marker.start()]
+            before = text[found[place - 1].end() if place else 0 : marker.start()]
             resumed = last_place.get(last + 1, -1) > place
             if number not in (1, opened) or not _begins_anew(before, resumed):
                 continue
@@ -223,9 +223,9 @@ def is_classification(reply: Reply) -> bool:
 
 def instances(reply: Reply, is_classification: bool) -> Read:
     """The instances of one task and those refused, each with its rule."""
-    text = _unfenced(_CHATTER_ON_EXAMPLES.sub("", said(reply.text).rstrip()))
-    if (opening := _OPENING.match(text)) and text[opening.end() :].strip():
-        text = _unfenced(_without_last_words(text[opening.end() :]))
+    text = _unfenced(said(reply.text))
+    opening = _OPENING.match(text)
+    text = _unfenced(_without_last_words(text[opening.end() if opening else 0 :], greeted=opening is not None))
     pairs = _label_first(text) if is_classification else _input_first(text)
     pairs = [Instance("" if _says_none(pair.input) else pair.input, pair.output) for pair in pairs]
     refused: list[Refused] = []
@@ -247,10 +247,11 @@ def instances(reply: Reply, is_classification: bool) -> Read:
     return tuple(pair for pair in kept if outputs[pair.input] <= 1), tuple(refused)
 
 
-def _without_last_words(text: str) -> str:
-    """Without the last paragraph where the model, which greeted its reader, takes leave of them."""
-    head, *rest = text.rsplit("\n\n", 1)
-    return head if rest and _CHATTER.match(rest[0].lstrip()) else text
+def _without_last_words(text: str, greeted: bool) -> str:
+    """Without the last paragraph, where the model takes leave of its reader: sure only if it greeted them or means us."""
+    head, *rest = text.rstrip().rsplit("\n\n", 1)
+    last = rest[0].strip() if rest else ""
+    return head if _CHATTER.fullmatch(last) and (greeted or _ABOUT_EXAMPLES.search(last)) else text
 
 
 def _says_none(given: str) -> bool:
@@ -262,7 +263,8 @@ def _salvaged(last: Instance, is_classification: bool) -> Instance | None:
     if last.input or is_classification:
         return None
     text = last.output
-    ends = [match.end() for match in _WHOLE.finditer(text) if not _LIST_NUMBER.search(text, 0, match.end())]
+    found = [match.end() for match in _WHOLE.finditer(text)]
+    ends = [end for end in found if not _LIST_NUMBER.fullmatch(text, text.rfind("\n", 0, end) + 1, end)]
     whole = text[: ends[-1]] if ends else ""
     return Instance("", whole) if count_words(whole, "any script") >= LEAST_SALVAGED_WORDS else None
 
@@ -292,15 +294,22 @@ def _headings(text: str) -> list[Marker]:
     """
     found = [each for each in _EXAMPLE.finditer(text) if not each["title"] or each["number"]]
     found = [each for each in found if not each["title"] or found[0]["title"]]
+    outputs = [marker.start() for marker in _OUTPUT.finditer(text)]
+    ends = [*(each.start() for each in found), len(text)][1:]
     chain: list[Marker] = []
     last = 0
-    for each, after in _after_each(found, text):
+    for each, end in zip(found, ends, strict=True):
         number = int(each["number"] or last + 1)
-        between = text[chain[-1].end() : each.start()] if chain else ""
-        if not chain or number == last + 1 or (_OUTPUT.search(between) and _OUTPUT.search(after)):
+        answered = chain and _any_within(outputs, chain[-1].end(), each.start())
+        if not chain or number == last + 1 or (answered and _any_within(outputs, each.end(), end)):
             chain.append(each)
             last = number
     return chain
+
+
+def _any_within(places: list[int], start: int, end: int) -> bool:
+    """Is any of the (sorted) places in [start, end)?"""
+    return bisect_left(places, start) < bisect_left(places, end)
 
 
 def _runs_of_pairs(text: str) -> list[str]:
@@ -309,21 +318,21 @@ def _runs_of_pairs(text: str) -> list[str]:
     Where that field is "Output:" itself (answers without input), only after a whole sentence: "it prints\\nOutput: 5"
     is one answer.
     """
-    if not _OUTPUT.search(text):
+    outputs = [marker.start() for marker in _OUTPUT.finditer(text)]
+    if not outputs:
         return []
     named = _NAMED.match(text)
     first = _field(re.escape(named["name"].strip())) if named else _INPUT
     starts = [0]
     for marker in sorted([*_INPUT.finditer(text), *first.finditer(text)], key=re.Match.start):
-        before = text[starts[-1] : marker.start()]
         repeats = _OUTPUT.match(marker[0]) is not None
-        if marker.start() > starts[-1] and _OUTPUT.search(before) and (not repeats or _ends_whole(before)):
+        if _any_within(outputs, starts[-1], marker.start()) and not (repeats and not _ends_whole(text, marker.start())):
             starts.append(marker.start())
     return [text[a:b].strip() for a, b in zip(starts, [*starts[1:], len(text)], strict=True)]
 
 
-def _ends_whole(text: str) -> bool:
-    return text.rstrip()[-1:] in tuple(".!?…。！？")
+def _ends_whole(text: str, end: int) -> bool:
+    return text[max(0, end - 80) : end].rstrip()[-1:] in tuple(".!?…。！？")
 
 
 def _pair(part: str, answered: bool) -> Instance:

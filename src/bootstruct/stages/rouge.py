@@ -80,11 +80,10 @@ def unicode_tokens(text: str) -> list[str]:
     Scripts that put no blanks between words (Han, kana, Thai, Lao, Khmer, Myanmar and a few more) give one token per
     character; Hangul gives words.
     """
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    else:
-        text = text.lower()
-    return text.translate(_SEPARATED).split()
+    if text.isascii():
+        return text.lower().translate(_SEPARATED).split()
+    folded = unicodedata.normalize("NFKC", text).casefold()  # which may take composed letters apart again
+    return unicodedata.normalize("NFKC", folded).translate(_SEPARATED).split()
 
 
 TOKENIZERS: Final[Mapping[str, Tokenizer]] = {
