@@ -12,7 +12,7 @@ from bootstruct.domain import Instance, Instruction, Prompt, Refused, Reply, Ver
 from bootstruct.drive import Reuse, Run
 from bootstruct.engines import Engine
 from bootstruct.errors import BadInput
-from bootstruct.events import Annotated, Proposed, Started, begin
+from bootstruct.events import Annotated, Proposed, Started, apply, begin
 from bootstruct.journal import Journal, read_state
 from bootstruct.lineage import text_of
 from bootstruct.recipe import Recipe
@@ -84,8 +84,9 @@ async def preview(folder: Path, engine: Engine, requests: int, reuse: Reuse | No
         state = before or begin(plan)
         run = Run(state, journal, engine, reuse)
         told = Preview(requests=requests)
+        pool = Pool(recipe).catch_up(state)
         for index in range(min(requests, recipe.propose.lag.least)):
-            await _one(run, Pool(recipe).catch_up(state), index, told)
+            await _one(run, pool, index, told)
         return told
     finally:
         journal.close()
@@ -98,8 +99,9 @@ async def _one(run: Run, pool: Pool, index: int, told: Preview) -> None:
     candidates = read_instructions(recipe, reply, shown) if reply else []
     verdicts = pool.judge(index, candidates)
     told.shown.append(Shown("propose", f"request {index}", text_of(prompt), reply, verdicts, seconds=seconds))
-    accepted = Proposed(index, shown, verdicts)
-    kept = [Instruction(f"{accepted.index}.{n}", v.text) for n, v in enumerate(verdicts) if v.kept]
+    apply(run.state, Proposed(index, shown, verdicts))  # as the run will, but in memory only
+    pool.catch_up(run.state)
+    kept = run.state.machine[told.accepted :]
     told.accepted += len(kept)
     for task in kept[:1]:
         await _annotate(run, task, told)

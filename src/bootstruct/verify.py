@@ -84,6 +84,9 @@ class _Check:
                 "questions of an import (drawn by other code)" if recorded else "questions that were not kept"
             )
             return
+        if self._inherited(key):
+            self.findings.leave("questions of the run that was re-judged")
+            return
         try:
             prompt = self._prompt(key)
         except (KeyError, ValueError, IndexError, StopIteration):  # a key of no known shape, or too early
