@@ -1,6 +1,7 @@
 """`generate` against a real OpenAI-compatible server: `transformers serve` with a tiny real model, over HTTP."""
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -76,3 +77,14 @@ def test_a_run_over_http(tmp_path: Path, server: tuple[str, str], recipe: str) -
     again = bootstruct(*command)
     assert again.returncode == done.returncode
     assert len([e for _, e in read_events(run / "journal.jsonl") if isinstance(e, Replied)]) <= 12
+
+
+def test_the_doctor_sees_through_it(server: tuple[str, str]) -> None:
+    """It accepts n, logprobs and seed and does nothing with them: exactly that is what `doctor` reports."""
+    url, model = server
+    done = bootstruct("doctor", "--model", f"openai/{model}", "--base-url", url, "--json")
+    assert done.returncode == 0, done.stderr
+    found = {row["feature"]: row["outcome"] for row in json.loads(done.stdout)["server"]}
+    assert found["chat"] == found["text completion"] == found["token usage"] == found["temperature"] == "yes"
+    assert found["n"] == found["logprobs"] == "ignored"
+    assert found["list of prompts"] == "refused"

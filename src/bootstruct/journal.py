@@ -129,6 +129,8 @@ class Journal:
 
     async def _sync(self) -> None:
         await asyncio.sleep(SYNC_SECONDS / 2)
+        if self._file < 0:
+            return  # closed meanwhile, which synced
         self._syncing, self._dirty = None, False
         try:
             await asyncio.to_thread(os.fsync, self._file)

@@ -21,6 +21,7 @@ COMMANDS = {  # name -> (module, the line `--help` shows); in the order of a run
     "verify": ("look", "Re-derive every decision from the recorded replies."),
     "export": ("files", "Write training files from a run."),
     "dedup": ("filter", "Keep what is new in any file of texts: the novelty filter alone."),
+    "doctor": ("health", "Show what is installed, and what a server really does."),
     "import": ("files", "Turn files of the original code into a run."),
 }
 

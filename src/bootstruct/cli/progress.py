@@ -34,7 +34,7 @@ class Progress:
         self.state, self.stack, self.prices, self.tasks, self.quiet = state, stack, prices, tasks, quiet
         self.began = time.monotonic()
         self.start = total(state)
-        self._seen: deque[tuple[float, int, int, int]] = deque()
+        self._seen = deque([(self.began, len(state.machine), len(state.annotated), self.start.requests)])
         self._live: Live | None = None
         self._lines: asyncio.Task[None] | None = None
 
@@ -71,7 +71,7 @@ class Progress:
         self._seen.append(here)
         while len(self._seen) > 2 and now - self._seen[0][0] > WINDOW:
             self._seen.popleft()
-        then = self._seen[0] if len(self._seen) > 1 else (self.began - 1e-3, *here[1:])
+        then = self._seen[0]
         seconds = max(now - then[0], 1e-3)
         return tuple((a - b) / seconds for a, b in zip(here[1:], then[1:], strict=True))  # type: ignore[return-value]
 

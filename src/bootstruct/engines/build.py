@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bootstruct.engines import Engine
@@ -9,6 +10,8 @@ from bootstruct.engines.balanced import Balanced
 from bootstruct.engines.budgeted import Amount, Budgeted, Limits
 from bootstruct.engines.finishing import Finishing
 from bootstruct.engines.gate import Gate
+from bootstruct.engines.local.batcher import MOST, Batcher
+from bootstruct.engines.local.load import POCKET, load, require_extra
 from bootstruct.engines.openai import OpenAI
 from bootstruct.engines.recorded import Recorded
 from bootstruct.engines.retrying import Retrying
@@ -32,10 +35,10 @@ class Stack:
 
 
 def open_engine(machine: Machine, limits: Limits, spent: Amount) -> Stack:
-    """The engine of a machine: retrying outside, then the gate, the budget, and the servers.
+    """The engine of a machine: retrying outside, then the gate, the budget, and the servers or the model.
 
     limits, spent: caps over the whole run, and what it has used before. Nothing is sent yet. Raises BadInput for an
-    unknown engine or a journal that is not there.
+    unknown engine, a journal that is not there, or a model without its packages.
     """
     provider, _, place = machine.engine.partition(":")
     if provider == "recorded":
@@ -44,12 +47,17 @@ def open_engine(machine: Machine, limits: Limits, spent: Amount) -> Stack:
         recorded = Recorded(journal_path(Path(place)))
         budgeted = Budgeted(recorded, Limits(), machine.prices, spent)
         return Stack(recorded, Gate(RECORDED_AT_ONCE), Retrying(recorded), budgeted)
-    if provider != "openai":
-        raise BadInput(f"engine {machine.engine!r}: unknown; take openai or recorded:PATH.")
-    key = machine.key()
-    servers = [OpenAI(url, key, machine.timeout) for url in machine.base_url or (DEFAULT_URL,)]
-    wire = Finishing(servers[0] if len(servers) == 1 else Balanced(servers))
-    gate = Gate(machine.concurrency)
+    if provider in ("hf", POCKET):
+        require_extra()
+        wire: Engine = Batcher(partial(load, is_pocket=provider == POCKET, trust_remote_code=machine.trust_remote_code))
+        gate = Gate(machine.concurrency or MOST)
+    elif provider == "openai":
+        key = machine.key()
+        servers = [OpenAI(url, key, machine.timeout) for url in machine.base_url or (DEFAULT_URL,)]
+        wire = Finishing(servers[0] if len(servers) == 1 else Balanced(servers))
+        gate = Gate(machine.concurrency)
+    else:
+        raise BadInput(f"engine {machine.engine!r}: unknown; take openai, hf, pocket or recorded:PATH.")
     budgeted = Budgeted(wire, limits, machine.prices, spent)
     retrying = Retrying(Throttled(budgeted, gate))
     return Stack(retrying, gate, retrying, budgeted)

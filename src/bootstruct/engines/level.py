@@ -19,6 +19,7 @@ PATIENCE, PATIENCE_MOST = 8, 64  # rounds before the next look for more, doubled
 LEAST_ROUND = 8  # replies
 LEAST_REPLIES = 4  # of a step at both levels, for the two to be compared
 MANY = 0.2  # where more than this share is refused the level goes down, whatever the reason
+SLACK = 3  # refusals beyond a share that mean nothing yet
 EXPECTED = 8  # refusals to be expected while a lowering is checked, if it was worth nothing
 
 Times = dict[str, tuple[int, float, float]]  # step -> number of replies, sums of the logarithms of their seconds and squares
@@ -51,7 +52,7 @@ class Climb:
         """One question was refused."""
         self._refused += 1
         usual = max(self._background, self._lowered[1] if self._lowered else 0.0)
-        if self._refused > (2 * usual * (self._refused + self._replies) + 2 if usual else 0):
+        if self._refused > (2 * usual * (self._refused + self._replies) + SLACK if usual else 0):
             self.level = max(1.0, self.level - 1)
 
     def after_reply(self, step: str, seconds: float, is_full: bool) -> None:
@@ -66,35 +67,31 @@ class Climb:
             self._new_round()
 
     def _after_round(self, level: float) -> float:
-        share = self._refused / (self._refused + self._replies)
-        if level < self._began_with:
-            is_new = self._lowered is None and share < MANY
-            self._lowered = (self._began_with, share, self._doubling) if is_new else None
-            self._give_up()
-            return level
-        self._background = 0.75 * self._background + 0.25 * share if self._background else 0.0
+        all_calls = self._refused + self._replies
+        share, many = self._refused / all_calls, self._refused > MANY * all_calls + SLACK
         if self._lowered is not None:
             old, old_share, doubling = self._lowered
             self._lowered = None
-            if share < old_share / 4:
+            if many or share < old_share / 4:
                 return level  # it was the load
             self._background, self._doubling, level = share, doubling, old
-        if not self._was_full:
-            return level  # nobody waited for a slot: more slots bring nothing
-        if self._base is not None and not self._is_fixed and not self._is_worth(level):
-            level = self._base[0]
+        elif level < self._began_with:
+            self._lowered = None if many else (self._began_with, share, self._doubling)
             self._give_up()
             return level
+        elif self._background:
+            self._background = 0.75 * self._background + 0.25 * share
+        if not self._was_full:
+            return level  # nobody waited for a slot: more slots bring nothing
+        if self._base is not None:
+            base, times = self._base
+            slower, doubt = _slower(times, self._times)
+            if level > base and slower - doubt > WORTH * math.log(level / base) and not self._is_fixed:
+                self._give_up()
+                return base
+            if level >= REACH * base:
+                self._base, self._patience = None, 0
         return self._step_up(level)
-
-    def _is_worth(self, level: float) -> bool:
-        assert self._base is not None
-        base, times = self._base
-        slower, doubt = _slower(times, self._times)
-        if not self._doubling and level < REACH * base:
-            return slower - doubt <= WORTH * math.log(level / base)
-        self._base, self._patience = None, 0
-        return slower - doubt <= WORTH * math.log(level / base)
 
     def _give_up(self) -> None:
         """The last steps up were in vain: no more doubling, and more patience before the next look."""

@@ -40,10 +40,10 @@ class OpenAI:
     async def complete(self, prompt: Prompt) -> Reply:
         path = "/chat/completions" if prompt.is_chat else "/completions"
         limit_name = self._limit_name
-        status, headers, body = await self._post(path, self._payload(prompt))
+        status, headers, body = await self.post(path, self._payload(prompt))
         if status == 400 and limit_name != WANTS_OTHER_NAME and WANTS_OTHER_NAME.encode() in body:
             self._limit_name = WANTS_OTHER_NAME  # newer OpenAI models know the limit by this name only
-            status, headers, body = await self._post(path, self._payload(prompt))
+            status, headers, body = await self.post(path, self._payload(prompt))
         if status != 200:
             raise self._refusal(status, headers, *_error_of(body), prompt.model)
         answer = _parsed(body)
@@ -74,7 +74,7 @@ class OpenAI:
             payload["stop"] = list(sampling.stop)
         return payload
 
-    async def _post(self, path: str, payload: dict[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
+    async def post(self, path: str, payload: dict[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
         """(status, headers, body without the key) of one call. Raises Passing where no whole answer came."""
         import aiohttp
 

@@ -1,0 +1,91 @@
+"""Finding a model and loading it: safetensors only, no code of others unless the user says so."""
+
+import importlib.util
+from importlib import resources
+from pathlib import Path
+
+from bootstruct.engines.local import Model
+from bootstruct.errors import BadInput, DoorClosed
+
+POCKET = "pocket"
+NEEDED = ("torch", "transformers", "safetensors", "tokenizers")
+
+
+def require_extra() -> None:
+    """Raises BadInput where the packages are missing that models on this machine need. Imports nothing."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise BadInput(
+            f"Models on this machine need {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
+            "installed: pip install 'bootstruct[local]'."
+        )
+
+
+def place_of(name: str, is_pocket: bool = False) -> str:
+    """Where the model of this name is: a folder, or a name on the hub. Raises BadInput where a folder is meant and missing."""
+    if is_pocket:
+        folder = Path(str(resources.files("bootstruct") / "pocket" / "model"))
+        if not (folder / "config.json").is_file():
+            raise BadInput("The pocket model is not part of this installation; install bootstruct from its wheel again.")
+        return str(folder)
+    path = Path(name).expanduser()
+    is_meant_as_path = name.startswith((".", "/", "~")) or name.count("/") > 1
+    if path.is_dir() or is_meant_as_path:
+        if not (path / "config.json").is_file():
+            what = "holds no model (no config.json)" if path.is_dir() else "no such folder"
+            raise BadInput(f"{name}: {what}; name a model folder, as in hf/./my-model, or one on the hub, as in hf/ORG/NAME.")
+        return str(path)
+    return name
+
+
+def load(name: str, is_pocket: bool = False, trust_remote_code: bool = False) -> Model:
+    """The model of this name, ready to answer. Raises BadInput or DoorClosed with one sentence where it cannot be had."""
+    require_extra()
+    place = place_of(name, is_pocket)
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+    from transformers.utils import logging
+
+    from bootstruct.engines.local.causal import Causal
+    from bootstruct.engines.local.seq2seq import Seq2Seq
+    from bootstruct.engines.local.words import Words
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        config = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code)
+        tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=trust_remote_code)
+        is_encoder = bool(getattr(config, "is_encoder_decoder", False))
+        kind = AutoModelForSeq2SeqLM if is_encoder else AutoModelForCausalLM
+        # in fp32 on a CPU, where halves are slower and less exact; as the checkpoint has it elsewhere
+        model = kind.from_pretrained(
+            place, config=config, use_safetensors=True, trust_remote_code=trust_remote_code,
+            dtype=torch.float32 if device.type == "cpu" else "auto",
+        ).to(device).eval()  # fmt: skip
+    except Exception as exc:
+        raise DoorClosed(_told(name, exc)) from None
+    words = Words(tokenizer, model, name, is_encoder)
+    return Seq2Seq(model, words) if is_encoder else Causal(model, words)
+
+
+def _told(name: str, exc: Exception) -> str:
+    """One sentence for what transformers says in many."""
+    said = " ".join(str(exc).split())
+    if "trust_remote_code" in said:
+        return f"The model {name} brings code of its own; if you trust it, say so with --trust-remote-code."
+    if "safetensors" in said:
+        return f"The model {name} has no weights in safetensors, the only format that is read: convert it, or take another."
+    if isinstance(exc, OSError) and _is_far(said):
+        return (
+            f"The model {name} is not on this machine and the hub does not give it: check the name and the connection "
+            "(a private model needs HF_TOKEN), or name a folder, as in hf/./my-model."
+        )
+    return f"The model {name} cannot be loaded: {type(exc).__name__}: {said[:300].rstrip('.')}."
+
+
+def _is_far(said: str) -> bool:
+    marks = ("couldn't connect", "not a valid model identifier", "offline", "can't load", "gated repo", "HTTP", "resolve")
+    return any(mark.lower() in said.lower() for mark in marks)
+
+
