@@ -113,3 +113,21 @@ def test_many_kills_of_one_run(tmp_path: Path) -> None:
         assert kills == 5
         assert exports(run) == exports(straight)
         assert bootstruct("verify", run).returncode == 0
+
+
+def test_ctrl_c_ends_in_good_order(tmp_path: Path) -> None:
+    """Exit code 130, one sentence, and what was in flight is written down."""
+    with simulator("--latency", "0.15") as server:
+        run = tmp_path / "run"
+        begin(run, server)
+        server.reset()
+        words = [*CLI, *generate(run, server, CONCURRENCY)]
+        process = subprocess.Popen(words, env=environment(), stderr=subprocess.PIPE, text=True)
+        while lines(run) < 20:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert "run the same command to go on" in err
+        assert "Traceback" not in err
+        assert server.stats()["ok"] == len(replies(run))
