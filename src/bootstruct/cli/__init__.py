@@ -20,7 +20,9 @@ COMMANDS = {  # name -> (module, the line `--help` shows); in the order of a run
     "status": ("look", "Show what a run has come to."),
     "verify": ("look", "Re-derive every decision from the recorded replies."),
     "export": ("files", "Write training files from a run."),
+    "report": ("report", "Write a page that shows the data set at a glance, and its card."),
     "dedup": ("filter", "Keep what is new in any file of texts: the novelty filter alone."),
+    "evaluate": ("evaluate", "Measure models: scores, ratings, comparisons, decontamination."),
     "doctor": ("health", "Show what is installed, and what a server really does."),
     "import": ("files", "Turn files of the original code into a run."),
 }
