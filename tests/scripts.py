@@ -1,7 +1,6 @@
 """A small world for tests: seeds, a recipe, and an answer to every prompt that depends on the prompt alone."""
 
 import asyncio
-import hashlib
 import random
 from collections.abc import Callable
 from dataclasses import replace
