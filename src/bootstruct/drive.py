@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from bootstruct.domain import Prompt, Reply, digest_of
 from bootstruct.engines import Engine
-from bootstruct.errors import DoorClosed, Permanent, ReplayMismatch
+from bootstruct.errors import DoorClosed, Permanent, ReplayMismatch, StoppedShort
 from bootstruct.events import Event, Failed, Replied, State, apply
 from bootstruct.journal import Journal
 
@@ -31,7 +31,7 @@ class Run:
         self.reuse, self.retry_failed = reuse, retry_failed
         self.doom: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._early: list[Permanent] = []
-        self._first_success = asyncio.Event()
+        self._first_success: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def record(self, event: Event) -> None:
         """The one way to change anything: append the event, then apply it."""
@@ -66,8 +66,14 @@ class Run:
             if not self.doom.done():
                 self.doom.set_exception(exc)
             raise
+        except StoppedShort as exc:
+            if not self._first_success.done():  # who waits for a success waits in vain
+                self._first_success.set_exception(exc)
+                self._first_success.exception()
+            raise
         self.record(Replied(key, digest, reply))
-        self._first_success.set()
+        if not self._first_success.done():
+            self._first_success.set_result(None)
         return reply
 
     async def _hold_back(self, exc: Permanent) -> None:
@@ -83,7 +89,7 @@ class Run:
             if not self.doom.done():
                 self.doom.set_exception(closed)
             raise closed
-        await self._first_success.wait()
+        await asyncio.shield(self._first_success)
 
     async def converse(self, key: str, flow: Generator[Prompt, Reply, R]) -> R | None:
         """Run a flow to its end: every prompt it yields is asked, every reply sent back in. None: a question failed."""

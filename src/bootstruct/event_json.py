@@ -167,7 +167,7 @@ def _verdict_to_json(verdict: Verdict) -> dict[str, Any]:
 def _reply_to_json(reply: Reply) -> dict[str, Any]:
     row: dict[str, Any] = {"text": reply.text, "finish": reply.finish}
     if reply.prompt_tokens or reply.completion_tokens:
-        row["tokens"] = [reply.prompt_tokens, reply.completion_tokens]
+        row["tokens"] = [int(reply.prompt_tokens), int(reply.completion_tokens)]  # `true` would not be read again
     return row | ({"model": reply.model} if reply.model else {})
 
 

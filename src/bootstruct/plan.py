@@ -13,7 +13,11 @@ TEXT_FIELDS = ("text", "instruction", "prompt", "question")
 
 
 def split_model(model: str) -> tuple[str, str]:
-    """(engine, model name) of `openai/gpt-4.1-mini`. Raises BadInput where no engine is named."""
+    """(engine, model name) of `openai/gpt-4.1-mini` or `hf/Qwen/Qwen3-0.6B`; `pocket` is its own name.
+
+    Raises BadInput where no engine is named."""
+    if model == "pocket":
+        return model, model
     engine, _, name = model.partition("/")
     if engine.partition(":")[0] not in PROVIDERS or not name:
         raise BadInput(f"model {model!r}: say who answers, as in openai/gpt-4.1-mini for any OpenAI-compatible server.")

@@ -16,7 +16,7 @@ from bootstruct.errors import BadInput
 from bootstruct.files import read_text
 from bootstruct.shape import build
 
-PROVIDERS = ("openai", "recorded")
+PROVIDERS = ("openai", "hf", "pocket", "recorded")
 DEFAULT_URL = "https://api.openai.com/v1"
 
 
@@ -39,8 +39,9 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """engine: who answers (`openai`, or `recorded:PATH`). base_url: one or more servers. key_env: the environment
-    variable that holds the key. concurrency: questions in flight, None to find the level. timeout: seconds a call."""
+    """engine: who answers (`openai`, `hf` or `pocket` for a model on this machine, or `recorded:PATH`). base_url: one or
+    more servers. key_env: the environment variable that holds the key. concurrency: questions in flight, None to find the
+    level. timeout: seconds a call. trust_remote_code: run code that a model brings; never from a settings file."""
 
     engine: str = "openai"
     base_url: tuple[str, ...] = ()
@@ -48,6 +49,7 @@ class Machine:
     concurrency: int | None = None
     timeout: float = 120.0
     prices: Prices = field(default_factory=Prices)
+    trust_remote_code: bool = False
 
     def key(self) -> str | None:
         """The API key, from the environment only. Raises BadInput where it cannot be a key."""

@@ -21,11 +21,19 @@ if TYPE_CHECKING:
 @click.option("--requests", type=click.IntRange(1, 5), default=2, show_default=True, help="Requests to ask.")
 @click.option("--tasks", type=click.IntRange(1), default=1000, show_default=True, help="The goal to estimate for.")
 @click.option("--base-url", metavar="URL", help="The server, as in http://127.0.0.1:8000/v1.")
-@click.option("--engine", metavar="ENGINE", help="Who answers instead: openai, or recorded:RUN.")
+@click.option("--engine", metavar="ENGINE", help="Who answers instead: openai, hf, or recorded:RUN.")
+@click.option("--trust-remote-code", is_flag=True, help="Run the code that a local model (hf/) brings along.")
 @click.option("--full", is_flag=True, help="Show long prompts whole instead of their beginning and end.")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 def preview_command(
-    run: Path, requests: int, tasks: int, base_url: str | None, engine: str | None, full: bool, as_json: bool
+    run: Path,
+    requests: int,
+    tasks: int,
+    base_url: str | None,
+    engine: str | None,
+    trust_remote_code: bool,
+    full: bool,
+    as_json: bool,
 ) -> None:
     """Ask the first requests of RUN and show each prompt, the raw reply and what was read from it; then estimate.
 
@@ -43,7 +51,8 @@ def preview_command(
         raise BadInput(f"{run}: no such run folder; `bootstruct init {run}` makes one.")
     if is_begun(run):
         raise BadInput(f"{run}: has begun; `bootstruct status {run}` tells what it takes.")
-    machine = read_machine(run, base_url=(base_url,) if base_url else None, engine=engine)
+    flags = {"engine": engine, "trust_remote_code": trust_remote_code}
+    machine = read_machine(run, base_url=(base_url,) if base_url else None, **flags)
     told = asyncio.run(_preview(run, machine, requests))
     if not as_json:
         for shown in told.shown:

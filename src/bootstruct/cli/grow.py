@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bootstruct.errors import BadInput
+from bootstruct.errors import BadInput, StoppedShort
 
 if TYPE_CHECKING:
     from bootstruct.engines.budgeted import Limits
@@ -42,9 +42,10 @@ class Concurrency(click.ParamType[int | None]):
 @click.option("--max-cost", type=click.FloatRange(0, min_open=True), help="Stop before more US dollars than this.")
 @click.option("--base-url", metavar="URL", help="The server, as in http://127.0.0.1:8000/v1.")
 @click.option(
-    "--engine", metavar="ENGINE", help="Who answers instead: openai, or recorded:RUN for another run's replies."
+    "--engine", metavar="ENGINE", help="Who answers instead: openai, hf, or recorded:RUN for another run's replies."
 )
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Seconds a call may take. [default: 120]")
+@click.option("--trust-remote-code", is_flag=True, help="Run the code that a local model (hf/) brings along.")
 @click.option("--reuse", type=FOLDER, multiple=True, help="A run whose replies to the same questions are taken, free.")
 @click.option(
     "--rejudge", type=FOLDER, metavar="OLD", help="Begin with OLD's replies, judged anew by this run's recipe."
@@ -62,6 +63,7 @@ def generate_command(
     base_url: str | None,
     engine: str | None,
     timeout: float | None,
+    trust_remote_code: bool,
     reuse: tuple[Path, ...],
     rejudge: Path | None,
     retry_failed: bool,
@@ -87,7 +89,7 @@ def generate_command(
     if not run.is_dir():
         raise BadInput(f"{run}: no such run folder; `bootstruct init {run}` makes one.")
     flags = {"base_url": (base_url,) if base_url else None, "engine": engine, "timeout": timeout}
-    machine = read_machine(run, concurrency=concurrency, **flags)
+    machine = read_machine(run, concurrency=concurrency, trust_remote_code=trust_remote_code, **flags)
     limits = Limits(max_requests, max_tokens, max_cost)
     if rejudge is not None:
         from bootstruct.rejudge import rejudge as judge_again
@@ -132,6 +134,9 @@ async def _generate(folder: Path, machine: "Machine", limits: "Limits", options:
         with progress:
             run = Run(state, journal, stack.engine, reuse, options.retry_failed)
             await generate(run, options.tasks, None if options.ignore_stall else STALL_AFTER)
+    except (StoppedShort, asyncio.CancelledError):
+        click.echo(progress.result(folder), err=True)
+        raise
     finally:
         journal.close()
         await stack.engine.aclose()

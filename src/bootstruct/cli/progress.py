@@ -134,17 +134,18 @@ class Progress:
         return f"{money(cost)} now, {money(cost / done)} in the end" if done > 0.02 else f"{money(cost)} now"
 
     def result(self, folder: Path) -> str:
-        """What the run has come to, in one or two lines."""
+        """What the run has come to, in a line or a few."""
         state = self.state
         instances = sum(len(each.instances) for each in state.annotated.values())
         asked = total(state).requests - self.start.requests
-        text = (
+        told = [
             f"{len(state.machine)} instructions accepted, {len(state.annotated)} annotated with {instances} instances; "
             f"{asked} replies in {duration(time.monotonic() - self.began)}"
-        )
-        failed = (
-            f"\n{state.failures} requests failed for good; --retry-failed asks those of tasks again"
-            if state.failures
-            else ""
-        )
-        return f"{text}{failed}\nNext: bootstruct export {folder} --format messages --out {folder / 'train.jsonl'}"
+        ]
+        if state.failures:
+            told.append(f"{state.failures} requests failed for good; --retry-failed asks those of tasks again")
+        if presumed := self.stack.budgeted.presumed:
+            told.append(f"{presumed} calls timed out; the budget counts them at their upper bound")
+        if state.annotated and len(state.machine) >= self.tasks and len(state.annotated) == len(state.machine):
+            told.append(f"Next: bootstruct export {folder} --format messages --out {folder / 'train.jsonl'}")
+        return "\n".join(told)

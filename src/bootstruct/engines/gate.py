@@ -108,8 +108,8 @@ class Gate:
             self.refusals += 1
             self._climb.after_refusal()
         if self._hold is None:
-            known = outcome.retry_after is not None
-            seconds = min(LONGEST_HOLD, outcome.retry_after or 0.0) if known else self._hold_seconds
+            asked_for = outcome.retry_after or 0.0 if self._failed_in_a_row >= OUTAGE else 0.0
+            seconds = min(LONGEST_HOLD, max(self._hold_seconds, asked_for))
             self._hold = asyncio.get_running_loop().call_later(seconds, self._hold_is_over)
 
     def _hold_is_over(self) -> None:

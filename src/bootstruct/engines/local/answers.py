@@ -24,7 +24,9 @@ def answers(prompts: Sequence[Prompt], words: Words, ask: Writer) -> list[Answer
             before = () if words.is_encoder else tuple(tokens[-ANCHOR:])
             asked.append(Asked(tokens, prompt.sampling, prompt.sample, room, before))
     written = iter(zip(asked, ask(asked) if asked else [], strict=True))
-    return [_reply(*next(written), prompt.model) if got is None else got for prompt, got in zip(prompts, made, strict=True)]
+    return [
+        _reply(*next(written), prompt.model) if got is None else got for prompt, got in zip(prompts, made, strict=True)
+    ]
 
 
 def _reply(asked: Asked, written: Written, model: str) -> Reply:

@@ -50,7 +50,9 @@ class Batcher:
     reply is worth writing down. Closing ends a running batch at its next token.
     """
 
-    def __init__(self, load: Callable[[str], Model], most: int = MOST, linger: float = LINGER, grace: float = GRACE) -> None:
+    def __init__(
+        self, load: Callable[[str], Model], most: int = MOST, linger: float = LINGER, grace: float = GRACE
+    ) -> None:
         self._load, self._most, self._linger, self._grace = load, most, linger, grace
         self._models: dict[str, Model] = {}
         self._waiting: list[_Waiting] = []

@@ -7,7 +7,9 @@ from typing import Any, Protocol
 from bootstruct.domain import Sampling
 from bootstruct.engines.local import Stopped, choose
 
-ANCHOR = 4  # tokens before the reply that are decoded with it: tokenizers treat the beginning of a text in their own ways
+ANCHOR = (
+    4  # tokens before the reply that are decoded with it: tokenizers treat the beginning of a text in their own ways
+)
 COMPACT_AT = 0.75  # a batch is made smaller once so few of its rows are still being written
 
 
@@ -139,4 +141,3 @@ def text_of(before: Sequence[int], tokens: Sequence[int], speaker: Speaker) -> s
     """The text that the tokens add to those before: blanks at the seam are kept as they are in the whole."""
     known, whole = speaker.text(before), speaker.text([*before, *tokens])
     return whole[len(known) :] if whole.startswith(known) else speaker.text(tokens)
-

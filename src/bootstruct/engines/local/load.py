@@ -1,6 +1,7 @@
 """Finding a model and loading it: safetensors only, no code of others unless the user says so."""
 
 import importlib.util
+import os
 from importlib import resources
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from bootstruct.engines.local import Model
 from bootstruct.errors import BadInput, DoorClosed
 
 POCKET = "pocket"
+WORTH_THREADS = 30_000_000  # parameters; smaller models lose more by waiting for a second core than they gain
 NEEDED = ("torch", "transformers", "safetensors", "tokenizers")
 
 
@@ -26,14 +28,18 @@ def place_of(name: str, is_pocket: bool = False) -> str:
     if is_pocket:
         folder = Path(str(resources.files("bootstruct") / "pocket" / "model"))
         if not (folder / "config.json").is_file():
-            raise BadInput("The pocket model is not part of this installation; install bootstruct from its wheel again.")
+            raise BadInput(
+                "The pocket model is not part of this installation; install bootstruct from its wheel again."
+            )
         return str(folder)
     path = Path(name).expanduser()
     is_meant_as_path = name.startswith((".", "/", "~")) or name.count("/") > 1
     if path.is_dir() or is_meant_as_path:
         if not (path / "config.json").is_file():
             what = "holds no model (no config.json)" if path.is_dir() else "no such folder"
-            raise BadInput(f"{name}: {what}; name a model folder, as in hf/./my-model, or one on the hub, as in hf/ORG/NAME.")
+            raise BadInput(
+                f"{name}: {what}; name a model folder, as in hf/./my-model, or one on the hub, as in hf/ORG/NAME."
+            )
         return str(path)
     return name
 
@@ -65,6 +71,8 @@ def load(name: str, is_pocket: bool = False, trust_remote_code: bool = False) ->
         ).to(device).eval()  # fmt: skip
     except Exception as exc:
         raise DoorClosed(_told(name, exc)) from None
+    if device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ and model.num_parameters() < WORTH_THREADS:
+        torch.set_num_threads(1)
     words = Words(tokenizer, model, name, is_encoder)
     return Seq2Seq(model, words) if is_encoder else Causal(model, words)
 
@@ -85,7 +93,13 @@ def _told(name: str, exc: Exception) -> str:
 
 
 def _is_far(said: str) -> bool:
-    marks = ("couldn't connect", "not a valid model identifier", "offline", "can't load", "gated repo", "HTTP", "resolve")
+    marks = (
+        "couldn't connect",
+        "not a valid model identifier",
+        "offline",
+        "can't load",
+        "gated repo",
+        "HTTP",
+        "resolve",
+    )
     return any(mark.lower() in said.lower() for mark in marks)
-
-

@@ -80,9 +80,7 @@ class Prefixes:
             self._recent.append(rows[0])
         return groups
 
-    def _of_strangers(
-        self, cluster: list[int], rows: list[tuple[int, ...]]
-    ) -> list[tuple[list[int], Prefix | None]]:
+    def _of_strangers(self, cluster: list[int], rows: list[tuple[int, ...]]) -> list[tuple[list[int], Prefix | None]]:
         """Prompts without company in this batch may have had it before."""
         groups: list[tuple[list[int], Prefix | None]] = []
         left = []

@@ -77,7 +77,9 @@ class Seq2SeqBatch:
 
         device = self.mask.device
         decoder = torch.tensor([[self._start(), *written]], device=device)
-        out = self.model(input_ids=torch.tensor([list(prompt)], device=device), decoder_input_ids=decoder, use_cache=False)
+        out = self.model(
+            input_ids=torch.tensor([list(prompt)], device=device), decoder_input_ids=decoder, use_cache=False
+        )
         return out.logits[:, -1].float()
 
     def _start(self) -> int:

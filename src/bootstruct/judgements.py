@@ -1,0 +1,283 @@
+"""What people said about a run: `reviews.jsonl` beside the journal, its events, and the one function that folds them.
+
+The review page writes the file; export and report read it. Append-only: a judgement is replaced by a later one of the
+same reviewer on the same item, taken back by another event, and never rewritten. An item of the quality review is named
+as exports name rows: `812.3/0` is the first instance of task 812.3.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from bootstruct.errors import BadInput, BadJournal
+
+NAME: Final = "reviews.jsonl"
+QUALITY, RATING, PAIR = "quality", "rating", "pair"
+QUESTIONS: Final = {  # PAPER section 5, Table 2; our words
+    "task": "Does the instruction describe a valid task?",
+    "input": "Is the input appropriate for the instruction?",
+    "output": "Is the output a correct and acceptable response?",
+}
+LEVELS: Final = "ABCD"
+TIE: Final = "tie"
+BETWEEN: Final = "\t"  # stands between the two items that make a pair
+_Z: Final = 1.959963984540054  # two-sided 95%
+
+Said = Mapping[str, bool | str]  # quality: {task, input, output}; rating: {level}; pair: {better: an item, or `tie`}
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Items added to the quality review's sample, and how all items are shared out from here on.
+
+    of: tasks there were to draw from. reviewers: who shares the items, empty where everybody sees all. overlap: the part
+    that every reviewer sees, 0 to 1.
+    """
+
+    seed: int
+    items: tuple[str, ...]
+    of: int
+    reviewers: tuple[str, ...] = ()
+    overlap: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One judgement. sheet: digest of the rating sheet the item stands in, empty for the quality review. seconds: how
+    long the item was looked at. at: UTC, as in 2026-01-31T12:00:00Z."""
+
+    id: str
+    reviewer: str
+    mode: str
+    item: str
+    said: Said
+    note: str = ""
+    seconds: float = 0.0
+    at: str = ""
+    sheet: str = ""
+
+    @property
+    def place(self) -> tuple[str, str, str, str]:
+        return self.mode, self.sheet, self.item, self.reviewer
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """A judgement taken back, by its id."""
+
+    id: str
+    reviewer: str
+    at: str = ""
+
+
+ReviewEvent = Planned | Judged | Undone
+
+
+@dataclass(slots=True)
+class Reviews:
+    """What a reviews file tells. Only `apply_review` changes one.
+
+    stacks: place -> judgements by one reviewer on one item, the last one stands. trails: (mode, sheet, reviewer) -> ids
+    of judgements not taken back, in the order they were given.
+    """
+
+    items: list[str] = field(default_factory=list)
+    of: int = 0
+    seed: int | None = None
+    reviewers: tuple[str, ...] = ()
+    overlap: float = 1.0
+    stacks: dict[tuple[str, str, str, str], list[Judged]] = field(default_factory=dict)
+    by_id: dict[str, Judged] = field(default_factory=dict)
+    trails: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
+
+    def standing(self, mode: str, sheet: str, item: str, reviewer: str) -> Judged | None:
+        """What a reviewer says about an item now."""
+        stack = self.stacks.get((mode, sheet, item, reviewer))
+        return stack[-1] if stack else None
+
+    def all_standing(self, mode: str, sheet: str = "") -> list[Judged]:
+        """Every judgement that stands, in the order in which items and reviewers first appeared."""
+        return [stack[-1] for place, stack in self.stacks.items() if stack and place[:2] == (mode, sheet)]
+
+    def is_standing(self, id: str) -> bool:
+        """True where a judgement is what its reviewer says now: neither taken back nor replaced."""
+        judged = self.by_id.get(id)
+        stack = self.stacks.get(judged.place) if judged else None
+        return stack[-1].id == id if stack else False
+
+
+def apply_review(reviews: Reviews, event: ReviewEvent) -> None:
+    """Change `reviews` by one event. Raises BadJournal where one takes back what does not stand."""
+    match event:
+        case Planned():
+            known = set(reviews.items)
+            reviews.items += [item for item in event.items if item not in known]
+            reviews.of = max(reviews.of, event.of)
+            reviews.seed = event.seed if reviews.seed is None else reviews.seed
+            reviews.reviewers, reviews.overlap = event.reviewers, event.overlap
+        case Judged(id):
+            if id in reviews.by_id:  # sent twice, or two copies of one file put together
+                return
+            reviews.by_id[id] = event
+            reviews.stacks.setdefault(event.place, []).append(event)
+            reviews.trails.setdefault((event.mode, event.sheet, event.reviewer), []).append(id)
+        case Undone(id):
+            judged = reviews.by_id.get(id)
+            if judged is None:
+                raise BadJournal(f"takes back the judgement {id!r}, which was never given")
+            trail = reviews.trails[judged.mode, judged.sheet, judged.reviewer]
+            if id in trail:
+                trail.remove(id)
+                reviews.stacks[judged.place] = [each for each in reviews.stacks[judged.place] if each.id != id]
+
+
+def read_reviews(path: Path) -> Reviews:
+    """The reviews in a file; none where there is no file. A last line without its end is passed over.
+
+    Raises BadInput where the file cannot be read, BadJournal at file:line.
+    """
+    reviews = Reviews()
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return reviews
+    except OSError as exc:
+        raise BadInput(f"{path}: cannot be read: {exc.strerror}.") from None
+    for number, line in enumerate(lines[:-1], 1):
+        try:
+            apply_review(reviews, review_from_json(orjson.loads(line)))
+        except (BadJournal, ValueError) as exc:
+            raise BadJournal(
+                f"{path}:{number}: not a review: {str(exc).rstrip('.')}. Mend or remove the line."
+            ) from None
+    return reviews
+
+
+def bad_tasks(reviews: Reviews) -> set[str]:
+    """Tasks of which more than half of the reviewers say no to one of the three questions."""
+    votes: dict[tuple[str, str], list[bool]] = {}
+    for judged in reviews.all_standing(QUALITY):
+        for question in QUESTIONS:
+            votes.setdefault((judged.item, question), []).append(bool(judged.said[question]))
+    return {item.rpartition("/")[0] for (item, _), said in votes.items() if 2 * said.count(False) > len(said)}
+
+
+def wilson(successes: float, total: int) -> tuple[float, float]:
+    """The 95% interval of a share by Wilson's score method, between 0 and 1; (0, 1) for no cases."""
+    if total == 0:
+        return 0.0, 1.0
+    share, z2 = successes / total, _Z * _Z
+    middle = share + z2 / (2 * total)
+    spread = _Z * math.sqrt(share * (1 - share) / total + z2 / (4 * total * total))
+    scale = 1 + z2 / total
+    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A row of Table 2: how many of the judged tasks are good in one respect, with a 95% interval."""
+
+    question: str
+    good: int
+    total: int
+    low: float
+    high: float
+
+    @property
+    def share(self) -> float:
+        return self.good / self.total if self.total else 0.0
+
+
+ALL_THREE: Final = "all"
+
+
+def quality_table(judged: Iterable[Judged]) -> list[Share]:
+    """The four rows of Table 2 from judgements of the quality review. Where several reviewers judged a task it counts as
+    good in a respect if more than half of them say so."""
+    votes: dict[str, list[Judged]] = {}
+    for each in judged:
+        votes.setdefault(each.item, []).append(each)
+    good = {
+        item: [2 * sum(bool(each.said[question]) for each in said) > len(said) for question in QUESTIONS]
+        for item, said in votes.items()
+    }
+    counts = [sum(column) for column in zip(*good.values(), strict=True)] or [0] * len(QUESTIONS)
+    counts.append(sum(all(each) for each in good.values()))
+    return [
+        Share(question, count, len(good), *wilson(count, len(good)))
+        for question, count in zip((*QUESTIONS, ALL_THREE), counts, strict=True)
+    ]
+
+
+def review_to_json(event: ReviewEvent) -> dict[str, Any]:
+    """The event as JSON values; fields at their defaults are left out."""
+    match event:
+        case Planned(seed, items, of, reviewers, overlap):
+            row: dict[str, Any] = {"event": "planned", "seed": seed, "items": list(items), "of": of}
+            return row | {"reviewers": list(reviewers), "overlap": overlap}
+        case Judged():
+            row = {
+                "event": "judged",
+                "id": event.id,
+                "reviewer": event.reviewer,
+                "mode": event.mode,
+                "item": event.item,
+            }
+            row |= {"said": dict(event.said)} | ({"note": event.note} if event.note else {})
+            row |= {"seconds": event.seconds, "at": event.at}
+            return row | ({"sheet": event.sheet} if event.sheet else {})
+        case Undone(id, reviewer, at):
+            return {"event": "undone", "id": id, "reviewer": reviewer, "at": at}
+
+
+def review_from_json(row: object) -> ReviewEvent:
+    """The event a line tells of. Raises BadJournal saying what is wrong with it."""
+    if not isinstance(row, dict):
+        raise BadJournal("expected an object")
+    try:
+        match row["event"]:
+            case "planned":
+                items = tuple(_text(each) for each in row["items"])
+                reviewers = tuple(_text(each) for each in row["reviewers"])
+                return Planned(int(row["seed"]), items, int(row["of"]), reviewers, float(row["overlap"]))
+            case "judged":
+                said = checked(_text(row["mode"]), row["said"], _text(row["item"]))
+                judged = Judged(_text(row["id"]), _text(row["reviewer"]), row["mode"], row["item"], said)
+                return _with_rest(judged, row)
+            case "undone":
+                return Undone(_text(row["id"]), _text(row["reviewer"]), _text(row.get("at", "")))
+    except KeyError as exc:
+        raise BadJournal(f"{exc} is missing") from None
+    except (TypeError, ValueError, OverflowError) as exc:
+        raise BadJournal(str(exc)) from None
+    raise BadJournal(f"unknown event {row['event']!r}")
+
+
+def _with_rest(judged: Judged, row: dict[str, Any]) -> Judged:
+    note, at, sheet = (_text(row.get(name, "")) for name in ("note", "at", "sheet"))
+    return dataclasses.replace(judged, note=note, seconds=float(row.get("seconds", 0)), at=at, sheet=sheet)
+
+
+def checked(mode: str, said: Mapping[str, Any], item: str) -> Said:
+    """The answers of one judgement, checked against its mode. ValueError says what is wrong."""
+    if not isinstance(said, dict):
+        raise ValueError("`said` is not an object")
+    match mode:
+        case "quality" if set(said) == set(QUESTIONS) and all(isinstance(each, bool) for each in said.values()):
+            return said
+        case "rating" if set(said) == {"level"} and said["level"] in tuple(LEVELS):
+            return said
+        case "pair" if set(said) == {"better"} and said["better"] in (*item.split(BETWEEN), TIE):
+            return said
+    raise ValueError(f"`said` does not answer what the mode {mode!r} asks: {said!r}")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"expected a text, found {value!r}")
+    return value
