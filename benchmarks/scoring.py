@@ -31,7 +31,9 @@ def made_up(count: int, tasks: int, words: int, chance: random.Random) -> list[P
         if chance.random() < 0.04:
             answer += chance.choices(stock, falling, k=400)
         text = " ".join(reference if chance.random() < 0.1 else answer)
-        found.append(Prediction(f"task{number % tasks}", str(number), text, (" ".join(reference),), f"kind{number % 12}"))
+        found.append(
+            Prediction(f"task{number % tasks}", str(number), text, (" ".join(reference),), f"kind{number % 12}")
+        )
     return found
 
 

@@ -45,7 +45,9 @@ def answer(prompt: Prompt) -> Reply:
     if "class label" in prompt.text.lower()[:400] or rng.random() < 0.3:
         parts = [f"Class label: {rng.choice(WORDS)}\nText: {rng.choice(WORDS)} é {n}" for n in range(rng.randint(1, 3))]
         return Reply("\n".join(parts), "stop", *tokens, "scripted")
-    pairs = [f"Example {n}\nInput: {rng.choice(WORDS)}\nOutput: {rng.choice(WORDS)}" for n in range(1, rng.randint(2, 8))]
+    pairs = [
+        f"Example {n}\nInput: {rng.choice(WORDS)}\nOutput: {rng.choice(WORDS)}" for n in range(1, rng.randint(2, 8))
+    ]
     return Reply("\n".join(pairs), rng.choice(["stop", "stop", "length"]), *tokens, "scripted")
 
 

@@ -103,7 +103,10 @@ class Simulator:
             return None
         if options.first is not None and attempt > options.first:
             return None
-        for kinds, where in ((LASTING, f"{options.seed}:{name}:lasting"), (PASSING, f"{options.seed}:{name}:{attempt}")):
+        for kinds, where in (
+            (LASTING, f"{options.seed}:{name}:lasting"),
+            (PASSING, f"{options.seed}:{name}:{attempt}"),
+        ):
             dice = random.Random(where).random()
             for fault in kinds:
                 dice -= options.faults.get(fault, 0.0)
@@ -116,7 +119,7 @@ class Simulator:
         if options.dist == "const":
             return options.latency
         rng = random.Random(f"{options.seed}:{name}:delay")
-        return options.latency * rng.lognormvariate(-options.sigma**2 / 2, options.sigma)
+        return options.latency * rng.lognormvariate(-(options.sigma**2) / 2, options.sigma)
 
 
 def head(status: int, length: int, extra: str = "") -> bytes:
@@ -174,7 +177,9 @@ class Connection(asyncio.Protocol):
                 setattr(options, name, value)
             self.send(whole(200, {}))
         elif options.key and headers.get("authorization") != f"Bearer {options.key}":
-            self.send(error(401, f"Incorrect API key provided: {headers.get('authorization', 'none')}.", "invalid_api_key"))
+            self.send(
+                error(401, f"Incorrect API key provided: {headers.get('authorization', 'none')}.", "invalid_api_key")
+            )
         elif path.endswith("/models"):
             models = [{"id": name, "object": "model"} for name in options.models or ["sim"]]
             self.send(whole(200, {"object": "list", "data": models}))
@@ -289,7 +294,13 @@ class Answering:
         choice: dict[str, Any] = {"index": 0, "finish_reason": finish, "logprobs": None}
         choice |= {"message": {"role": "assistant", "content": content}} if self.is_chat else {"text": content}
         kind = "chat.completion" if self.is_chat else "text_completion"
-        body = {"id": "sim", "object": kind, "created": int(time.time()), "model": self.asked.get("model"), "choices": [choice]}
+        body = {
+            "id": "sim",
+            "object": kind,
+            "created": int(time.time()),
+            "model": self.asked.get("model"),
+            "choices": [choice],
+        }
         if self.connection.simulator.options.usage:
             used, written = len(self.prompt) // 4, len(text) // 4
             stats = self.connection.simulator.stats
@@ -332,7 +343,14 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--fault", action="append", default=[], metavar="NAME=SHARE")
-    for name, kind in (("latency", float), ("sigma", float), ("seed", int), ("cap", int), ("items", int), ("first", int)):
+    for name, kind in (
+        ("latency", float),
+        ("sigma", float),
+        ("seed", int),
+        ("cap", int),
+        ("items", int),
+        ("first", int),
+    ):
         parser.add_argument(f"--{name}", type=kind)
     parser.add_argument("--retry-after", type=float)
     parser.add_argument("--dist", choices=("const", "lognormal"))

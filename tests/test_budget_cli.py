@@ -15,7 +15,8 @@ def init(run: Path, url: str, recipe: str = "paper", model: str = "openai/gpt-4o
 
 
 @pytest.mark.parametrize(
-    ("flag", "low", "high"), [("--max-requests", 20, 10_000), ("--max-tokens", 20_000, 10_000_000), ("--max-cost", 0.004, 100)]
+    ("flag", "low", "high"),
+    [("--max-requests", 20, 10_000), ("--max-tokens", 20_000, 10_000_000), ("--max-cost", 0.004, 100)],
 )
 def test_a_budget(tmp_path: Path, flag: str, low: float, high: float) -> None:
     with simulator() as server:

@@ -105,7 +105,10 @@ def test_messages_other_fields_and_rows_without_text(tmp_path: Path) -> None:
     assert len(kept) == 1
 
 
-@pytest.mark.parametrize("texts", [["写一首关于春天的诗歌", "写一首关于秋天的诗歌"], ["Décris la façade de l'hôtel", "décris la façade d’hôtel"]])
+@pytest.mark.parametrize(
+    "texts",
+    [["写一首关于春天的诗歌", "写一首关于秋天的诗歌"], ["Décris la façade de l'hôtel", "décris la façade d’hôtel"]],
+)
 def test_any_script_is_filtered(tmp_path: Path, texts: list[str]) -> None:
     path = jsonl(tmp_path / "a.jsonl", [{"text": text} for text in texts])
     assert run([path])[0].kept == 1

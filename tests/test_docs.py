@@ -67,7 +67,9 @@ def test_recipe_fields_are_described() -> None:
     text = (ROOT / "docs" / "recipes.md").read_text()
     for cls in (Recipe, Propose, Ask, Lag, Novelty, Instances, Encode, Rule):
         for field in dataclasses.fields(cls):
-            assert f"`{field.name}`" in text or f"{field.name}:" in text or f".{field.name}`" in text, f"{cls.__name__}.{field.name}"
+            assert f"`{field.name}`" in text or f"{field.name}:" in text or f".{field.name}`" in text, (
+                f"{cls.__name__}.{field.name}"
+            )
     for name in recipe_names():
         assert f"`{name}`" in README + text, f"recipe {name} is not described"
 

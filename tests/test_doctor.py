@@ -30,7 +30,9 @@ def test_a_server_that_needs_a_key_or_another_model() -> None:
         done = bootstruct("doctor", "--model", "openai/sim", "--base-url", server.url)
         assert done.returncode == 2
         assert "OPENAI_API_KEY" in done.stderr
-        done = bootstruct("doctor", "--model", "openai/sim", "--base-url", server.url, OPENAI_API_KEY="right-key-123456789")
+        done = bootstruct(
+            "doctor", "--model", "openai/sim", "--base-url", server.url, OPENAI_API_KEY="right-key-123456789"
+        )
         assert done.returncode == 0
         assert "right-key" not in done.stdout + done.stderr
     with simulator("--models", "other") as server:

@@ -53,7 +53,10 @@ def test_alpaca_messages_and_sharegpt_say_the_same(tmp_path: Path, run: tuple[St
     assert len(alpaca) == len(messages) == len(sharegpt) == len(list(rows(run[0])))
     for flat, chat, talk in zip(alpaca, messages, sharegpt, strict=True):
         asked = flat["instruction"] + ("\n\n" + flat["input"] if flat["input"] else "")
-        assert chat["messages"] == [{"role": "user", "content": asked}, {"role": "assistant", "content": flat["output"]}]
+        assert chat["messages"] == [
+            {"role": "user", "content": asked},
+            {"role": "assistant", "content": flat["output"]},
+        ]
         assert talk["conversations"] == [{"from": "human", "value": asked}, {"from": "gpt", "value": flat["output"]}]
         assert flat["id"] == chat["id"] == talk["id"]
 

@@ -26,7 +26,9 @@ def rows(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
 
 
-def imported(folder: Path, *sources: Path, seeds: Path = DATA / "official" / "seed_tasks.jsonl", of: str = "original") -> Imported:
+def imported(
+    folder: Path, *sources: Path, seeds: Path = DATA / "official" / "seed_tasks.jsonl", of: str = "original"
+) -> Imported:
     return import_run(folder, find_files(list(sources)), recipe(of), read_seeds(seeds))
 
 
@@ -97,7 +99,10 @@ def test_the_original_files_come_out_as_they_went_in(tmp_path: Path) -> None:
         return json.dumps([row[name] for name in names], sort_keys=True)
 
     for name, fields in (
-        ("machine_generated_instructions.jsonl", ("instruction", "most_similar", "avg_similarity_score", "request_idx")),
+        (
+            "machine_generated_instructions.jsonl",
+            ("instruction", "most_similar", "avg_similarity_score", "request_idx"),
+        ),
         ("is_clf_or_not_davinci_template_1.jsonl", ("instruction", "is_classification")),
         ("machine_generated_instances.jsonl", ("instruction", "raw_instances", "most_similar", "avg_similarity_score")),
         ("all_generated_instances.jsonl", ("instruction", "input", "output")),
@@ -175,7 +180,10 @@ def test_an_imported_run_cannot_be_extended(tmp_path: Path) -> None:
 SEED = {"id": "s", "name": "s", "instruction": "Say it in other words.", "instances": [], "is_classification": False}
 STEP1 = {
     "instruction": "List the rivers of your country.",
-    "metadata": {"prompt": "p", "response": {"choices": [{"text": " List the rivers of your country.", "finish_reason": "stop"}]}},
+    "metadata": {
+        "prompt": "p",
+        "response": {"choices": [{"text": " List the rivers of your country.", "finish_reason": "stop"}]},
+    },
     "request_idx": 0,
 }
 

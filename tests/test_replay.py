@@ -137,7 +137,11 @@ def test_other_seeds_of_the_hash_same_bytes(tmp_path: Path) -> None:
         folder.mkdir()
         env = os.environ | {"PYTHONHASHSEED": seed}
         done = subprocess.run(
-            [sys.executable, "-c", code, str(folder / "journal.jsonl")], capture_output=True, text=True, env=env, check=True
+            [sys.executable, "-c", code, str(folder / "journal.jsonl")],
+            capture_output=True,
+            text=True,
+            env=env,
+            check=True,
         )
         digests.add(done.stdout)
     assert len(digests) == 1

@@ -71,7 +71,9 @@ def change(of: str) -> Recipe:
         ask = dataclasses.replace(made.propose.ask, prompt="Again. " + made.propose.ask.prompt)
         return dataclasses.replace(made, propose=dataclasses.replace(made.propose, ask=ask))
     if of == "kind":
-        return dataclasses.replace(made, classify=dataclasses.replace(made.classify, prompt="Again. " + made.classify.prompt))
+        return dataclasses.replace(
+            made, classify=dataclasses.replace(made.classify, prompt="Again. " + made.classify.prompt)
+        )
     instances = made.instances
     first = dataclasses.replace(instances.input_first, prompt="Again. " + instances.input_first.prompt)
     second = dataclasses.replace(instances.output_first, prompt="Again. " + instances.output_first.prompt)
@@ -123,7 +125,9 @@ def test_new_rules_for_instructions_are_applied_to_what_was_paid_for(
     run = tmp_path / "old_run"
     run.mkdir()
     shutil.copy(old, run / "journal.jsonl")
-    folder = new(lambda text: text.replace("words_at_most: 3", "words_at_most: 5").replace("words_above: 150", "words_above: 8"))
+    folder = new(
+        lambda text: text.replace("words_at_most: 3", "words_at_most: 5").replace("words_above: 150", "words_above: 8")
+    )
     before = read_state(old)
     assert before is not None
     assert rejudge(folder, run) == len(before.marks)

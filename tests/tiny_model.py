@@ -21,7 +21,9 @@ def make(folder: Path) -> Path:
     trainer = trainers.BpeTrainer(
         vocab_size=700, special_tokens=["<|end|>", "<|pad|>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
     )
-    tokenizer.train_from_iterator([json.dumps(CHAT), "Task Input Output Example Class label Yes No 1. 2. 3."] * 20, trainer)
+    tokenizer.train_from_iterator(
+        [json.dumps(CHAT), "Task Input Output Example Class label Yes No 1. 2. 3."] * 20, trainer
+    )
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>", pad_token="<|pad|>")
     fast.chat_template = CHAT
     fast.save_pretrained(folder)

@@ -33,7 +33,16 @@ def killed(*words: str) -> None:
 
 def main() -> None:
     server = subprocess.Popen(
-        [sys.executable, str(ROOT / "tests" / "simulator.py"), "--port", "0", "--latency", "0.05", "--dist", "lognormal"],
+        [
+            sys.executable,
+            str(ROOT / "tests" / "simulator.py"),
+            "--port",
+            "0",
+            "--latency",
+            "0.05",
+            "--dist",
+            "lognormal",
+        ],
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -216,11 +216,7 @@ async def lists(server: Server) -> Probe:
 async def context(server: Server) -> Probe:
     status, _ = await server.ask("word " * 4200, max_tokens=1)
     fits = status == 200
-    told = (
-        "a prompt of about 4,200 tokens fits"
-        if fits
-        else "4,200 tokens do not fit: recipe paper needs about 1,500"
-    )
+    told = "a prompt of about 4,200 tokens fits" if fits else "4,200 tokens do not fit: recipe paper needs about 1,500"
     return Probe("context length", "yes" if fits else "no", told)
 
 

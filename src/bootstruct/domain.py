@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +133,21 @@ class Example:
 
 def digest_of(prompt: Prompt) -> str:
     """A name for the question itself: equal prompts, equal digests, whatever step or key they are asked under."""
-    question = asdict(prompt)
-    del question["step"]
+    sampling = prompt.sampling
+    question = {  # by hand: asked for every question, and dataclasses.asdict takes most of the time
+        "model": prompt.model,
+        "sampling": {
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "presence_penalty": sampling.presence_penalty,
+            "frequency_penalty": sampling.frequency_penalty,
+            "max_tokens": sampling.max_tokens,
+            "stop": sampling.stop,
+        },
+        "sample": prompt.sample,
+        "text": prompt.text,
+        "messages": [{"role": message.role, "content": message.content} for message in prompt.messages],
+    }
     return digest_of_value(question)
 
 

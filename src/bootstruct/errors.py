@@ -18,6 +18,10 @@ class BadJournal(BootstructError):
     """A journal that cannot be read, or that does not belong to what is asked of it."""
 
 
+class NewerJournal(BadJournal):
+    """A journal that a newer version wrote: to be read with that one, not to be mended with this one."""
+
+
 class ReplayMismatch(BadJournal):
     """The journal answers another question than the one that would be asked now."""
 

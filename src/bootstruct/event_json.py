@@ -5,7 +5,7 @@ from typing import Any
 
 from bootstruct import recipe as recipes
 from bootstruct.domain import Instance, Refused, Reply, Seed, Verdict
-from bootstruct.errors import BadInput, BadJournal
+from bootstruct.errors import BadInput, BadJournal, NewerJournal
 from bootstruct.events import VERSION, Annotated, Event, Failed, Proposed, Recorded, Replied, Started
 
 
@@ -69,13 +69,13 @@ def _read(row: dict[str, Any]) -> Event:
             return Recorded(_text(row["task"]), pairs, mean, _whole(row["request_idx"]))
         case "started":
             return _read_started(row)
-    raise BadJournal(f"unknown event {row['event']!r:.60}; a newer bootstruct may have written it: install that one")
+    raise NewerJournal(f"unknown event {row['event']!r:.60}; a newer bootstruct may have written it: install that one")
 
 
 def _read_started(row: dict[str, Any]) -> Started:
     version = _count(row["version"])
     if version > VERSION:
-        raise BadJournal(
+        raise NewerJournal(
             f"written by a newer bootstruct (journal version {version}, this one reads up to {VERSION}): "
             "install the newer one"
         )

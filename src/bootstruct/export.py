@@ -4,7 +4,7 @@ Every format is a function from a run to its content; rows come in the order in 
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,19 +43,32 @@ class Exported:
     annotated: int
 
 
-def rows(state: State, seeds: bool = False) -> Iterator[Row]:
-    """The rows of a run: seeds first (if wanted), then each annotated task with at most `instances.most` instances."""
+def rows(state: State, seeds: bool = False, without: Collection[str] = ()) -> Iterator[Row]:
+    """The rows of a run: seeds first (if wanted), then each annotated task with at most `instances.most` instances.
+
+    without: tasks to leave out, as people marked them bad.
+    """
     for seed in state.seeds if seeds else ():
         for number, instance in enumerate(seed.instances):
             yield Row(f"{seed.id}/{number}", seed.id, seed.instruction, instance, seed.is_classification, True)
     for task in state.machine[: len(state.annotated)]:
+        if task.name in without:
+            continue
         annotated = state.annotated[task.name]
         for number, instance in enumerate(training_instances(state.recipe, task.name, annotated.instances)):
             yield Row(f"{task.name}/{number}", task.name, task.text, instance, annotated.is_classification, False)
 
 
-def export(state: State, journal: Path, format: str, out: Path, seeds: bool | None = None) -> Exported:
+def export(
+    state: State,
+    journal: Path,
+    format: str,
+    out: Path,
+    seeds: bool | None = None,
+    without: Collection[str] = (),
+) -> Exported:
     """Write the run to `out` (a file; a folder for `original`). seeds None: as the format has it (original: yes).
+    without: tasks to leave out.
 
     Raises BadInput where the format is unknown or the run has nothing to export.
     """
@@ -69,9 +82,10 @@ def export(state: State, journal: Path, format: str, out: Path, seeds: bool | No
         raise BadInput(f"{out}: is a folder; name a file, as in {out / 'data'}{SUFFIXES.get(format, '.jsonl')}.")
     if format not in FOLDERS and not state.annotated:
         raise BadInput("The run has no annotated task yet; run `bootstruct generate` again to have instances written.")
-    given = rows(state, format in FOLDERS if seeds is None else seeds)
+    given = rows(state, format in FOLDERS if seeds is None else seeds, without)
+    made = _original(state, journal, given, without) if format in FOLDERS else FORMATS[format](state, journal, given)
     written = {}
-    for name, count, content in list(FORMATS[format](state, journal, given)):
+    for name, count, content in list(made):
         write_whole(out / name, content)
         written[str(out / name)] = count
     return Exported(written, len(state.marks), len(state.machine), len(state.annotated))
@@ -170,9 +184,10 @@ def _prompt_completion(state: State, journal: Path, given: Iterable[Row]) -> Fil
     yield "", len(made), lines(made)
 
 
-def _original(state: State, journal: Path, given: Iterable[Row]) -> Files:
+def _original(state: State, journal: Path, given: Iterable[Row], without: Collection[str] = ()) -> Files:
+    texts = {task.text for task in state.machine if task.name in without}
     for name, made in original_files(state, journal, examples(state, given)):
-        content = lines(made)
+        content = lines(row for row in made if row.get("instruction") not in texts)
         yield name, content.count(b"\n"), content
 
 

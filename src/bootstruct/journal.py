@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from bootstruct.errors import BadInput, BadJournal, StoppedShort
+from bootstruct.errors import BadInput, BadJournal, NewerJournal, StoppedShort
 from bootstruct.event_json import from_json, to_json
 from bootstruct.events import Event, Replied, State, apply, begin
 
@@ -31,6 +31,8 @@ def read_events(path: Path) -> Iterator[tuple[int, Event]]:
                 return  # a torn tail, or a line that is being written
             try:
                 yield offset, from_json(orjson.loads(line))
+            except NewerJournal as exc:
+                raise NewerJournal(f"{path}:{number}: {_told(exc)}.") from None
             except (BadJournal, ValueError) as exc:
                 raise BadJournal(
                     f"{path}:{number}: {_told(exc)}. The lines above are intact; cut here to go on."
@@ -112,10 +114,15 @@ class Journal:
         self.size = 0
 
     def close(self) -> None:
-        """Sync and let go of the lock."""
-        if self._file >= 0:
+        """Sync what is not on the disk yet and let go of the lock. Raises StoppedShort where the disk refuses."""
+        if self._file < 0:
+            return
+        try:
             if self._dirty:
                 os.fsync(self._file)
+        except OSError as exc:
+            self._fail(exc)
+        finally:
             os.close(self._file)
             self._file = -1
 
@@ -129,14 +136,17 @@ class Journal:
 
     async def _sync(self) -> None:
         await asyncio.sleep(SYNC_SECONDS / 2)
+        self._syncing = None
         if self._file < 0:
             return  # closed meanwhile, which synced
-        self._syncing, self._dirty = None, False
+        written = self.size
         try:
             await asyncio.to_thread(os.fsync, self._file)
-        except OSError as exc:
-            if self._file >= 0:
+        except (OSError, ValueError) as exc:
+            if self._file >= 0 and isinstance(exc, OSError):
                 self._sync_error = exc
+        else:
+            self._dirty = self._dirty and self.size != written
 
     def _fail(self, exc: OSError) -> None:
         raise StoppedShort(

@@ -167,6 +167,14 @@ def bad_tasks(reviews: Reviews) -> set[str]:
     return {item.rpartition("/")[0] for (item, _), said in votes.items() if 2 * said.count(False) > len(said)}
 
 
+def tasks_marked_bad(run: Path) -> set[str]:
+    """The bad tasks of a run folder, as its reviews say. Raises BadInput where nobody has reviewed it."""
+    reviews = read_reviews((run if run.is_dir() else run.parent) / NAME)
+    if not reviews.all_standing(QUALITY):
+        raise BadInput(f"{run}: has no judgements of its tasks; `bootstruct review {run}` lets people give some.")
+    return bad_tasks(reviews)
+
+
 def wilson(successes: float, total: int) -> tuple[float, float]:
     """The 95% interval of a share by Wilson's score method, between 0 and 1; (0, 1) for no cases."""
     if total == 0:
@@ -180,10 +188,10 @@ def wilson(successes: float, total: int) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A row of Table 2: how many of the judged tasks are good in one respect, with a 95% interval."""
+    """A row of Table 2: how many of the judged tasks are good in one respect (`all`: in all three), with a 95% interval."""
 
     question: str
-    good: int
+    good: float
     total: int
     low: float
     high: float
@@ -197,21 +205,17 @@ ALL_THREE: Final = "all"
 
 
 def quality_table(judged: Iterable[Judged]) -> list[Share]:
-    """The four rows of Table 2 from judgements of the quality review. Where several reviewers judged a task it counts as
-    good in a respect if more than half of them say so."""
+    """The four rows of Table 2 from judgements of the quality review. A task that several reviewers judged counts once, as
+    the share of them who call it good: 1/2 where two differ."""
     votes: dict[str, list[Judged]] = {}
     for each in judged:
         votes.setdefault(each.item, []).append(each)
-    good = {
-        item: [2 * sum(bool(each.said[question]) for each in said) > len(said) for question in QUESTIONS]
-        for item, said in votes.items()
-    }
-    counts = [sum(column) for column in zip(*good.values(), strict=True)] or [0] * len(QUESTIONS)
-    counts.append(sum(all(each) for each in good.values()))
-    return [
-        Share(question, count, len(good), *wilson(count, len(good)))
-        for question, count in zip((*QUESTIONS, ALL_THREE), counts, strict=True)
-    ]
+    rows = []
+    for question in (*QUESTIONS, ALL_THREE):
+        asked = tuple(QUESTIONS) if question == ALL_THREE else (question,)
+        good = sum(sum(all(each.said[q] for q in asked) for each in said) / len(said) for said in votes.values())
+        rows.append(Share(question, good, len(votes), *wilson(good, len(votes))))
+    return rows
 
 
 def review_to_json(event: ReviewEvent) -> dict[str, Any]:

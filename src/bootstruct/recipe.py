@@ -185,5 +185,5 @@ def _check_rule(rule: Rule, where: str) -> None:
     if rule.matches is not None:
         try:
             re.compile(rule.matches)
-        except re.error as exc:
+        except (re.error, RecursionError, OverflowError) as exc:
             raise BadInput(f"{where}: propose.rules: rule {rule.name!r}: not a regular expression: {exc}.") from None

@@ -6,6 +6,7 @@ folder, the user's settings file (BOOTSTRUCT_SETTINGS, else ~/.config/bootstruct
 
 import dataclasses
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -17,6 +18,7 @@ from bootstruct.files import read_text
 from bootstruct.shape import build
 
 PROVIDERS = ("openai", "hf", "pocket", "recorded")
+_DATED = r"-20\d\d-?\d\d(-?\d\d)?"
 DEFAULT_URL = "https://api.openai.com/v1"
 
 
@@ -28,7 +30,7 @@ class Prices:
 
     def of(self, model: str) -> tuple[float, float] | None:
         """The price of a model; a dated name (`gpt-4o-2024-08-06`) has that of the longest known name it begins with."""
-        known = [name for name in self.table if model == name or model.startswith(f"{name}-20")]
+        known = [name for name in self.table if model == name or re.fullmatch(re.escape(name) + _DATED, model)]
         return self.table[max(known, key=len)] if known else None
 
     def cost(self, model: str, prompt_tokens: int, completion_tokens: int) -> float | None:
@@ -63,18 +65,19 @@ class Machine:
 class _File:
     """A settings file: any of Machine's fields."""
 
-    engine: str = ""
-    base_url: str = ""
+    engine: str | None = None
+    base_url: str | None = None
     base_urls: tuple[str, ...] = ()
-    key_env: str = ""
-    concurrency: int = 0
-    timeout: float = 0.0
+    key_env: str | None = None
+    concurrency: int | None = None
+    timeout: float | None = None
 
 
 def read_machine(folder: Path | None = None, **flags: Any) -> Machine:
     """The machine's settings for a run folder; flags that are None (or empty) say nothing."""
-    own = Path(os.environ.get("BOOTSTRUCT_SETTINGS") or _config_home() / "bootstruct" / "settings.yaml")
-    if "BOOTSTRUCT_SETTINGS" in os.environ and not own.is_file():
+    named = os.environ.get("BOOTSTRUCT_SETTINGS")
+    own = Path(named or _config_home() / "bootstruct" / "settings.yaml")
+    if named and not own.is_file():
         raise BadInput(f"{own}: no such settings file; BOOTSTRUCT_SETTINGS names it.")
     values: dict[str, Any] = {}
     prices = _shipped_prices()
@@ -115,7 +118,9 @@ def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, tuple[float, float
         "concurrency": file.concurrency,
         "timeout": file.timeout,
     }
-    return {name: value for name, value in values.items() if value}, table
+    if file.key_env is not None and not re.fullmatch(r"[A-Za-z_]\w*", file.key_env):
+        raise BadInput(f"{path}: key_env: must be the name of an environment variable, not a key.")
+    return {name: value for name, value in values.items() if value not in (None, ())}, table
 
 
 def _prices(value: object, path: Path) -> dict[str, tuple[float, float]]:
@@ -140,7 +145,7 @@ def _yaml(path: Path) -> object:
 
     try:
         return yaml.safe_load(read_text(path))
-    except (yaml.YAMLError, ValueError) as exc:
+    except (yaml.YAMLError, ValueError, RecursionError) as exc:
         raise BadInput(f"{path}: not YAML: {' '.join(str(exc).split())}.") from None
 
 

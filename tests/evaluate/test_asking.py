@@ -74,7 +74,9 @@ def test_some_failures_are_recorded_and_asked_again_only_where_wanted(tmp_path: 
     ask(tmp_path, questions(8), silent)
     assert silent.asked == []
     again = Scripted(lambda prompt: "y")
-    assert all(isinstance(fact, Replied) for fact in ask(tmp_path, questions(8), again, retry_failed=True).facts.values())
+    assert all(
+        isinstance(fact, Replied) for fact in ask(tmp_path, questions(8), again, retry_failed=True).facts.values()
+    )
     assert len(again.asked) == 2
 
 

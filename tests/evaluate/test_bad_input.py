@@ -15,7 +15,9 @@ from bootstruct.evaluate.user_tasks import read_user_tasks, shipped_tasks
 
 
 def rows_file(path: Path, rows: list[Any]) -> Path:
-    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), encoding="utf-8")
+    path.write_text(
+        "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), encoding="utf-8"
+    )
     return path
 
 
@@ -32,7 +34,12 @@ def checkout(tmp_path: Path, **tasks: Any) -> Path:
 
 def task(*outputs: Any, **more: Any) -> dict[str, Any]:
     instances = [{"id": f"i{n}", "input": f"in {n}", "output": output} for n, output in enumerate(outputs)]
-    return {"Definition": ["Say it"], "Categories": ["Word Analogy"], "Positive Examples": [], "Instances": instances} | more
+    return {
+        "Definition": ["Say it"],
+        "Categories": ["Word Analogy"],
+        "Positive Examples": [],
+        "Instances": instances,
+    } | more
 
 
 def told(problems: tuple[Problem, ...]) -> dict[str, int]:
@@ -141,7 +148,11 @@ def test_only_the_first_instances_are_asked(tmp_path: Path) -> None:
 
 
 def test_the_prompt_closes_what_has_no_end_and_shows_what_fits(tmp_path: Path) -> None:
-    examples = [{"input": "one ", "output": "uno"}, {"input": "two?", "output": ["dos!"]}, {"input": "long " * 900, "output": "x"}]
+    examples = [
+        {"input": "one ", "output": "uno"},
+        {"input": "two?", "output": ["dos!"]},
+        {"input": "long " * 900, "output": "x"},
+    ]
     split = read_split(checkout(tmp_path, task1=task(["x"], **{"Positive Examples": examples})))
     only, case = split.tasks[0], split.cases[0]
     question = "Now complete the following example -\nInput: in 0.\nOutput: "

@@ -58,7 +58,16 @@ def test_superni_asks_scores_and_resumes_for_nothing(tmp_path: Path) -> None:
         number = question.rsplit("Input: number ", 1)[1].split(".\n")[0]
         return f" {number}\n\nInput: and on" if number.startswith("1") else f" {number}"
 
-    words = ["superni", "--data", checkout(tmp_path / "ni", 10), "--model", "openai/m", "--out", tmp_path / "out", "--quiet"]
+    words = [
+        "superni",
+        "--data",
+        checkout(tmp_path / "ni", 10),
+        "--model",
+        "openai/m",
+        "--out",
+        tmp_path / "out",
+        "--quiet",
+    ]
     with answering(answer) as (url, asked):
         done = evaluate(*words, "--base-url", url, "--examples", 1, "--api", "text")
         assert done.returncode == 0, done.stderr
@@ -89,7 +98,16 @@ def test_superni_asks_scores_and_resumes_for_nothing(tmp_path: Path) -> None:
 
 
 def test_missing_replies_are_counted(tmp_path: Path) -> None:
-    words = ["superni", "--data", checkout(tmp_path / "ni", 4), "--model", "openai/m", "--out", tmp_path / "out", "--quiet"]
+    words = [
+        "superni",
+        "--data",
+        checkout(tmp_path / "ni", 4),
+        "--model",
+        "openai/m",
+        "--out",
+        tmp_path / "out",
+        "--quiet",
+    ]
     with answering(lambda question: "x") as (url, asked):
         short = evaluate(*words, "--base-url", url, "--max-requests", 5, "--concurrency", 1)
         assert short.returncode == 1
@@ -170,15 +188,24 @@ def test_user_tasks_from_asking_to_comparing(tmp_path: Path) -> None:
                 file.write(json.dumps({"item": row["item"], "rater": rater, "level": level}) + "\n")
     assert len(key) == 12
     judged = tmp_path / "judged" / "openai_j-absolute"
-    agree = evaluate("agree", people, judged, "--key", out / "key.json", "--scores", models[0], "--scores", models[1], "--json")
+    agree = evaluate(
+        "agree", people, judged, "--key", out / "key.json", "--scores", models[0], "--scores", models[1], "--json"
+    )
     assert agree.returncode == 0, agree.stderr
     told = json.loads(agree.stdout)
     assert [each["kind"] for each in told["pairs"]] == ["people", "person and judge", "person and judge"]
     assert told["all_raters"][1]["raters"] == 3
     assert told["scores_and_ratings"][0]["score"] == "ROUGE-L, raw"
-    compared = evaluate("compare", *models, "--ratings", people, "--ratings", judged, "--key", out / "key.json", "--out", tmp_path / "c")
+    compared = evaluate(
+        "compare", *models, "--ratings", people, "--ratings", judged, "--key", out / "key.json", "--out", tmp_path / "c"
+    )
     assert compared.returncode == 0, compared.stderr
-    assert {path.name for path in (tmp_path / "c").iterdir()} == {"compare.md", "compare.html", "compare.json", "ratings.svg"}
+    assert {path.name for path in (tmp_path / "c").iterdir()} == {
+        "compare.md",
+        "compare.html",
+        "compare.json",
+        "ratings.svg",
+    }
     assert "InstructGPT 003 (published)" in compared.stdout
     more = evaluate(*words, "--model", "openai/before")  # the sheet may have been rated by now
     assert more.returncode == 0, more.stderr

@@ -85,7 +85,9 @@ def test_rated_answers_and_the_figure(tmp_path: Path) -> None:
 
 def test_bars_are_as_long_as_their_counts() -> None:
     figure = stacked_bars([Bar("m", (1, 1, 2, 0))], "t")
-    widths = [float(each.get("width", "0")) for each in ElementTree.fromstring(figure).iter() if each.get("height") == "22"]
+    widths = [
+        float(each.get("width", "0")) for each in ElementTree.fromstring(figure).iter() if each.get("height") == "22"
+    ]
     assert widths == pytest.approx([widths[0], widths[0], 2 * widths[0]])
     assert sum(widths) == pytest.approx(550)
 

@@ -46,7 +46,13 @@ def test_levels(text: str, level: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("text", "better"),
-    [("Better: 1", "1"), ("x\n> Better: **tie**.", "tie"), ("Better: Answer 2", "2"), ("Better: 1, 2 or tie", None), ("1", None)],
+    [
+        ("Better: 1", "1"),
+        ("x\n> Better: **tie**.", "tie"),
+        ("Better: Answer 2", "2"),
+        ("Better: 1, 2 or tie", None),
+        ("1", None),
+    ],
 )
 def test_verdicts(text: str, better: str | None) -> None:
     assert read_better(Reply(text)) == better
@@ -61,7 +67,9 @@ def answers() -> list[Answer]:
 
 
 def facts_of(questions: dict, say) -> dict[str, Fact]:  # type: ignore[no-untyped-def]
-    return {key: Replied(key, digest_of(prompt), Reply(said)) for key, prompt in questions.items() if (said := say(prompt))}
+    return {
+        key: Replied(key, digest_of(prompt), Reply(said)) for key, prompt in questions.items() if (said := say(prompt))
+    }
 
 
 def test_a_judge_sees_no_names_and_everything_else() -> None:
@@ -112,7 +120,14 @@ def test_a_judge_that_loves_the_first_place_decides_nothing() -> None:
     questions = pairwise_questions(answers(), shipped_prompt("judge_pairwise"), ASKED, "j")
     judged = judged_in_pairs(answers(), facts_of(questions, lambda prompt: "Better: 1"), ASKED, None, Spent())
     only = judged.comparisons[0]
-    assert (only.first, only.second, only.wins, only.ties, only.losses, only.win_rate) == ("secret-one", "secret-two", 0, 12, 0, 50.0)
+    assert (only.first, only.second, only.wins, only.ties, only.losses, only.win_rate) == (
+        "secret-one",
+        "secret-two",
+        0,
+        12,
+        0,
+        50.0,
+    )
     assert (only.position.first_preferred, only.position.flipped_to_first, only.position.consistent) == (1.0, 12, 0)
     assert "preferred in 100%" in markdown(judged)
 
@@ -135,7 +150,13 @@ def test_an_honest_judge_is_followed_in_both_orders() -> None:
 
 
 def test_outcomes_need_both_orders() -> None:
-    assert [outcome_of(*both) for both in (("1", "2"), ("2", "1"), ("1", "1"), ("tie", "2"), ("tie", "tie"))] == [1, 0, 0.5, 0.5, 0.5]
+    assert [outcome_of(*both) for both in (("1", "2"), ("2", "1"), ("1", "1"), ("tie", "2"), ("tie", "tie"))] == [
+        1,
+        0,
+        0.5,
+        0.5,
+        0.5,
+    ]
 
 
 def made_up_duels(skill: float, per_length: float, seed: int = 1) -> list[Duel]:

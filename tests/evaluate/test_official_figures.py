@@ -14,7 +14,9 @@ from bootstruct.files import read_rows
 from bootstruct.stages.rouge import rouge_l
 
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
-pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/data is not there: public data for local tests only")
+pytestmark = pytest.mark.skipif(
+    not SHARED.is_dir(), reason="../shared/data is not there: public data for local tests only"
+)
 TASKS = ("task1393_superglue_copa_text_completion", "task648_answer_generation")
 
 
@@ -39,7 +41,10 @@ def test_the_papers_predictions(model: str, rouge: float, exact: float) -> None:
 
 @pytest.mark.parametrize(
     ("how", "figures"),
-    [("demo", {TASKS[0]: (50.0, 50.0), TASKS[1]: (0.0, 0.0)}), ("input", {TASKS[0]: (0.0, 9.4431), TASKS[1]: (0.0, 17.19)})],
+    [
+        ("demo", {TASKS[0]: (50.0, 50.0), TASKS[1]: (0.0, 0.0)}),
+        ("input", {TASKS[0]: (0.0, 9.4431), TASKS[1]: (0.0, 17.19)}),
+    ],
 )
 def test_copying_baselines(how: str, figures: dict[str, tuple[float, float]]) -> None:
     split = read_split(SHARED / "superni", only=TASKS)
@@ -56,7 +61,10 @@ def test_copying_baselines(how: str, figures: dict[str, tuple[float, float]]) ->
 
 
 def test_the_thousand_rouge_pairs() -> None:
-    files = [(SHARED / "rouge" / name).read_text().split("\n")[:1000] for name in ("target_large.txt", "prediction_large.txt")]
+    files = [
+        (SHARED / "rouge" / name).read_text().split("\n")[:1000]
+        for name in ("target_large.txt", "prediction_large.txt")
+    ]
     pairs = list(zip(*files, strict=True))
     assert len(pairs) == 1000
     scorer = Scorer()
@@ -66,7 +74,9 @@ def test_the_thousand_rouge_pairs() -> None:
 
 def test_the_user_prompt_is_the_published_one() -> None:
     cases, _ = read_user_tasks(SHARED / "official" / "user_oriented_instructions.jsonl")
-    published = {row["prompt"] for _, row in read_rows(SHARED / "official" / "predictions" / "davinci_predictions.jsonl")}
+    published = {
+        row["prompt"] for _, row in read_rows(SHARED / "official" / "predictions" / "davinci_predictions.jsonl")
+    }
     template = shipped_prompt("user_task")
     assert {user_prompt(template, case) for case in cases} == published
 

@@ -27,7 +27,9 @@ def test_each_kind_of_nearness() -> None:
     training = [
         Trained("near", "Sort these seven numbers by size", ("Sort these seven numbers by size",)),
         Trained("equal", "Name a colour.", ("Name a colour.", "red")),
-        Trained("input", "Something else entirely", ("Something else entirely", "first line\nFive words make an input!")),
+        Trained(
+            "input", "Something else entirely", ("Something else entirely", "first line\nFive words make an input!")
+        ),
         Trained("run", "Rewrite", ("Rewrite", f"Well, {LONG.upper()}.")),
     ]
     cases = [
@@ -45,7 +47,12 @@ def test_each_kind_of_nearness() -> None:
     assert (found["runs"].runs, found["runs"].of_runs, found["runs"].where) == (5, 8, "run")
     assert found["short"].same_input == ()  # one word says nothing
     report = overlap(training, cases)
-    assert report.summary()["same_instruction"] == report.summary()["same_input"] == report.summary()["sharing_13_words"] == 1
+    assert (
+        report.summary()["same_instruction"]
+        == report.summary()["same_input"]
+        == report.summary()["sharing_13_words"]
+        == 1
+    )
     assert [each.score for each in report.tasks] == sorted((each.score for each in report.tasks), reverse=True)
     assert "5 of 8" in markdown(report)
     assert json.loads(json.dumps(to_row(report)))["summary"]["evaluation_tasks"] == 5
@@ -53,7 +60,10 @@ def test_each_kind_of_nearness() -> None:
 
 def test_twelve_words_are_no_run() -> None:
     words = LONG.split()[:12]
-    assert overlap([Trained("a", " ".join(words), (" ".join(words),))], [case("t", "x", " ".join(words))]).tasks[0].runs == 0
+    assert (
+        overlap([Trained("a", " ".join(words), (" ".join(words),))], [case("t", "x", " ".join(words))]).tasks[0].runs
+        == 0
+    )
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,12 @@ def test_the_review_pages_own_file_is_read(tmp_path: Path) -> None:
     def judged(number: int, reviewer: str, level: str, sheet: str = key["sheet"]) -> Judged:
         return Judged(f"j{number}", reviewer, RATING, item, {"level": level}, sheet=sheet)
 
-    events: list[ReviewEvent] = [judged(1, "anna", "D"), judged(2, "anna", "B"), judged(3, "ben", "A"), Undone("j3", "ben")]
+    events: list[ReviewEvent] = [
+        judged(1, "anna", "D"),
+        judged(2, "anna", "B"),
+        judged(3, "ben", "A"),
+        Undone("j3", "ben"),
+    ]
     path = tmp_path / "reviews.jsonl"
     path.write_text("".join(json.dumps(review_to_json(each)) + "\n" for each in events))
     assert read_ratings([path], key) == [Rating("beta", "t1", "anna", "B")]
@@ -142,7 +147,10 @@ def test_scores_that_follow_ratings_and_scores_that_do_not() -> None:
     ratings = [r for n, m in enumerate(MODELS) for r in rated("anna", "DCBA"[n : n + 2] * 5, m)]
     ratings += rated("judge:x", "A" * 10, "alpha")  # a judge is no person
     follows = {(each.model, each.task): each.value / 3 for each in ratings if not each.by_judge}
-    found = {(each.score, each.level): each for each in correlations({"good": follows, "none": dict.fromkeys(follows, 0.5)}, ratings)}
+    found = {
+        (each.score, each.level): each
+        for each in correlations({"good": follows, "none": dict.fromkeys(follows, 0.5)}, ratings)
+    }
     assert found["good", "all answers"].spearman.value == pytest.approx(1.0)
     assert found["good", "all answers"].kendall.value == pytest.approx(1.0)
     assert found["good", "per task (mean over tasks)"].spearman.value == pytest.approx(1.0)

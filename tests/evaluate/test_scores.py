@@ -23,7 +23,10 @@ from bootstruct.evaluate.scores import (
 )
 
 REFERENCE = rouge_scorer.RougeScorer(["rougeL"], use_stemmer=True)
-WORDS = st.lists(st.sampled_from(["running", "runs", "stories", "story", "the", "1984", "happily", "été", "ナイス", "-"]), max_size=20)
+WORDS = st.lists(
+    st.sampled_from(["running", "runs", "stories", "story", "the", "1984", "happily", "été", "ナイス", "-"]),
+    max_size=20,
+)
 TEXTS = st.one_of(WORDS.map(" ".join), st.text(max_size=40))
 
 

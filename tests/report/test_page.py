@@ -26,7 +26,7 @@ HOSTILE = [
     "</script><script>document.title='owned'</script>",
     "<img src=x onerror=\"document.title='owned'\">",
     "<svg/onload=document.title='owned'>",
-    "\"><style>*{display:none}</style>",
+    '"><style>*{display:none}</style>',
     "' onmouseover='document.title=1' x='",
     "<!--<script>",
     "{{ 7*7 }} {% include '/etc/passwd' %} {#",
@@ -82,7 +82,11 @@ def hostile_run() -> list[Event]:
     given: list[Event] = [Started(recipe(model="<b>model</b>"), seeds(3))]
     for index, text in enumerate(HOSTILE):
         text = text.replace("\ud83d", "?")  # a journal is UTF-8; files may hold what it cannot
-        verdicts = (Verdict(f"Name {text}"), Verdict(text, f"rule {text}"), Verdict(text, "too similar", 0.9, "<i>x</i>"))
+        verdicts = (
+            Verdict(f"Name {text}"),
+            Verdict(text, f"rule {text}"),
+            Verdict(text, "too similar", 0.9, "<i>x</i>"),
+        )
         given.append(Replied(f"propose/{index}", "", Reply(text, f"finish {text}", 1, 1, text)))
         given.append(Proposed(index, ("seed_task_0", "<u>"), verdicts))
         given.append(Replied(f"annotate/{index}.0/instances", "", Reply(text, "stop")))
@@ -127,7 +131,9 @@ def test_hostile_texts_are_there_to_read(hostile_page: Path) -> None:
 
 def test_the_policy_allows_this_style_and_this_script_only(hostile_page: Path) -> None:
     found = read(hostile_page)
-    (content,) = (a["content"] for tag, a in found.elements if tag == "meta" and a.get("http-equiv") == "Content-Security-Policy")
+    (content,) = (
+        a["content"] for tag, a in found.elements if tag == "meta" and a.get("http-equiv") == "Content-Security-Policy"
+    )
     assert content is not None
     rules = dict(rule.strip().split(" ", 1) for rule in content.split(";"))
     assert rules["default-src"] == "'none'"
@@ -157,7 +163,9 @@ def test_figures_and_controls_have_names(hostile_page: Path) -> None:
     found = read(hostile_page)
     for tag, attributes in found.elements:
         if tag == "svg":
-            assert attributes.get("aria-hidden") == "true" or (attributes.get("role") == "img" and attributes.get("aria-label"))
+            assert attributes.get("aria-hidden") == "true" or (
+                attributes.get("role") == "img" and attributes.get("aria-label")
+            )
     assert ("html", {"lang": "en"}) in found.elements
     inputs = [a for tag, a in found.elements if tag in ("input", "select")]
     labels = [tag for tag, _ in found.elements].count("label")
@@ -194,7 +202,10 @@ def test_lineage_tells_where_a_task_came_from(tmp_path: Path) -> None:
 
 
 def test_an_import_shows_its_recorded_prompt(tmp_path: Path) -> None:
-    given = [Started(recipe("original"), seeds(3), "import"), Replied("propose/0", "", Reply("reply"), "the prompt as it was")]
+    given = [
+        Started(recipe("original"), seeds(3), "import"),
+        Replied("propose/0", "", Reply("reply"), "the prompt as it was"),
+    ]
     folder = write_journal(tmp_path / "run", [*given, Proposed(0, (), (Verdict("Name a tree."),))])
     make_report([folder])
     assert data_of(folder / "report.html")[0]["asked"]["0"]["question"] == "the prompt as it was"
@@ -383,7 +394,9 @@ class TestCommand:
     def test_seeds_for_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "data.jsonl").write_text('{"instruction": "Sing a song.", "output": "la"}\n')
         (tmp_path / "seeds.jsonl").write_text('{"instruction": "Sing a psalm.", "instances": []}\n')
-        told = CliRunner().invoke(report_command, [str(tmp_path / "data.jsonl"), "--seeds", str(tmp_path / "seeds.jsonl")])
+        told = CliRunner().invoke(
+            report_command, [str(tmp_path / "data.jsonl"), "--seeds", str(tmp_path / "seeds.jsonl")]
+        )
         assert told.exit_code == 0, told.output
         assert "below 0.3 with all 1 seeds" in (tmp_path / "data.report.html").read_text()
 

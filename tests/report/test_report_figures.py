@@ -31,7 +31,9 @@ def measured(*paths: Path, seed_file: Path | None = None) -> list[Measured]:
 
 def imported(folder: Path, name: str, files: str = "") -> Path:
     given = read_recipe(Path(str(recipe_folder("original"))) / "recipe.yaml")
-    import_run(folder, find_files([DATA / "runs" / name / files]), given, read_seeds(DATA / "official" / "seed_tasks.jsonl"))
+    import_run(
+        folder, find_files([DATA / "runs" / name / files]), given, read_seeds(DATA / "official" / "seed_tasks.jsonl")
+    )
     return folder
 
 
@@ -161,7 +163,14 @@ def test_bins_hold_everything_once() -> None:
     scores = np.array([0.0, 0.05, 0.3, 0.7, 0.7000000000000001, 1.0, 0.15000000000000002])
     bins = numbers.score_bins(scores)
     assert sum(bins.counts) == len(scores)
-    assert (bins.counts[0], bins.counts[1], bins.counts[3], bins.counts[6], bins.counts[14], bins.counts[19]) == (1, 1, 1, 1, 2, 1)
+    assert (bins.counts[0], bins.counts[1], bins.counts[3], bins.counts[6], bins.counts[14], bins.counts[19]) == (
+        1,
+        1,
+        1,
+        1,
+        2,
+        1,
+    )
     lengths = numbers.length_bins(np.array([0, 1, 28, 400]), 31)
     assert sum(lengths.counts) == 4
     assert lengths.open
@@ -184,7 +193,9 @@ def test_the_yield_counts_windows_of_requests(tmp_path: Path) -> None:
     given = [Started(recipe(), seeds(3))]
     for index in range(1000):
         kept = 2 if index < 500 else 1
-        verdicts = [Verdict(f"Name thing {index} {n}") for n in range(kept)] + [Verdict("again", "too similar", 0.8, "0.0")]
+        verdicts = [Verdict(f"Name thing {index} {n}") for n in range(kept)] + [
+            Verdict("again", "too similar", 0.8, "0.0")
+        ]
         given += [Replied(f"propose/{index}", "", Reply("x")), Proposed(index, (), tuple(verdicts))]
     (subject,) = read_subjects([write_journal(tmp_path / "run", given)])
     found = numbers.yield_of(subject)
@@ -195,9 +206,19 @@ def test_the_yield_counts_windows_of_requests(tmp_path: Path) -> None:
 
 
 def test_the_funnel_takes_away_rule_by_rule(tmp_path: Path) -> None:
-    verdicts = (Verdict("a b c d"), Verdict("no", "too short"), Verdict("x", "cut off"), Verdict("near", "too similar", 0.9, "0.0"))
+    verdicts = (
+        Verdict("a b c d"),
+        Verdict("no", "too short"),
+        Verdict("x", "cut off"),
+        Verdict("near", "too similar", 0.9, "0.0"),
+    )
     refusing = Annotated("0.0", True, (Instance("", "yes"),))
-    given = [Started(recipe(), seeds(2)), Replied("propose/0", "", Reply("...", "length", 10, 5)), Proposed(0, (), verdicts), refusing]
+    given = [
+        Started(recipe(), seeds(2)),
+        Replied("propose/0", "", Reply("...", "length", 10, 5)),
+        Proposed(0, (), verdicts),
+        refusing,
+    ]
     (one,) = measured(write_journal(tmp_path / "run", given))
     assert one.funnel is not None
     told = [(step.name, step.count, step.lost) for step in one.funnel.steps]
@@ -228,7 +249,17 @@ def test_figures_are_well_formed_and_named() -> None:
     for svg in drawn:
         root = ElementTree.fromstring(svg)
         assert root.get("aria-label") == hostile or root.get("aria-hidden") == "true"
-        assert {element.tag for element in root.iter()} <= {"svg", "g", "path", "rect", "line", "polyline", "circle", "text", "title"}
+        assert {element.tag for element in root.iter()} <= {
+            "svg",
+            "g",
+            "path",
+            "rect",
+            "line",
+            "polyline",
+            "circle",
+            "text",
+            "title",
+        }
         assert not any(name.startswith(("on", "style", "href")) for element in root.iter() for name in element.attrib)
     assert figures.sunburst([], "x", ()) == ""
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from messy_replies import BASE, CHAT, CLASSIFIED, GENERATED, Answer, Listing
+from messy_answers import CLASSIFIED, GENERATED, Answer
+from messy_listings import BASE, CHAT, Listing
 
 from bootstruct.domain import Candidate, Reply
 from bootstruct.files import read_recipe, recipe_folder

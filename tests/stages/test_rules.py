@@ -148,9 +148,6 @@ def test_the_original_lets_video_and_audio_pass() -> None:
         "Come up with a slogan for a photo studio.",
     ],
 )
-@pytest.mark.xfail(
-    strict=True, reason="the word list takes any article before image, photo, video, audio for a reference"
-)
 def test_tasks_about_media_that_need_text_only(recipe: str, text: str) -> None:
     assert verdict(recipe, text) is None
 
@@ -164,7 +161,6 @@ def test_tasks_about_media_that_need_text_only(recipe: str, text: str) -> None:
         "Open the attached file and count its lines.",
     ],
 )
-@pytest.mark.xfail(strict=True, reason="graph, map and file are not refused where they are given or attached")
 def test_tasks_with_something_attached(recipe: str, text: str) -> None:
     assert verdict(recipe, text) == "needs more than text"
 
@@ -200,7 +196,6 @@ def test_refusals(recipe: str) -> None:
 
 @pytest.mark.parametrize("recipe", OURS)
 @pytest.mark.parametrize("text", ["I’m sorry, but I can’t help with that.", "Sorry, but I can't assist with that."])
-@pytest.mark.xfail(strict=True, reason='refusals with a curly apostrophe, and those that begin with "Sorry", are kept')
 def test_refusals_as_models_write_them(recipe: str, text: str) -> None:
     assert verdict(recipe, text) == "is a refusal"
 

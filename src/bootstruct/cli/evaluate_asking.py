@@ -33,7 +33,9 @@ _FLAGS = (
     ),
     click.option("--temperature", type=click.FloatRange(0), default=0.0, show_default=True, help="0 is greedy."),
     click.option("--base-url", metavar="URL", help="The server, as in http://127.0.0.1:8000/v1."),
-    click.option("--concurrency", type=Concurrency(), help="Questions in flight; auto finds the level. [default: auto]"),
+    click.option(
+        "--concurrency", type=Concurrency(), help="Questions in flight; auto finds the level. [default: auto]"
+    ),
     click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Seconds a call may take. [default: 120]"),
     click.option(
         "--max-requests", type=click.IntRange(1), help="Stop before more replies than this, over the whole folder."
@@ -130,7 +132,9 @@ async def _ask(
             used, cost = asking.spent, _cost(asking.facts, machine.prices, name)
             spent = Amount(used.requests, used.prompt_tokens + used.completion_tokens, cost or 0.0)
             stack = open_engine(machine, limits, spent)
-            shown = asyncio.create_task(_tell(asking, folder, lambda: _cost(asking.facts, machine.prices, name), reach.quiet))
+            shown = asyncio.create_task(
+                _tell(asking, folder, lambda: _cost(asking.facts, machine.prices, name), reach.quiet)
+            )
             try:
                 await asking.ask_all(questions, stack.engine, reach.retry_failed)
             except StoppedShort as exc:

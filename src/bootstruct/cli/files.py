@@ -12,7 +12,10 @@ FOLDER = click.Path(path_type=Path)
 @click.option("--format", "format_", required=True, metavar="FORMAT", help="One of those below.")
 @click.option("--out", type=FOLDER, required=True, help="The file to write (for `original` a folder).")
 @click.option("--seeds/--no-seeds", default=None, help="Put the seed tasks in as well. [default: only in `original`]")
-def export_command(run: Path, format_: str, out: Path, seeds: bool | None) -> None:
+@click.option(
+    "--reviewed", type=click.Choice(["good"]), help="Leave out the tasks that most of their reviewers call bad."
+)
+def export_command(run: Path, format_: str, out: Path, seeds: bool | None, reviewed: str | None) -> None:
     """Write the accepted tasks of RUN as training data. The same run gives the same bytes.
 
     \b
@@ -28,14 +31,19 @@ def export_command(run: Path, format_: str, out: Path, seeds: bool | None) -> No
     Examples:
       bootstruct export runs/a --format messages --out data/train.jsonl
       bootstruct export runs/a --format original --out data/original --no-seeds
+      bootstruct export runs/a --format messages --out data/good.jsonl --reviewed good
     """
     from bootstruct.export import export
+    from bootstruct.judgements import tasks_marked_bad
     from bootstruct.runs import journal_path, read_run
 
     state = read_run(run)
-    done = export(state, journal_path(run), format_, out, seeds)
+    bad = tasks_marked_bad(run) if reviewed else set()
+    done = export(state, journal_path(run), format_, out, seeds, bad)
     for path, rows in done.files.items():
         click.echo(f"{path}: {rows} rows")
+    if reviewed:
+        click.echo(f"left out: {len(bad)} tasks marked bad by their reviewers (others may not have been reviewed)")
     if done.annotated < done.tasks:
         click.echo(
             f"part of the run: {done.annotated} of {done.tasks} accepted tasks are annotated "

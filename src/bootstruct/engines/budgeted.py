@@ -57,7 +57,10 @@ class Budgeted:
         self.engine, self.limits, self.prices, self.spent = engine, limits, prices, spent
         self.presumed = 0
         self.held = Amount()
-        self._beyond = (0, 0)  # by how much servers have counted more than reserved, prompt and reply: reserved from then on
+        self._beyond = (
+            0,
+            0,
+        )  # by how much servers have counted more than reserved, prompt and reply: reserved from then on
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def complete(self, prompt: Prompt) -> Reply:

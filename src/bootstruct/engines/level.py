@@ -22,7 +22,9 @@ MANY = 0.2  # where more than this share is refused the level goes down, whateve
 SLACK = 3  # refusals beyond a share that mean nothing yet
 EXPECTED = 8  # refusals to be expected while a lowering is checked, if it was worth nothing
 
-Times = dict[str, tuple[int, float, float]]  # step -> number of replies, sums of the logarithms of their seconds and squares
+Times = dict[
+    str, tuple[int, float, float]
+]  # step -> number of replies, sums of the logarithms of their seconds and squares
 
 
 class Climb:
@@ -36,9 +38,11 @@ class Climb:
         """Double from this level, as at the beginning."""
         self.level = max(1.0, float(level))
         self._doubling, self._patience, self._rounds = True, PATIENCE, 0
-        self._base: tuple[float, Times] | None = None  # the level from which the last steps up were taken, and its times
+        self._base: tuple[float, Times] | None = (
+            None  # the level from which the last steps up were taken, and its times
+        )
         self._background = 0.0  # the share of refusals that do not come of the load
-        self._lowered: tuple[float, float, bool] | None = None  # to be checked: from what, at what share; was doubling
+        self._lowered: tuple[float, float] | None = None  # to be checked: from what level, at what share of refusals
         self._new_round()
 
     def _new_round(self) -> None:
@@ -70,13 +74,13 @@ class Climb:
         all_calls = self._refused + self._replies
         share, many = self._refused / all_calls, self._refused > MANY * all_calls + SLACK
         if self._lowered is not None:
-            old, old_share, doubling = self._lowered
+            old, old_share = self._lowered
             self._lowered = None
             if many or share < old_share / 4:
                 return level  # it was the load
-            self._background, self._doubling, level = share, doubling, old
+            self._background, self._doubling, self._patience, level = share, True, PATIENCE, old
         elif level < self._began_with:
-            self._lowered = None if many else (self._began_with, share, self._doubling)
+            self._lowered = None if many else (self._began_with, share)
             self._give_up()
             return level
         elif self._background:

@@ -80,7 +80,9 @@ class OpenAI:
 
         session = self._open()
         try:
-            async with session.post(self.base_url + path, data=orjson.dumps(payload), allow_redirects=False) as response:
+            async with session.post(
+                self.base_url + path, data=orjson.dumps(payload), allow_redirects=False
+            ) as response:
                 body = await response.read()
                 return response.status, response.headers, body.replace(self._secret, b"[key]") if self._secret else body
         except aiohttp.ConnectionTimeoutError:

@@ -47,7 +47,9 @@ def read_facts(folder: Path) -> dict[str, Fact]:
         for offset, event in read_events(path):
             if not isinstance(event, Replied | Failed):
                 kind = type(event).__name__
-                raise BadJournal(f"{path}: at byte {offset} stands a {kind}; is this the journal of a run? Take another --out.")
+                raise BadJournal(
+                    f"{path}: at byte {offset} stands a {kind}; is this the journal of a run? Take another --out."
+                )
             facts[event.key] = event
     return facts
 

@@ -7,7 +7,12 @@ from typing import Final
 
 from bootstruct.evaluate.ratings import LEVELS
 
-COLOURS: Final = ("#2f7d4f", "#9ccb86", "#f2c66d", "#c9605b")  # A to D; told apart in grey and by the colour-blind as well
+COLOURS: Final = (
+    "#2f7d4f",
+    "#9ccb86",
+    "#f2c66d",
+    "#c9605b",
+)  # A to D; told apart in grey and by the colour-blind as well
 _WIDTH, _LABELS, _BAR, _GAP, _TOP = 900, 330, 22, 10, 40
 _SHORTEST: Final = 26  # a part narrower than this carries no number
 
@@ -50,7 +55,7 @@ def _bar(bar: Bar, y: int) -> Iterator[str]:
     total = sum(bar.counts)
     label = f"{bar.label} (published)" if bar.published else bar.label
     weight = "" if bar.published else ' font-weight="600"'
-    yield f'<g{" opacity=" + chr(34) + "0.65" + chr(34) if bar.published else ""}>'
+    yield f"<g{' opacity=' + chr(34) + '0.65' + chr(34) if bar.published else ''}>"
     yield f'<text x="{_LABELS - 10}" y="{y + 16}" text-anchor="end"{weight}>{escape(_short(label))}</text>'
     x = float(_LABELS)
     for level, count, colour in zip(LEVELS, bar.counts, COLOURS, strict=True):

@@ -78,7 +78,9 @@ def source_of(given: str) -> Source:
         if header is None:
             raise BadInput(f"{path}: is no evaluation folder (it has no {HEADER}).")
         if not (path / PREDICTIONS).is_file():
-            raise BadInput(f"{path}: has no {PREDICTIONS}; the command that made the folder writes it anew, for nothing.")
+            raise BadInput(
+                f"{path}: has no {PREDICTIONS}; the command that made the folder writes it anew, for nothing."
+            )
         evaluation: Set = "superni" if header.get("evaluation") == "superni" else "user-tasks"
         expected = header.get("instances")
         shown = named or str(header.get("model"))

@@ -13,7 +13,9 @@ from bootstruct.evaluate.scorecard import CUT_WORDS, bracket, table_lines
 from bootstruct.evaluate.scores import CUTS
 
 _TITLES: Final = {"superni": "Super-NaturalInstructions", "user-tasks": "User tasks", "other": "Predictions"}
-_OWN_TASKS: Final = "The paper rated answers to its own 252 tasks: its bars stand beside ours for orientation, not for a test."
+_OWN_TASKS: Final = (
+    "The paper rated answers to its own 252 tasks: its bars stand beside ours for orientation, not for a test."
+)
 
 Section = tuple[str, list[str], list[list[object]], str]  # title, head, rows, note
 
@@ -43,20 +45,33 @@ def _scores(compared: Compared) -> Section:
         for name, size, rouge in TABLE_3:
             ours.append((rouge, [f"{name}, {size} (published)", f"{rouge:.1f}", "", "", "", "119 tasks"]))
     ours.sort(key=lambda row: row[0])
-    note = "In brackets: 95% intervals by bootstrap over tasks. Cut scores show how much of a loss is text that runs on."
+    note = (
+        "In brackets: 95% intervals by bootstrap over tasks. Cut scores show how much of a loss is text that runs on."
+    )
     if compared.evaluation == "superni":
         note += " Published rows: the paper's Table 3, all 119 tasks, zero-shot; a subset of tasks does not compare with them."
     return f"{_TITLES[compared.evaluation]}: scores", head, [row for _, row in ours], note
 
 
 def _differences(compared: Compared) -> Section:
-    head = ["second less first", "instances", "ROUGE-L", "p", "exact match", "p", "McNemar: only first, only second", "p"]
+    head = [
+        "second less first",
+        "instances",
+        "ROUGE-L",
+        "p",
+        "exact match",
+        "p",
+        "McNemar: only first, only second",
+        "p",
+    ]
     rows: list[list[object]] = []
     for each in compared.pairs:
         test = each.exact_mcnemar
         cells = [*_difference(each.rouge_l), *_difference(each.exact_match), f"{test.only_first} : {test.only_second}"]
         rows.append([f"{each.second} - {each.first}", each.count, *cells, _p(test.p)])
-    note = "Raw answers to the instances both have. p of a mean: two-sided, paired bootstrap over tasks; McNemar's: exact."
+    note = (
+        "Raw answers to the instances both have. p of a mean: two-sided, paired bootstrap over tasks; McNemar's: exact."
+    )
     return "Differences in scores", head, rows, note
 
 
@@ -160,5 +175,9 @@ def _page(compared: Compared) -> Iterator[str]:
         yield f"</tbody></table><p>{escape(note)}</p>"
     told = [f"{each.name}: {problem.told()}" for each in compared.scored for problem in each.problems]
     if told:
-        yield "<h2>What was wrong with the input</h2><ul>" + "".join(f"<li>{escape(each)}</li>" for each in told) + "</ul>"
+        yield (
+            "<h2>What was wrong with the input</h2><ul>"
+            + "".join(f"<li>{escape(each)}</li>" for each in told)
+            + "</ul>"
+        )
     yield "</body></html>"

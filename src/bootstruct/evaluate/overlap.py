@@ -222,7 +222,9 @@ def markdown(found: Overlap, rows: int = 20) -> str:
         f"A run of {RUN_LENGTH} words in common: {summary['sharing_13_words']} tasks.",
         "",
     ]
-    alarming = [each for each in found.tasks if each.same_instruction or each.same_input or each.runs or each.score > NEAR]
+    alarming = [
+        each for each in found.tasks if each.same_instruction or each.same_input or each.runs or each.score > NEAR
+    ]
     shown = list(dict.fromkeys([*alarming, *found.tasks]))[:rows]
     table = []
     for each in shown:

@@ -115,7 +115,9 @@ def length_controlled(outcomes: NDArray[np.float64], difference: NDArray[np.floa
         curve = (design * (fitted * (1 - fitted))[:, None]).T @ design + RIDGE * np.eye(2)
         step = np.linalg.solve(curve, slope)
         longest = float(np.abs(step).max())
-        weights = weights + (step if longest <= 2 else step * 2 / longest)  # far steps overshoot where one side wins all
+        weights = weights + (
+            step if longest <= 2 else step * 2 / longest
+        )  # far steps overshoot where one side wins all
         if longest < _CLOSE:
             break
     return float(1 / (1 + np.exp(-weights[0]))), float(weights[1])

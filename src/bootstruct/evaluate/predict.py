@@ -1,9 +1,9 @@
 """One model's predictions on a set of cases: the questions, and what an evaluation folder holds in the end.
 
-    evaluation.json     what was asked, of whom, with which settings
-    journal.jsonl       every reply; the only file that matters
-    predictions.jsonl   an export: one row an instance, in the official or the published format, with its lineage
-    scores.json         an export: the scores, and over how many instances
+evaluation.json     what was asked, of whom, with which settings
+journal.jsonl       every reply; the only file that matters
+predictions.jsonl   an export: one row an instance, in the official or the published format, with its lineage
+scores.json         an export: the scores, and over how many instances
 """
 
 import json

@@ -75,7 +75,9 @@ def agreements(ratings: Sequence[Rating]) -> list[Agreement]:
         both = sorted(tables[first].keys() & tables[second].keys())
         if both:
             a, b = ([tables[rater][answer] for answer in both] for rater in (first, second))
-            found.append(_agreement(first, second, np.array([r.value for r in a]), np.array([r.value for r in b]), both))
+            found.append(
+                _agreement(first, second, np.array([r.value for r in a]), np.array([r.value for r in b]), both)
+            )
     return found
 
 
@@ -185,9 +187,7 @@ def _levels(
         yield Correlation(name, "per model (means)", *(Figure(_defined(v), None, len(known)) for v in values))
 
 
-def _within(
-    statistic: Statistic, tasks: NDArray[np.str_], x: NDArray[np.float64], y: NDArray[np.float64]
-) -> Figure:
+def _within(statistic: Statistic, tasks: NDArray[np.str_], x: NDArray[np.float64], y: NDArray[np.float64]) -> Figure:
     values = [statistic(x[tasks == task], y[tasks == task]) for task in sorted(set(tasks))]
     defined = np.array([value for value in values if not math.isnan(value)])
     if not len(defined):

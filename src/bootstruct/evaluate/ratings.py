@@ -170,7 +170,9 @@ def _reviewed(path: Path, key: Mapping[str, Any] | None) -> Iterator[Rating]:
     reviews = read_reviews(path)
     standing = reviews.all_standing(RATING, key["sheet"])
     if not standing and any(place[0] == RATING for place in reviews.stacks):
-        raise BadInput(f"{path}: holds ratings, but of another sheet than the key belongs to; give the key of that one.")
+        raise BadInput(
+            f"{path}: holds ratings, but of another sheet than the key belongs to; give the key of that one."
+        )
     for each in standing:
         model, task = _of_item({"item": each.item}, key, str(path))
         yield Rating(model, task, each.reviewer, str(each.said["level"]))

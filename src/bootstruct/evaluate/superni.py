@@ -62,7 +62,9 @@ def read_split(data: Path, split: Path | None = None, only: tuple[str, ...] = ()
         except BadInput as exc:
             problems.add("task files that are none", str(exc), "left out")
     if not tasks:
-        raise BadInput(f"{folder}: none of the {len(names)} tasks can be read; the first: {problems.all()[0].examples[0]}")
+        raise BadInput(
+            f"{folder}: none of the {len(names)} tasks can be read; the first: {problems.all()[0].examples[0]}"
+        )
     return Split(tuple(tasks), len(names), problems.all())
 
 
@@ -101,7 +103,9 @@ def _cases(
         identity = str(row.get("id") or f"{source}-{number}")
         references = references_of(row.get("output"))
         if identity in seen:
-            problems.add("instances whose id stands twice in the task file", f"{where} ({identity})", "the first counts")
+            problems.add(
+                "instances whose id stands twice in the task file", f"{where} ({identity})", "the first counts"
+            )
         elif not references:
             problems.add("instances without references", f"{where} ({identity})", "left out")
         else:

@@ -1,19 +1,23 @@
 """A recipe tried out on nothing, so that its faults show before anything is paid for."""
 
-from bootstruct.domain import Instance
 from bootstruct.recipe import Recipe
-from bootstruct.stages.draw import rng_for
-from bootstruct.stages.encode import encode
 from bootstruct.stages.pool import Pool
 from bootstruct.stages.propose import prompt_of
+from bootstruct.stages.templates import fill
 
 
 def rehearse(recipe: Recipe) -> None:
     """Fill every template and build the novelty index. Raises BadInput where something of it cannot work."""
     Pool(recipe)
-    prompt_of(recipe, recipe.propose.ask, "propose", 0, examples=["An example."], only_classification=False)
+    values = {"examples": ["An example."], "only_classification": recipe.propose.only_classification}
+    prompt_of(recipe, recipe.propose.ask, "propose", 0, **values)
     for ask in (recipe.classify, recipe.instances.input_first, recipe.instances.output_first):
         prompt_of(recipe, ask, "instances", 0, instruction="An instruction.")
-    for given in ("", "An input."):
-        for chance in range(8 * len(recipe.encode.with_input + recipe.encode.without_input)):
-            encode(recipe, "An instruction.", Instance(given, "An output."), rng_for(chance))
+    rules = recipe.encode
+    for template in (
+        *rules.with_input,
+        *rules.without_input,
+        *rules.completion_with_input,
+        *rules.completion_without_input,
+    ):
+        fill(template, instruction="An instruction.", input="An input.", output="An output.")

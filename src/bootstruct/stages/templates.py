@@ -14,13 +14,14 @@ _ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_tra
 def _compiled(template: str) -> Template:
     try:
         return _ENVIRONMENT.from_string(template)
-    except TemplateError as exc:
+    except (TemplateError, RecursionError, OverflowError) as exc:
         raise BadInput(f"prompt template {template[:40]!r}: {exc}; see Jinja2's syntax.") from None
 
 
 def fill(template: str, **values: object) -> str:
     """The template with its values. Raises BadInput where it does not parse or names a value that does not exist."""
+    compiled = _compiled(template)
     try:
-        return _compiled(template).render(values)
-    except TemplateError as exc:
+        return compiled.render(values)
+    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as exc:
         raise BadInput(f"prompt template {template[:40]!r}: {exc}; known here: {', '.join(values)}.") from None

@@ -15,7 +15,7 @@ from bootstruct.engines.local import chance
 STEP = 2.0**-13  # of the grid: some ten times the noise of fp32 logits (docs/why/local-models.md has measurements)
 SLACK = 2  # steps within which a choice is close
 MASS_SLACK = 2.0**-10  # of probability at the edge of the nucleus: what noise of one step moves, with room
-FEW = 512  # the most probable tokens that are looked at first; a nucleus is rarely larger
+FEW = 256  # the most probable tokens that are looked at first; a nucleus is rarely larger
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,228 @@
+"""What benchmarks/load.py is made of: a server in its own process, a run folder to annotate, our client and a bare one.
+
+Also a program of its own, `python benchmarks/load_parts.py FOLDER URL CONCURRENCY`, which brings a run to its end: the one
+that is killed in the middle.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "tests"))
+
+from simulator_texts import answer
+
+from bootstruct.domain import Instance, Prompt, Reply, Seed, Verdict
+from bootstruct.drive import Run
+from bootstruct.engines.budgeted import Amount, Limits
+from bootstruct.engines.build import Stack, open_engine
+from bootstruct.engines.openai import OpenAI
+from bootstruct.engines.recorded import Recorded
+from bootstruct.events import Proposed, Started, State
+from bootstruct.files import read_recipe
+from bootstruct.journal import NAME, Journal, read_state
+from bootstruct.pipeline import generate
+from bootstruct.recipe import Recipe
+from bootstruct.settings import Machine
+from bootstruct.stages.annotate import annotate
+
+RECIPES = HERE.parent / "src" / "bootstruct" / "recipes"
+SIMULATOR = HERE.parent / "tests" / "simulator.py"
+
+
+class Server:
+    """A simulator in a process of its own. `told` is its own account since the last `forget`."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.url = f"{self.root}/v1"
+
+    def forget(self) -> None:
+        self._call("/reset", b"{}")
+
+    def set(self, **options: Any) -> None:
+        self._call("/set", json.dumps(options).encode())
+
+    def told(self) -> dict[str, Any]:
+        """requests, ok, peak, span (seconds from the first request to the last answer), and what else the server tells."""
+        told = self._call("/stats")
+        if "n" in told:  # a foreign simulator's names
+            told |= {"requests": told["n"], "first_at": told["t_first"], "last_at": told["t_last"]}
+            told["by_status"] = {"429": told["e429"], "500": told["e500"], "400": told["e400"]}
+        told["span"] = (told["last_at"] or 0) - (told["first_at"] or 0)
+        return told
+
+    def _call(self, path: str, data: bytes | None = None) -> dict[str, Any]:
+        with urllib.request.urlopen(self.root + path, data, timeout=30) as response:
+            value: dict[str, Any] = json.load(response)
+            return value
+
+
+@contextlib.contextmanager
+def serving(*words: str, foreign: Path | None = None) -> Iterator[Server]:
+    """Our simulator with these options; `foreign`: another one with the same options, as far as it has them."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, str(foreign or SIMULATOR), *words, "--port", str(port if foreign else 0)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        if foreign is None:
+            assert process.stdout is not None
+            port = int(process.stdout.readline())
+        server = Server(f"http://127.0.0.1:{port}")
+        for _ in range(100):
+            with contextlib.suppress(OSError):
+                server.told()
+                break
+            time.sleep(0.1)
+        yield server
+    finally:
+        process.terminate()
+        process.wait()
+
+
+SEED_TEXTS = (
+    "Name the capital of the given country.", "Explain how a bill becomes law.", "Sort these words by length.",
+    "Is the sentence below a question?", "Write a greeting for a retiring teacher.", "Which tool fits a loose screw?",
+    "Turn the list into one sentence.", "Estimate the weight of a full bathtub.", "What rhymes with orange?",
+)  # fmt: skip
+
+
+def seeds() -> tuple[Seed, ...]:
+    return tuple(Seed(f"seed_{n}", text, (Instance("", "An answer."),), False) for n, text in enumerate(SEED_TEXTS))
+
+
+def recipe_named(name: str = "paper") -> Recipe:
+    return read_recipe(RECIPES / name / "recipe.yaml")
+
+
+@contextlib.contextmanager
+def run_folder(tasks: int, recipe: Recipe | None = None) -> Iterator[Path]:
+    """A folder with a journal that holds so many accepted instructions, none of them annotated."""
+    folder = Path(tempfile.mkdtemp(prefix="bootstruct-load-"))
+    try:
+        journal = Journal(folder / NAME)
+        journal.append(Started(recipe or recipe_named(), seeds()))
+        for index, first in enumerate(range(0, tasks, 8)):
+            made = (f"Do task {n} for reader {n * 7919 % 10007} as shown." for n in range(first, min(first + 8, tasks)))
+            journal.append(Proposed(index, (), tuple(Verdict(text) for text in made)))
+        journal.close()
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@dataclass
+class Seen:
+    """One measured run: the server's account, wall and CPU seconds of the client, and the run's own end."""
+
+    server: dict[str, Any]
+    wall: float
+    cpu: float
+    state: State | None = None
+    stack: Stack | None = None
+
+    @property
+    def rate(self) -> float:
+        """Requests a second at the server."""
+        return float(self.server["requests"] / self.server["span"])
+
+    @property
+    def cpu_ms(self) -> float:
+        return float(1000 * self.cpu / self.server["requests"])
+
+
+def ours(server: Server, folder: Path, tasks: int, concurrency: int | None, reuse: Path | None = None) -> Seen:
+    """Bring a run to its end through the whole stack, journal included."""
+    machine = Machine(base_url=(server.url,), concurrency=concurrency)
+
+    async def go() -> tuple[State, Stack]:
+        stack = open_engine(machine, Limits(), Amount())
+        journal = Journal(folder / NAME)
+        state = read_state(folder / NAME)
+        assert state is not None
+        try:
+            run = Run(state, journal, stack.engine, Recorded(reuse) if reuse else None)
+            await generate(run, tasks)
+        finally:
+            await stack.engine.aclose()
+            journal.close()
+        return state, stack
+
+    if "KEEP_COUNTS" not in os.environ:
+        server.forget()
+    wall, cpu = time.perf_counter(), time.process_time()
+    state, stack = asyncio.run(go())
+    return Seen(server.told(), time.perf_counter() - wall, time.process_time() - cpu, state, stack)
+
+
+def payloads(state: State, seed: int = 0) -> list[list[tuple[str, bytes]]]:
+    """For each task the two requests (path, body) that annotating it takes, in order, as our client would send them."""
+    client = OpenAI("http://unused", None)
+    made = []
+    for task in state.machine:
+        flow = annotate(state.recipe, task)
+        prompt: Prompt = next(flow)
+        mine = []
+        with contextlib.suppress(StopIteration):
+            while True:
+                asked = prompt.messages[-1].content if prompt.is_chat else prompt.text
+                text = answer(asked, f"{seed}:{prompt.sample}:{asked}", 8)[1]
+                path = "/chat/completions" if prompt.is_chat else "/completions"
+                mine.append((path, json.dumps(client._payload(prompt)).encode()))
+                prompt = flow.send(Reply(text))
+        made.append(mine)
+    return made
+
+
+def bare(server: Server, tasks: list[list[tuple[str, bytes]]], concurrency: int) -> Seen:
+    """The same requests by aiohttp and a semaphore, nothing written down, nothing retried."""
+    import aiohttp
+    import orjson
+
+    async def go() -> None:
+        slots = asyncio.Semaphore(concurrency)
+        connector = aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(connector=connector, headers={"content-type": "application/json"}) as session:
+
+            async def one(requests: list[tuple[str, bytes]]) -> None:
+                for path, body in requests:
+                    async with slots, session.post(server.url + path, data=body) as response:
+                        orjson.loads(await response.read())
+
+            await asyncio.gather(*map(one, tasks))
+
+    server.forget()
+    wall, cpu = time.perf_counter(), time.process_time()
+    asyncio.run(go())
+    return Seen(server.told(), time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def median(values: list[float]) -> float:
+    return float(statistics.median(values))
+
+
+def exports(state: State) -> list[object]:
+    """All that a run decided, as plain values in order: what any export is made of."""
+    names = {task.name: task.text for task in state.machine}
+    return [(name, names[name], dataclasses.astuple(state.annotated[name])) for name in sorted(state.annotated)]
+
+
+if __name__ == "__main__":
+    ours(Server(sys.argv[2]), Path(sys.argv[1]), 0, int(sys.argv[3]))

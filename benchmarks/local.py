@@ -1,0 +1,206 @@
+"""Models on this machine: tokens a second against a plain loop, what the shared prefix saves, and how often a reply flips.
+
+    python benchmarks/local.py                 a random Llama of the pocket model's size (nothing is downloaded)
+    python benchmarks/local.py --model DIR     a checkpoint of yours
+    python benchmarks/local.py --flips 200000  more tokens for the last figure
+
+All ratios are taken in one run, on as many threads as --threads says (1, so that a busy machine does not blur them).
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bootstruct.domain import Prompt, Sampling
+from bootstruct.files import read_recipe, read_seeds, recipe_folder, shipped_seeds
+from bootstruct.stages.draw import sample_number
+from bootstruct.stages.propose import prompt_of
+
+WAITING = 32
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, help="a model folder; a random one is made if left out")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--tokens", type=int, default=64, help="tokens a reply")
+    parser.add_argument("--flips", type=int, default=40_000, help="tokens over which flips are counted")
+    args = parser.parse_args()
+    import torch
+
+    from bootstruct.engines.local.load import load
+
+    folder = args.model or pocket_sized(Path(tempfile.mkdtemp(prefix="bootstruct-bench-")))
+    model: Any = load(str(folder))
+    torch.set_num_threads(args.threads)
+    count = sum(each.numel() for each in model.model.parameters())
+    print(f"model {folder}: {count / 1e6:.1f} M parameters, {args.threads} thread(s), torch {torch.__version__}")
+    speed(model, args.tokens)
+    prefix(model)
+    noise(model)
+    flips(model, args.flips)
+
+
+def texts() -> list[str]:
+    return [seed.instruction for seed in read_seeds(shipped_seeds())]
+
+
+def pocket_sized(folder: Path) -> Path:
+    """A Llama of random weights with about 5 M parameters and a tokenizer trained on the shipped seeds and prompts."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=2048, special_tokens=["<|end|>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )  # fmt: skip
+    tokenizer.train_from_iterator([*texts(), *(each.text for each in classification(8))], trainer)
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>", pad_token="<|end|>")
+    fast.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(fast), hidden_size=256, intermediate_size=704, num_hidden_layers=6, num_attention_heads=8,
+        num_key_value_heads=8, max_position_embeddings=4096, eos_token_id=0, pad_token_id=0, bos_token_id=0,
+        tie_word_embeddings=True, initializer_range=0.06,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+def classification(count: int) -> list[Prompt]:
+    """The classification prompts of the paper recipe (31 demonstrations) for so many of the shipped instructions."""
+    recipe = read_recipe(Path(str(recipe_folder("paper"))) / "recipe.yaml")
+    seeds = texts()
+    tasks = [f"{seeds[n % len(seeds)]}{' Be brief.' * (n // len(seeds))}" for n in range(count)]
+    return [
+        prompt_of(recipe, recipe.classify, "kind", sample_number(42, "kind", task), instruction=task) for task in tasks
+    ]
+
+
+def timed(work: Callable[[], Any], times: int = 3) -> tuple[float, Any]:
+    """(median seconds, last result) of a few goes."""
+    seconds, result = [], None
+    for _ in range(times):
+        began = time.perf_counter()
+        result = work()
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds), result
+
+
+def speed(model: Any, tokens: int) -> None:
+    """A plain loop: transformers' `generate`, one prompt after another, sampling; against all prompts waiting at once."""
+    import torch
+
+    asked = [
+        Prompt(
+            "propose", "m", Sampling(temperature=0.8, top_p=0.9, max_tokens=tokens), n, text=f"Tasks:\n1. {text}\n2."
+        )
+        for n, text in enumerate(texts()[:WAITING])
+    ]
+
+    def loop() -> int:
+        made = 0
+        for prompt in asked[:8]:
+            ids = torch.tensor([model.words.tokens(prompt)])
+            out = model.model.generate(
+                ids, attention_mask=torch.ones_like(ids), do_sample=True, temperature=0.8, top_p=0.9, top_k=0,
+                max_new_tokens=tokens, pad_token_id=0,
+            )  # fmt: skip
+            made += out.shape[1] - ids.shape[1]
+        return made
+
+    def engine() -> int:
+        return sum(reply.completion_tokens for reply in model.generate(asked, lambda: False))
+
+    loop(), engine()
+    plain, made = timed(loop)
+    ours, written = timed(engine)
+    rates = (made / plain, written / ours)
+    print(
+        f"speed: plain loop {rates[0]:,.0f} tokens/s, {WAITING} waiting {rates[1]:,.0f} tokens/s: "
+        f"{rates[1] / rates[0]:.1f} times (goal 5)"
+    )
+
+
+def prefix(model: Any) -> None:
+    """64 classification prompts in batches of 32, with what they share computed once, and without."""
+    from bootstruct.engines.local.causal import Causal
+
+    prompts = classification(64)
+    sharing, plain = Causal(model.model, model.words), Causal(model.model, model.words, share=False)
+
+    def run(which: Causal) -> Callable[[], list[Any]]:
+        return lambda: [
+            *which.generate(prompts[:32], lambda: False), *which.generate(prompts[32:], lambda: False)
+        ]  # fmt: skip
+
+    run(sharing)()
+    without, expected = timed(run(plain), 1)
+    shared, got = timed(run(sharing), 3)
+    tokens = sum(reply.prompt_tokens for reply in got) / len(got)
+    print(
+        f"prefix: {len(prompts)} classification prompts of {tokens:.0f} tokens: {len(prompts) / without:.1f}/s without, "
+        f"{len(prompts) / shared:.1f}/s shared: {without / shared:.1f} times (goal 3); same replies: {expected == got}"
+    )
+
+
+def noise(model: Any) -> None:
+    """How far the logits of a row move with its batch: 40 prompts of many lengths together against each alone."""
+    import torch
+
+    from bootstruct.engines.local.causal import CausalBatch
+    from bootstruct.engines.local.choose import STEP
+
+    rows = [model.words.tokens(Prompt("p", "m", Sampling(), 0, text=text)) for text in texts()[:40]]
+    with torch.inference_mode():
+        batch = CausalBatch(model.model, model.layers, rows, None, 1)
+        together = batch.begin()
+        apart = torch.cat([batch.alone(row, []) for row in rows])
+    moved, spread = (together - apart).abs(), apart.std().item()
+    print(
+        f"noise: logits (spread {spread:.1f}) move by {moved.mean():.1e} on average and {moved.max():.1e} at most; "
+        f"they are rounded to {STEP:.1e}"
+    )
+
+
+def flips(model: Any, tokens: int) -> None:
+    """How often the first different token comes, at batch 40 against batch 1: as chosen, and without the second look."""
+    import dataclasses
+
+    ways = [Sampling(max_tokens=48), Sampling(temperature=0.8, top_p=0.9, max_tokens=48)]
+    seeds = texts()
+    speaker = dataclasses.replace(model.speaker, ends=frozenset())
+    counts = {True: [0, 0], False: [0, 0]}
+    asked = 0
+    before = model.speaker
+    try:
+        while counts[True][1] < tokens:
+            prompts = [
+                Prompt("p", "m", ways[n % 2], n, text=f"{n}. {seeds[n % len(seeds)]}\n")
+                for n in range(asked, asked + 40)
+            ]
+            asked += 40
+            for recheck, count in counts.items():
+                model.speaker = dataclasses.replace(speaker, recheck=recheck)
+                alone = [model.generate([prompt], lambda: False)[0] for prompt in prompts]
+                together = model.generate(prompts, lambda: False)
+                count[0] += sum(a != b for a, b in zip(alone, together, strict=True))
+                count[1] += sum(reply.completion_tokens for reply in together)
+    finally:
+        model.speaker = before
+    for recheck, (flipped, written) in counts.items():
+        how = "close calls settled alone" if recheck else "rounded only"
+        bound = f"at most {3e6 / written:.0f}" if not flipped else f"{1e6 * flipped / written:.0f}"
+        print(f"flips ({how}): {flipped} in {written:,} tokens, half of them sampled: {bound} in a million (95%)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,369 @@
+"""Recipes: the shipped ones against the paper, what a wrong one is told, and what the digest sees."""
+
+import copy
+import dataclasses
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootstruct.domain import Sampling, digest_of_value
+from bootstruct.errors import BadInput
+from bootstruct.files import read_recipe, recipe_folder, recipe_names
+from bootstruct.recipe import Recipe, Rule, from_mapping, to_mapping
+from bootstruct.shape import build
+from bootstruct.stages.rouge import TOKENIZERS
+from bootstruct.stages.templates import fill
+
+
+def shipped(name: str) -> Recipe:
+    return read_recipe(Path(str(recipe_folder(name) / "recipe.yaml")))
+
+
+PAPER = shipped("paper")
+
+
+def mapping() -> dict[str, Any]:
+    """A valid recipe as values, to be spoiled."""
+    return copy.deepcopy(to_mapping(PAPER))
+
+
+def told(spoiled: object) -> str:
+    with pytest.raises(BadInput) as caught:
+        from_mapping(spoiled, "recipe.yaml")
+    message = str(caught.value)
+    assert message.startswith("recipe.yaml: ")
+    assert "\n" not in message
+    return message
+
+
+# The shipped recipes
+
+
+def test_the_names() -> None:
+    assert {"paper", "original", "chat"} <= set(recipe_names())
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_shipped_recipe_loads_and_survives_the_journal(name: str) -> None:
+    recipe = shipped(name)
+    assert recipe.recipe == name
+    assert from_mapping(to_mapping(recipe), "x") == recipe
+    assert recipe.propose.novelty.tokenizer in TOKENIZERS
+    assert len({rule.name for rule in recipe.propose.rules}) == len(recipe.propose.rules)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_template_of_a_shipped_recipe_fills(name: str) -> None:
+    recipe = shipped(name)
+    examples = {"examples": ["one", "two"]}
+    for only in (False, True):
+        text = fill(recipe.propose.ask.prompt, **examples, only_classification=only)
+        assert "one" in text
+        assert "two" in text
+    for ask in (recipe.classify, recipe.instances.input_first, recipe.instances.output_first):
+        assert "Do it." in fill(ask.prompt, instruction="Do it.")
+    encode = recipe.encode
+    for template in (*encode.with_input, *encode.without_input):
+        assert "Do it." in fill(template, instruction="Do it.", input="X", output="Y")
+    for template in (*encode.completion_with_input, *encode.completion_without_input):
+        assert fill(template, instruction="Do it.", input="X", output="Y").strip() == "Y"
+
+
+@pytest.mark.parametrize("name", ["paper", "original"])
+def test_the_paper_s_numbers(name: str) -> None:
+    """PAPER sections 1 to 4; only the stop strings of `paper` are its own."""
+    recipe = shipped(name)
+    propose = recipe.propose
+    stops = {
+        "original": (("\n\n", "\n16", "16.", "16 ."), ("Example 6", "Task:")),
+        "paper": (("\n16.", "\n16 .", "\n16)"), ("\nExample 6", "\nTask:")),
+    }[name]
+    assert (propose.seed_examples, propose.machine_examples) == (6, 2)
+    assert propose.ask.sampling == Sampling(0.7, 0.5, 2.0, 0.0, 1024, stops[0])
+    assert recipe.classify.sampling == Sampling(0.0, 1.0, 0.0, 0.0, 3, ("\n", "Task"))
+    assert recipe.instances.input_first.sampling == Sampling(0.0, 1.0, 1.5, 0.0, 350, stops[1])
+    assert recipe.instances.output_first.sampling == Sampling(0.0, 1.0, 1.5, 0.0, 300, stops[1])
+    assert recipe.instances.most == 5
+    assert (propose.novelty.threshold, propose.novelty.at_threshold) == (0.7, "keep")
+    assert (propose.lag.least, propose.lag.most, propose.lag.share) == (5, 512, 4)
+    assert recipe.encode.drop_field_name == 0.5
+    assert recipe.encode.end == "<|endoftext|>"
+    assert (len(recipe.encode.with_input), len(recipe.encode.without_input)) == (7, 6)
+    assert recipe.api == "text"
+
+
+def test_what_makes_the_original_the_original() -> None:
+    recipe = shipped("original")
+    assert (recipe.reading, recipe.propose.novelty.tokenizer) == ("original", "rouge")
+    assert recipe.propose.rules == (
+        Rule("too short", words_at_most=3),
+        Rule("too long", words_above=150),
+        Rule("needs more than text", matches=r"\b(images?|graphs?|pictures?|files?|maps?|draw|plot|go to)\b"),
+        Rule("asks for a program", starts_with="Write a program"),
+        Rule("starts with punctuation", starts_with_punctuation=True),
+        Rule("starts outside ASCII", starts_outside_ascii=True),
+    )
+
+
+@pytest.mark.parametrize("name", ["paper", "original"])
+def test_a_text_prompt_ends_with_the_next_number(name: str) -> None:
+    """PAPER section 1: a header line, numbered lines, a bare `9.`."""
+    for only in (False, True):
+        lines = fill(shipped(name).propose.ask.prompt, examples=list("abcdefgh"), only_classification=only).split("\n")
+        assert lines[1:] == [*(f"{n}. {text}" for n, text in enumerate("abcdefgh", 1)), "9."]
+        assert ("classification" in lines[0]) is only
+
+
+# What a wrong recipe is told
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "near"),
+    [
+        ((), "modell", "model"),
+        ((), "keepaway", "keep_away"),
+        (("propose",), "seed_example", "seed_examples"),
+        (("propose", "ask", "sampling"), "temprature", "temperature"),
+        (("propose", "novelty"), "treshold", "threshold"),
+        (("propose", "lag"), "lest", "least"),
+        (("instances",), "input_firts", "input_first"),
+        (("encode",), "with_inputs", "with_input"),
+    ],
+)
+def test_a_misspelt_key(path: tuple[str, ...], key: str, near: str) -> None:
+    spoiled = mapping()
+    place: Any = spoiled
+    for step in path:
+        place = place[step]
+    place[key] = 1
+    message = told(spoiled)
+    assert f"{'.'.join((*path, key))}: unknown key" in message
+    assert f"did you mean `{near}`?" in message
+
+
+def test_an_unknown_key_that_is_like_none() -> None:
+    message = told(mapping() | {"zzz": 1})
+    assert "zzz: unknown key" in message
+    assert "model" in message
+
+
+@pytest.mark.parametrize("key", [None, 1, 1.5, True, (1, 2)])
+def test_a_key_that_is_no_text(key: object) -> None:
+    assert "unknown key" in told(mapping() | {key: 1})
+
+
+@pytest.mark.parametrize("path", ["model", "propose", "propose.ask.prompt", "classify.sampling", "encode.with_input"])
+def test_a_missing_key(path: str) -> None:
+    spoiled = mapping()
+    *steps, last = path.split(".")
+    place = spoiled
+    for step in steps:
+        place = place[step]
+    del place[last]
+    assert told(spoiled) == f"recipe.yaml: {path}: is missing."
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("model", 5, "expected text, found 5"),
+        ("model", None, "expected text, found nothing"),
+        ("model", "", "model: is empty"),
+        ("seed", "42", "expected a whole number, found '42'"),
+        ("seed", 4.5, "expected a whole number, found 4.5"),
+        ("seed", True, "expected a whole number, found True"),
+        ("seed", 2**63, "whole number"),
+        ("api", "texts", "must be one of text, chat, not 'texts'"),
+        ("api", ["text"], "must be one of text, chat"),
+        ("reading", None, "must be one of robust, original"),
+        ("keep_away", "text", "expected a list, found 'text'"),
+        ("keep_away", [1], "keep_away[0]: expected text, found 1"),
+        ("propose", [], "propose: expected keys with values, found a list"),
+        ("propose.only_classification", 1, "expected true or false, found 1"),
+        ("propose.ask.sampling.temperature", "hot", "expected a number, found 'hot'"),
+        ("propose.ask.sampling.temperature", True, "expected a number, found True"),
+        ("propose.ask.sampling.temperature", float("nan"), "temperature: expected a number"),
+        ("propose.ask.sampling.temperature", float("inf"), "temperature: expected a number"),
+        ("propose.ask.sampling.temperature", 10**400, "temperature: expected a number"),
+        ("propose.ask.sampling.max_tokens", 0, "max_tokens must be at least 1"),
+        ("propose.ask.sampling.stop", "\n", "expected a list"),
+        ("propose.ask.prompt", "\ud800", "propose.ask.prompt"),
+        ("propose.seed_examples", -1, "cannot be negative"),
+        ("propose.lag.least", 0, "propose.lag"),
+        ("propose.lag.most", 4, "propose.lag"),
+        ("propose.lag.share", 0, "propose.lag"),
+        ("propose.novelty.threshold", 0, "threshold: must lie in (0, 1]"),
+        ("propose.novelty.threshold", 1.01, "threshold: must lie in (0, 1]"),
+        ("propose.novelty.threshold", float("nan"), "threshold: "),
+        ("propose.novelty.at_threshold", "drop", "must be one of keep, refuse"),
+        ("propose.rules", {}, "propose.rules: expected a list, found keys with values"),
+        ("instances.most", 0, "instances.most: must be at least 1"),
+        ("encode.drop_field_name", 1.5, "drop_field_name: must lie in [0, 1]"),
+        ("encode.with_input", [], "needs a template of either kind"),
+        ("encode.completion_with_input", ["x"], "needs one completion for each template"),
+    ],
+)
+def test_a_wrong_value(path: str, value: object, expected: str) -> None:
+    spoiled = mapping()
+    *steps, last = path.split(".")
+    place: Any = spoiled
+    for step in steps:
+        place = place[step]
+    place[last] = value
+    assert expected in told(spoiled)
+
+
+def test_no_example_at_all() -> None:
+    spoiled = mapping()
+    spoiled["propose"] |= {"seed_examples": 0, "machine_examples": 0}
+    assert "at least one example" in told(spoiled)
+
+
+@pytest.mark.parametrize("whole", [None, [], "recipe", 5])
+def test_no_mapping_at_all(whole: object) -> None:
+    assert "top: expected keys with values" in told(whole)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ({"name": "two", "words_at_most": 3, "words_above": 9}, "rule 'two' needs exactly one check, it has 2"),
+        ({"name": "three", "matches": "a", "starts_with": "b", "starts_with_punctuation": True}, "it has 3"),
+        ({"name": "none"}, "rule 'none' needs exactly one check, it has 0"),
+        ({"name": "none", "count": "any script"}, "it has 0"),
+        ({"name": "off", "starts_outside_ascii": False}, "it has 0"),
+        ({"name": "open", "matches": "(a"}, "rule 'open': not a regular expression"),
+        ({"name": "star", "matches": "*a"}, "rule 'star': not a regular expression"),
+        ({"words_at_most": 3}, "propose.rules[0].name: is missing"),
+        (
+            {"name": "typo", "word_at_most": 3},
+            "propose.rules[0].word_at_most: unknown key; did you mean `words_at_most`?",
+        ),
+        ({"name": "count", "words_above": 3, "count": "all"}, "must be one of blanks, any script"),
+    ],
+)
+def test_a_wrong_rule(rule: dict[str, Any], expected: str) -> None:
+    spoiled = mapping()
+    spoiled["propose"]["rules"] = [rule]
+    assert expected in told(spoiled)
+
+
+def test_an_expression_too_deep_for_the_compiler() -> None:
+    spoiled = mapping()
+    spoiled["propose"]["rules"] = [{"name": "deep", "matches": "(" * 4000 + ")" * 4000}]
+    told(spoiled)
+
+
+# The digest
+
+
+def leaves(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], object]]:
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from leaves(each, (*path, key))
+    elif isinstance(value, list | tuple) and value:
+        for number, each in enumerate(value):
+            yield from leaves(each, (*path, number))
+    else:
+        yield path, value
+
+
+OTHER = {"text": "chat", "robust": "original", "keep": "refuse", "blanks": "any script", "any script": "blanks"}
+
+
+def changed(value: object) -> object:
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value + 1
+    if isinstance(value, str):
+        return OTHER.get(value, value + "x")
+    return ["x"] if isinstance(value, list | tuple) else 7
+
+
+def test_the_digest_sees_every_field() -> None:
+    base = to_mapping(dataclasses.replace(PAPER, keep_away=("a",)))
+    base["propose"]["rules"] += ({**base["propose"]["rules"][0], "starts_outside_ascii": True},)
+    digests = {build(Recipe, base, "x").digest()}
+    paths = [path for path, _ in leaves(base)]
+    for path in paths:
+        other = copy.deepcopy(jsonable(base))
+        place: Any = other
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]] = changed(place[path[-1]])
+        if isinstance(place[path[-1]], int) and path[-1] in ("matches", "starts_with"):
+            place[path[-1]] = "x"
+        digests.add(build(Recipe, other, "x").digest())
+    assert len(digests) == len(paths) + 1
+    assert len(paths) > 100
+
+
+def jsonable(value: object) -> Any:
+    if isinstance(value, dict):
+        return {key: jsonable(each) for key, each in value.items()}
+    return [jsonable(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def test_the_digest_does_not_see_the_order_of_keys() -> None:
+    base = mapping()
+    turned = dict(reversed(base.items()))
+    turned["propose"] = dict(reversed(turned["propose"].items()))
+    assert from_mapping(turned, "x").digest() == PAPER.digest()
+
+
+def test_whole_numbers_for_floats_are_the_same_recipe() -> None:
+    base = mapping()
+    base["propose"]["ask"]["sampling"]["presence_penalty"] = 2
+    assert from_mapping(base, "x") == PAPER
+    assert from_mapping(base, "x").digest() == PAPER.digest()
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(VALUES)
+def test_a_digest_is_32_hexadecimal_digits(value: object) -> None:
+    digest = digest_of_value(value)
+    assert len(digest) == 32
+    assert set(digest) <= set("0123456789abcdef")
+    assert digest == digest_of_value(copy.deepcopy(value))
+
+
+@given(VALUES, VALUES)
+def test_other_values_have_other_digests(one: object, other: object) -> None:
+    if digest_of_value(one) == digest_of_value(other):
+        assert one == other
+
+
+SCRIPT = """
+from pathlib import Path
+from bootstruct.files import read_recipe, recipe_folder, recipe_names
+print([(name, read_recipe(Path(str(recipe_folder(name) / "recipe.yaml"))).digest()) for name in recipe_names()])
+"""
+
+
+def test_the_digest_is_the_same_in_every_process() -> None:
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", SCRIPT],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1", "99")
+    }
+    assert len(outputs) == 1
+    assert PAPER.digest() in outputs.pop()
