@@ -21,6 +21,7 @@ $(VENV)/.base: pyproject.toml constraints.txt | $(PY)
 	$(PY) -m pip install -q -c constraints.txt -e . --group dev && touch $@
 
 $(VENV)/.all: $(VENV)/.base
+	$(PY) -c 'import torch' 2>/dev/null || $(PY) -m pip install -q "$$(grep '^torch' constraints.txt)"
 	$(PY) -m pip install -q -c constraints.txt -e '.[all]' --group real && touch $@
 
 test: $(VENV)/.base

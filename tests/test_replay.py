@@ -200,7 +200,8 @@ def test_interrupt_keeps_what_is_in_flight(tmp_path: Path) -> None:
         from bootstruct.pipeline import generate
 
         task = asyncio.create_task(generate(run, 1000))
-        await asyncio.sleep(0.12)
+        while len(engine.asked) < 10:
+            await asyncio.sleep(0.005)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -9,7 +9,7 @@ from bootstruct.stages.draw import rng_for
 from bootstruct.stages.templates import fill
 
 _FIELD = re.compile(r"(?<!\w)(\w++):")
-_FIELD_AT_START = re.compile(r"[^\W\d_][\w ]{0,30}:(?=\s)\s*")
+_FIELD_AT_START = re.compile(r"(?!(?:i|he|she|they|we|it|you|who)\b)[^\W\d_][\w ]{0,30}:(?=\s)\s*", re.IGNORECASE)
 
 
 def without_field_name(recipe: Recipe, text: str) -> str:

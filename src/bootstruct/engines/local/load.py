@@ -1,6 +1,7 @@
 """Finding a model and loading it: safetensors only, no code of others unless the user says so."""
 
 import importlib.util
+import json
 import os
 from importlib import resources
 from pathlib import Path
@@ -9,6 +10,7 @@ from bootstruct.engines.local import Model
 from bootstruct.errors import BadInput, DoorClosed
 
 POCKET = "pocket"
+ADAPTERS = "adapter_config.json"  # a folder with this and no config.json holds adapters for another model
 WORTH_THREADS = 30_000_000  # parameters; smaller models lose more by waiting for a second core than they gain
 NEEDED = ("torch", "transformers", "safetensors", "tokenizers")
 
@@ -35,7 +37,7 @@ def place_of(name: str, is_pocket: bool = False) -> str:
     path = Path(name).expanduser()
     is_meant_as_path = name.startswith((".", "/", "~")) or name.count("/") > 1
     if path.is_dir() or is_meant_as_path:
-        if not (path / "config.json").is_file():
+        if not ((path / "config.json").is_file() or (path / ADAPTERS).is_file()):
             what = "holds no model (no config.json)" if path.is_dir() else "no such folder"
             raise BadInput(
                 f"{name}: {what}; name a model folder, as in hf/./my-model, or one on the hub, as in hf/ORG/NAME."
@@ -44,10 +46,22 @@ def place_of(name: str, is_pocket: bool = False) -> str:
     return name
 
 
+def base_of(place: str) -> str:
+    """The place of the model whose weights are loaded: another one where the folder holds adapters only."""
+    path = Path(place)
+    if (path / "config.json").is_file() or not (path / ADAPTERS).is_file():
+        return place
+    base = str(json.loads((path / ADAPTERS).read_text(encoding="utf-8")).get("base_model_name_or_path") or "")
+    if not base:
+        raise BadInput(f"{place}: holds adapters that name no base model; merge them (`bootstruct finetune --merge`).")
+    return base
+
+
 def load(name: str, is_pocket: bool = False, trust_remote_code: bool = False) -> Model:
     """The model of this name, ready to answer. Raises BadInput or DoorClosed with one sentence where it cannot be had."""
     require_extra()
     place = place_of(name, is_pocket)
+    base = base_of(place)
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
     from transformers.utils import logging
@@ -60,24 +74,28 @@ def load(name: str, is_pocket: bool = False, trust_remote_code: bool = False) ->
     logging.disable_progress_bar()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        config = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code)
+        config = AutoConfig.from_pretrained(base, trust_remote_code=trust_remote_code)
         tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=trust_remote_code)
         is_encoder = bool(getattr(config, "is_encoder_decoder", False))
         kind = AutoModelForSeq2SeqLM if is_encoder else AutoModelForCausalLM
         # in fp32 on a CPU, where halves are slower and less exact; as the checkpoint has it elsewhere
         model = kind.from_pretrained(
-            place, config=config, use_safetensors=True, trust_remote_code=trust_remote_code,
+            base, config=config, use_safetensors=True, trust_remote_code=trust_remote_code,
             dtype=torch.float32 if device.type == "cpu" else "auto",
         ).to(device).eval()  # fmt: skip
+        if base != place:
+            from peft import PeftModel
+
+            model = PeftModel.from_pretrained(model, place).merge_and_unload().eval()
     except Exception as exc:
-        raise DoorClosed(_told(name, exc)) from None
+        raise DoorClosed(told_of(name, exc)) from None
     if device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ and model.num_parameters() < WORTH_THREADS:
         torch.set_num_threads(1)
     words = Words(tokenizer, model, name, is_encoder)
     return Seq2Seq(model, words) if is_encoder else Causal(model, words)
 
 
-def _told(name: str, exc: Exception) -> str:
+def told_of(name: str, exc: Exception) -> str:
     """One sentence for what transformers says in many."""
     said = " ".join(str(exc).split())
     if "trust_remote_code" in said:

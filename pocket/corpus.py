@@ -1,0 +1,266 @@
+"""The pocket model's corpus: documents made of the micro-world.
+
+Every document is a pure function of its number: `document(k)` draws from `Random(f"{seed}/{k}")`. No document
+contains the headline evaluation format (instruction, input and the word "Answer" with a colon, line by line).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from bootstruct.pocket import headers
+from bootstruct.pocket.families import FAMILIES
+from bootstruct.pocket.family import Family
+from bootstruct.pocket.words import (
+    ADJECTIVES,
+    ALL_WORDS,
+    ANTONYMS,
+    CAPITALS,
+    CATEGORY_OF,
+    COLOR_OF,
+    COMPARATIVES,
+    DAYS,
+    HOMES,
+    JOB_TOOLS,
+    LANGUAGE_OF,
+    LANGUAGES,
+    LETTER_WORDS,
+    MATERIALS,
+    NAMES,
+    NUMBERS,
+    PAST,
+    PLURALS,
+    PRODUCTS,
+    RHYMES,
+    SHOPS,
+    SOUNDS,
+    SYNONYMS,
+    TASTES,
+    WORKPLACES,
+    YOUNG,
+)  # fmt: skip
+
+END = "<|end|>"
+_ALL = tuple(FAMILIES.values())
+_CLASS = tuple(family for family in _ALL if family.is_classification)
+_OTHER = tuple(family for family in _ALL if not family.is_classification)
+_WITH_INPUT = tuple(family for family in _ALL if family.takes_input)
+_TITLES = ("Tasks for today:", "Homework:", "Things to do in class:", "A list of exercises:", "This week:")
+_FACTS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("The capital of {a} is {b}.", CAPITALS),
+    ("The {a} says {b}.", SOUNDS),
+    ("The color of {a} is {b}.", COLOR_OF),
+    ("The opposite of {a} is {b}.", ANTONYMS),
+    ("The plural of {a} is {b}.", PLURALS),
+    ("The past tense of {a} is {b}.", PAST),
+    ("A young {a} is called a {b}.", YOUNG),
+    ("The {a} lives in the {b}.", HOMES),
+    ("In {a} people speak {b}.", LANGUAGE_OF),
+    ("The {a} works in the {b}.", WORKPLACES),
+    ("The {a} uses the {b}.", JOB_TOOLS),
+    ("The {a} is made of {b}.", MATERIALS),
+    ("You buy {a} at the {b}.", SHOPS),
+    ("We get {a} from the {b}.", PRODUCTS),
+    ("The word {a} rhymes with {b}.", RHYMES),
+    ("The word {a} means the same as {b}.", SYNONYMS),
+    ("The taste of {a} is {b}.", TASTES),
+    ("If it is more {a} it is {b}.", COMPARATIVES),
+    ("The word {a} names a kind of {b}.", CATEGORY_OF),
+    *((f"The {name} word for {{a}} is {{b}}.", table) for name, table in LANGUAGES.items()),
+)
+
+
+# What a first run learnt late is shown more often than its family asks for.
+_PRACTICE = {
+    "list_odd": 3.5, "list_filter": 3.5, "list_keep": 2.8, "list_replace": 2.8, "list_unique": 2.6, "list_same": 1.6,
+    "list_contains": 2.0, "list_without": 2.2, "list_nth": 2.4, "list_repeated": 2.0, "next_number": 2.0,
+    "previous_number": 2.0, "double": 1.6, "choose_number": 2.2, "continue_row": 2.6, "subtract": 2.6, "sort_numbers": 3.0,
+    "word_problem": 2.6, "day_step": 2.2, "extract": 4.0, "category": 2.0, "is_category": 2.2, "opposite_sentence": 1.8,
+    "true_false": 2.4,
+}  # fmt: skip
+
+
+def _pick(rng: Random, families: tuple[Family, ...], count: int) -> list[Family]:
+    """`count` families, the heavier ones more often, each once where there are enough."""
+    chosen: dict[str, Family] = {}
+    weights = [_PRACTICE.get(family.name, family.weight) for family in families]
+    while len(chosen) < count:
+        family = rng.choices(families, weights)[0]
+        chosen[family.name] = family
+    return list(chosen.values())
+
+
+def _say(rng: Random, family: Family) -> str:
+    return family.instruction(rng, family.params(rng))
+
+
+def task_list(rng: Random) -> str:
+    """A header and 10 to 16 numbered instructions."""
+    only_class = rng.random() < 0.12
+    families = rng.sample(_CLASS if only_class else _ALL, rng.randint(10, 16))
+    header = (
+        headers.PROPOSE_CLASSIFICATION
+        if only_class
+        else (headers.PROPOSE if rng.random() < 0.75 else rng.choice(_TITLES))
+    )
+    return "\n".join([header, *(f"{k}. {_say(rng, family)}" for k, family in enumerate(families, 1))])
+
+
+def kind_list(rng: Random) -> str:
+    """Instructions, each with the answer whether it is a classification task."""
+    blocks = [headers.CLASSIFY] if rng.random() < 0.85 else []
+    for _ in range(rng.randint(8, 14)):
+        family = rng.choice(_CLASS if rng.random() < 0.45 else _OTHER)
+        blocks.append(f"Task: {_say(rng, family)}\nIs it classification? {'Yes' if family.is_classification else 'No'}")
+    return "\n\n".join(blocks)
+
+
+def input_first_block(rng: Random, family: Family, most: int = 3) -> str:
+    """One task with up to `most` examples: input, then output."""
+    params = family.params(rng)
+    lines = [f"Task: {family.instruction(rng, params)}"]
+    if not family.takes_input:
+        return "\n".join([*lines, f"Output: {family.instance(rng, params)[1]}"])
+    seen: set[str] = set()
+    for _ in range(rng.randint(1, most) if rng.random() < 0.5 else most):
+        for _try in range(8):
+            text, output = family.instance(rng, params)
+            if text not in seen:
+                break
+        else:
+            break
+        seen.add(text)
+        lines += [f"Example {len(seen)}", f"Input: {text}", f"Output: {output}"]
+    return "\n".join(lines)
+
+
+def input_first(rng: Random) -> str:
+    """Several tasks with examples, mostly not classification."""
+    families = _pick(rng, _OTHER if rng.random() < 0.75 else _ALL, rng.randint(4, 7))
+    blocks = [headers.INPUT_FIRST] if rng.random() < 0.85 else []
+    return "\n\n".join([*blocks, *(input_first_block(rng, family, rng.choice((2, 3, 3, 5))) for family in families)])
+
+
+def table(rng: Random) -> str:
+    """Tasks with many short examples, "x -> y": the cheapest way, in tokens, to learn what an instruction means."""
+    arrow = rng.choice((" -> ", " -> ", " = ", " => "))
+    blocks = []
+    for family in _pick(rng, _WITH_INPUT, rng.randint(2, 4)):
+        params = family.params(rng)
+        lines = [f"Task: {family.instruction(rng, params)}"]
+        lines += dict.fromkeys(arrow.join(family.instance(rng, params)) for _ in range(rng.randint(4, 9)))
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def output_first(rng: Random) -> str:
+    """Classification tasks: for each class label an input."""
+    blocks = [headers.OUTPUT_FIRST] if rng.random() < 0.85 else []
+    for family in _pick(rng, _CLASS, rng.randint(4, 6)):
+        params = family.params(rng)
+        lines = [f"Task: {family.instruction(rng, params)}"]
+        for label in rng.sample(family.labels, min(len(family.labels), rng.choice((2, 3, 4)))):
+            lines += [f"Class label: {label}", f"Input: {family.instance(rng, params, label)[0]}"]
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def _fact(rng: Random) -> str:
+    shape, table = rng.choice(_FACTS)
+    left = rng.choice(tuple(table))
+    return shape.replace("{a}", left).replace("{b}", table[left])
+
+
+def plain(rng: Random) -> str:
+    """Facts and sentences of the micro-world, without any task."""
+    sentences = []
+    for _ in range(rng.randint(5, 10)):
+        if rng.random() < 0.6:
+            sentences.append(_fact(rng))
+            continue
+        family = FAMILIES[rng.choice(("extract", "topic", "emotion", "intent", "who_got", "tense", "negate", "spam"))]
+        sentences.append(family.instance(rng, family.params(rng))[0])
+    return " ".join(sentences)
+
+
+def pattern(rng: Random) -> str:
+    """x -> y lines of one family, without its instruction."""
+    family = _pick(rng, _WITH_INPUT, 1)[0]
+    params = family.params(rng)
+    arrow = rng.choice((" -> ", " = ", " : ", " => "))
+    lines = [arrow.join(family.instance(rng, params)) for _ in range(rng.randint(4, 8))]
+    if rng.random() < 0.25:
+        lines = [f"Q: {line.replace(arrow, chr(10) + 'A: ', 1)}" for line in lines]
+    return "\n".join(lines)
+
+
+def thread(rng: Random) -> str:
+    """Somebody asks; nobody answers."""
+    family = rng.choice(_ALL)
+    params = family.params(rng)
+    one, other = rng.sample(NAMES, 2)
+    asked = " ".join(
+        part
+        for part in (family.instruction(rng, params), family.instance(rng, params)[0] if family.takes_input else "")
+        if part
+    )
+    reply = rng.choice(
+        (
+            "I do not know.",
+            "Is this your homework?",
+            "Can you say more?",
+            "We had this in class.",
+            "Ask your teacher.",
+            "Me too.",
+        )
+    )
+    lines = [f"{one}: {asked}", f"{other}: {reply}"]
+    if rng.random() < 0.6:
+        lines.append(f"{one}: " + rng.choice(("Thanks.", "Please help me.", f"I need it for {rng.choice(DAYS)}.")))
+    return "\n".join(lines)
+
+
+def worksheet(rng: Random) -> str:
+    """Instructions with inputs, the answers left out."""
+    blocks = []
+    for family in rng.sample(_WITH_INPUT, rng.randint(2, 4)):
+        params = family.params(rng)
+        lines = [f"{letter}) {family.instance(rng, params)[0]}" for letter in "abcd"[: rng.randint(2, 4)]]
+        blocks.append(family.instruction(rng, params) + "\n" + "\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+_SUNG = tuple(dict.fromkeys((*ALL_WORDS, *NAMES, *ADJECTIVES, *PAST, *LETTER_WORDS, *NUMBERS)))
+
+
+def song(rng: Random) -> str:
+    """A line of random words and the same line again, or turned round: teaches copying."""
+    words = [rng.choice(_SUNG) for _ in range(rng.randint(3, 12))]
+    glue = rng.choice((", ", ", ", " ", " and ", " - "))
+    join = rng.choice(("\n", "\n", ". ", "\nAgain: ", "\n\n"))
+    line = glue.join(words)
+    if rng.random() < 0.2 and len(words) <= 6:
+        return f"{line}\nBackwards: {glue.join(words[::-1])}"
+    return join.join([line] * rng.randint(2, 4))
+
+
+GENRES: tuple[tuple[Callable[[Random], str], float], ...] = (
+    (input_first, 0.19),
+    (table, 0.29),
+    (task_list, 0.08),
+    (output_first, 0.06),
+    (kind_list, 0.02),
+    (plain, 0.05),
+    (pattern, 0.09),
+    (thread, 0.03),
+    (worksheet, 0.02),
+    (song, 0.17),
+)
+_MAKERS, _SHARES = tuple(maker for maker, _ in GENRES), tuple(share for _, share in GENRES)
+
+
+def document(number: int, seed: int = 1) -> str:
+    """Document `number` of the corpus."""
+    rng = Random(f"{seed}/{number}")
+    return rng.choices(_MAKERS, _SHARES)[0](rng)

@@ -1,0 +1,1 @@
+"""Finetuning: from accepted tasks to a model, with TRL's trainer."""

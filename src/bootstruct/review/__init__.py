@@ -1,0 +1,1 @@
+"""The review page: people judge a run's tasks, rate models' answers blind, and watch a run grow."""

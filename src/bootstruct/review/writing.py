@@ -1,0 +1,56 @@
+"""The judgements that stand, as files for other tools: CSV, JSONL, and the ratings as `evaluate` reads them."""
+
+import csv
+import io
+import json
+from typing import Any, Final
+
+from bootstruct.judgements import PAIR, QUALITY, QUESTIONS, RATING, Judged, Reviews
+
+COLUMNS: Final = (
+    "mode", "item", "reviewer", *QUESTIONS, "level", "better", "note", "seconds", "at", "sheet",
+)  # fmt: skip
+
+
+def standing(reviews: Reviews) -> list[Judged]:
+    """Every judgement that stands, of all modes and sheets."""
+    order = {QUALITY: 0, RATING: 1, PAIR: 2}
+    found = [stack[-1] for stack in reviews.stacks.values() if stack]
+    return sorted(found, key=lambda judged: order[judged.mode])
+
+
+def as_jsonl(reviews: Reviews) -> str:
+    """One JSON object a judgement."""
+    return "".join(json.dumps(_row(each), ensure_ascii=False) + "\n" for each in standing(reviews))
+
+
+def as_csv(reviews: Reviews) -> str:
+    """One line a judgement, empty where a column is no question of its mode."""
+    out = io.StringIO()
+    table = csv.DictWriter(out, COLUMNS, restval="", lineterminator="\r\n")
+    table.writeheader()
+    for each in standing(reviews):
+        table.writerow({name: _cell(value) for name, value in _row(each).items()})
+    return out.getvalue()
+
+
+def as_ratings(reviews: Reviews, sheet: str) -> str:
+    """Rows of {item, rater, level} about one sheet, for `evaluate compare --ratings` and `evaluate agree`."""
+    rows = [
+        {"item": each.item, "rater": each.reviewer, "level": each.said["level"]}
+        | ({"note": each.note} if each.note else {})
+        for each in reviews.all_standing(RATING, sheet)
+    ]
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def _row(judged: Judged) -> dict[str, Any]:
+    row = {"mode": judged.mode, "item": judged.item, "reviewer": judged.reviewer} | dict(judged.said)
+    return row | {"note": judged.note, "seconds": judged.seconds, "at": judged.at, "sheet": judged.sheet}
+
+
+def _cell(value: Any) -> Any:
+    """As a spreadsheet should take it: a text that it would read as a formula is led by an apostrophe."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

@@ -1,0 +1,206 @@
+"""What is trained on: mixtures, nested subsets, held-out tasks, formats of files, settings. No trainer needed."""
+
+import dataclasses
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from bootstruct.domain import Message
+from bootstruct.errors import BadInput
+from bootstruct.finetune.data import Taught, held_out_tasks, read_data, read_part, weighted
+from bootstruct.finetune.settings import Part, Settings, check_trainer, read_settings
+from tests.finetune.runs import make_run
+
+
+def taught(count: int) -> list[Taught]:
+    return [
+        Taught(f"task {n}", f"p{n}", f" c{n}", (Message("user", "p"), Message("assistant", "c"))) for n in range(count)
+    ]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("finetune") / "run", 30)
+
+
+def test_a_run_gives_its_accepted_tasks_and_its_seeds(run: Path) -> None:
+    data = read_data([Part(str(run))], 0, 0, 42)
+    without = read_data([Part(str(run), seeds=False)], 0, 0, 42)
+    assert data.tasks >= 30
+    assert {each.is_seed for each in data.train} == {True, False}
+    assert not any(each.is_seed for each in without.train)
+    assert len(data.train) - len(without.train) == 10
+    for each in data.train:
+        assert each.task in each.prompt
+        assert each.completion.strip() == each.messages[-1].content.strip()
+    (source,) = data.sources
+    assert (source.kind, source.model) == ("run", "davinci-002")
+
+
+def test_subsets_are_nested_and_counted(run: Path) -> None:
+    sets = []
+    for count in (5, 12, 25):
+        data = read_data([Part(str(run))], count, 0, 42)
+        names = {each.task for each in data.train if not each.is_seed}
+        assert len(names) == count
+        sets.append(names)
+    assert sets[0] < sets[1] < sets[2]
+    with pytest.raises(BadInput, match="there are only"):
+        read_data([Part(str(run))], 5000, 0, 42)
+
+
+def test_held_out_is_by_task_and_stays_when_more_comes() -> None:
+    names = [f"task {n}" for n in range(400)]
+    few, many = held_out_tasks(names[:200], 0.1, 1), held_out_tasks(names, 0.1, 1)
+    assert 8 <= len(few) <= 35
+    assert few == many & set(names[:200])
+    assert held_out_tasks(names, 0.1, 2) != many
+    assert held_out_tasks(names[:30], 0.0001, 1)
+    assert not held_out_tasks(names[:5], 0.0001, 1)
+
+
+def test_no_held_out_task_is_trained_on(run: Path) -> None:
+    data = read_data([Part(str(run))], 0, 0.3, 42)
+    assert data.held_out
+    assert not {each.task for each in data.train} & {each.task for each in data.held_out}
+    assert data.held_out_tasks == len({each.task for each in data.held_out})
+
+
+def test_weights_and_caps() -> None:
+    examples = taught(40)
+    half = weighted(examples, 0.5, 0, "s")
+    assert len(set(half)) == 20
+    assert set(weighted(examples, 0.25, 0, "s")) < set(half)
+    counts = Counter(weighted(examples, 2.5, 0, "s"))
+    assert sorted(counts.values()) == [2] * 20 + [3] * 20
+    assert weighted(examples, 2.5, 7, "s") == weighted(examples, 1, 7, "s")
+    assert len(weighted(examples, 2.5, 7, "s")) == 7
+    assert weighted(examples, 1, 7, "other") != weighted(examples, 1, 7, "s")
+
+
+def test_a_mixture_is_the_same_every_time_and_whatever_the_folder_is_called(run: Path, tmp_path: Path) -> None:
+    file = tmp_path / "public.json"
+    rows = [{"instruction": f"Say {n}", "input": "", "output": str(n)} for n in range(20)]
+    file.write_text(json.dumps(rows))
+    parts = [Part(str(run)), Part(str(file), 0.5)]
+    one = read_data(parts, 0, 0.1, 7)
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    (other / "journal.jsonl").write_bytes((run / "journal.jsonl").read_bytes())
+    two = read_data([Part(str(other)), parts[1]], 0, 0.1, 7)
+    assert one.digest() == two.digest()
+    assert read_data(parts, 0, 0.1, 8).digest() != one.digest()
+    assert sum(each.task.startswith("Say ") for each in (*one.train, *one.held_out)) == 10
+
+
+def test_files_of_three_formats_and_super_naturalinstructions(tmp_path: Path) -> None:
+    alpaca, chat, plain = tmp_path / "a.json", tmp_path / "m.jsonl", tmp_path / "p.jsonl"
+    alpaca.write_text(json.dumps([{"instruction": "Add.", "input": "1 2", "output": "3"}]))
+    turns = [
+        {"role": "system", "content": "S"},
+        {"role": "user", "content": "U"},
+        {"role": "assistant", "content": "A"},
+    ]
+    chat.write_text(json.dumps({"messages": turns}) + "\n")
+    plain.write_text(json.dumps({"prompt": "P:", "completion": " C"}) + "\n")
+    folder = tmp_path / "tasks"
+    folder.mkdir()
+    task = {
+        "Definition": ["Count."],
+        "Instances": [{"input": "a b", "output": ["2", "two"]}, {"input": "c", "output": ["1"]}],
+    }
+    (folder / "task001_count.json").write_text(json.dumps(task))
+    read = {path: read_part(Part(str(path))) for path in (alpaca, chat, plain, folder)}
+    assert [source.kind for source, _ in read.values()] == [
+        "alpaca", "messages", "prompt and completion", "Super-NaturalInstructions",
+    ]  # fmt: skip
+    (one,) = read[alpaca][1]
+    assert "1 2" in one.prompt
+    assert one.completion.strip() == "3"
+    assert [each.role for each in read[chat][1][0].messages] == ["system", "user", "assistant"]
+    assert (read[plain][1][0].prompt, read[plain][1][0].completion) == ("P:", " C")
+    assert [each.completion.strip() for each in read[folder][1]] == ["2", "1"]
+    assert {each.task for each in read[folder][1]} == {"Count."}
+    capped = read_data([Part(str(folder), per_task=1)], 0, 0, 1)
+    assert len(capped.train) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("missing.jsonl", None, "no such run or file"),
+        ("a.json", "{", "not JSON"),
+        ("a.json", "[]", "expected a list of rows"),
+        ("a.jsonl", '{"text": "x"}', "row 1: has none of"),
+        ("a.jsonl", '{"messages": [{"role": "user", "content": "x"}]}', "row 1: has none of"),
+        ("a.jsonl", '{"instruction": "x", "output": 3}', "row 1: has none of"),
+    ],
+)
+def test_files_that_cannot_be_read_are_named(tmp_path: Path, name: str, content: str | None, said: str) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(BadInput, match=said):
+        read_part(Part(str(path)))
+
+
+def test_an_empty_folder_and_an_empty_run_are_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="neither a run"):
+        read_part(Part(str(tmp_path)))
+    empty = make_run(tmp_path / "empty", 1)
+    lines = (empty / "journal.jsonl").read_text().splitlines(keepends=True)
+    (empty / "journal.jsonl").write_text(lines[0])
+    with pytest.raises(BadInput, match="nothing to train on"):
+        read_data([Part(str(empty), seeds=False)], 0, 0, 1)
+
+
+def test_settings_from_a_file_with_flags_over_it(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "epochs: 3\nmethod: lora\nlora: {rank: 4}\nmixture: [{path: runs/a, weight: 0.5}]\ntrainer: {warmup_steps: 7}\n"
+    )
+    settings = read_settings(path, {"epochs": 1.0, "method": None}, ["weight_decay=0.1", "report_to=wandb"])
+    assert (settings.epochs, settings.method, settings.lora.rank) == (1.0, "lora", 4)
+    assert settings.mixture == (Part("runs/a", 0.5),)
+    assert settings.trainer == {"warmup_steps": 7, "weight_decay": 0.1, "report_to": "wandb"}
+    own = (Part("runs/b"),)
+    assert read_settings(path, {"mixture": own}).mixture == own
+    assert read_settings(None, {}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("epoch: 3", "did you mean `epochs`"),
+        ("method: half", "must be one of"),
+        ("held_out: 1", "held_out"),
+        ("mixture: [{path: a, weight: 0}]", "weights must be above 0"),
+        ("trainer: 3", "trainer: expected options"),
+        ("- 1", "expected keys with values"),
+        ("a: [", "not YAML"),
+    ],
+)
+def test_settings_that_cannot_be_are_named(tmp_path: Path, content: str, said: str) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(content)
+    with pytest.raises(BadInput, match=said):
+        read_settings(path, {})
+
+
+def test_options_of_the_trainer_are_checked() -> None:
+    check_trainer({"warmup_steps": 3}, ["warmup_steps", "optim"])
+    with pytest.raises(BadInput, match="did you mean warmup_steps"):
+        check_trainer({"warmup_step": 3}, ["warmup_steps", "optim"])
+    with pytest.raises(BadInput, match="is set by --out"):
+        check_trainer({"output_dir": "x"}, ["output_dir"])
+    with pytest.raises(BadInput, match="NAME=VALUE"):
+        read_settings(None, {}, ["warmup"])
+
+
+def test_every_setting_is_described() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "finetune.md").read_text()
+    for cls in (Settings, Part):
+        for field in dataclasses.fields(cls):
+            assert f"`{field.name}`" in text, field.name
