@@ -68,3 +68,13 @@ def test_progress_is_plain_lines_away_from_a_terminal_and_nothing_with_quiet(tmp
             assert "\x1b" not in done.stdout + done.stderr
             assert done.stderr == "" or name == "plain"
             assert "instructions accepted" in done.stdout
+
+
+def test_several_servers_share_the_work_and_one_may_be_down(tmp_path: Path) -> None:
+    with simulator("--latency", "0.02") as one, simulator("--latency", "0.02") as two:
+        run = tmp_path / "run"
+        init(run, one.url)
+        urls = ["--base-url", one.url, "--base-url", two.url, "--base-url", "http://127.0.0.1:9/v1"]
+        done = bootstruct("generate", run, "--tasks", 40, *urls)
+        assert done.returncode == 0, done.stderr
+        assert min(one.stats()["ok"], two.stats()["ok"]) > 20

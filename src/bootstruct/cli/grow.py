@@ -40,7 +40,7 @@ class Concurrency(click.ParamType[int | None]):
 @click.option("--max-requests", type=click.IntRange(1), help="Stop before more replies than this, over the whole run.")
 @click.option("--max-tokens", type=click.IntRange(1), help="Stop before more tokens than this, over the whole run.")
 @click.option("--max-cost", type=click.FloatRange(0, min_open=True), help="Stop before more US dollars than this.")
-@click.option("--base-url", metavar="URL", help="The server, as in http://127.0.0.1:8000/v1.")
+@click.option("--base-url", metavar="URL", multiple=True, help="The server; repeat it for several equal ones.")
 @click.option(
     "--engine", metavar="ENGINE", help="Who answers instead: openai, hf, or recorded:RUN for another run's replies."
 )
@@ -60,7 +60,7 @@ def generate_command(
     max_requests: int | None,
     max_tokens: int | None,
     max_cost: float | None,
-    base_url: str | None,
+    base_url: tuple[str, ...],
     engine: str | None,
     timeout: float | None,
     trust_remote_code: bool,
@@ -88,7 +88,7 @@ def generate_command(
 
     if not run.is_dir():
         raise BadInput(f"{run}: no such run folder; `bootstruct init {run}` makes one.")
-    flags = {"base_url": (base_url,) if base_url else None, "engine": engine, "timeout": timeout}
+    flags = {"base_url": base_url, "engine": engine, "timeout": timeout}
     machine = read_machine(run, concurrency=concurrency, trust_remote_code=trust_remote_code, **flags)
     limits = Limits(max_requests, max_tokens, max_cost)
     if rejudge is not None:
