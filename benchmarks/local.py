@@ -2,7 +2,7 @@
 
     python benchmarks/local.py                 a random Llama of the pocket model's size (nothing is downloaded)
     python benchmarks/local.py --model DIR     a checkpoint of yours
-    python benchmarks/local.py --flips 200000  more tokens for the last figure
+    python benchmarks/local.py --flips 1000000 more choices for the last figure
 
 All ratios are taken in one run, on as many threads as --threads says (1, so that a busy machine does not blur them).
 """
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="a model folder; a random one is made if left out")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--tokens", type=int, default=64, help="tokens a reply")
-    parser.add_argument("--flips", type=int, default=40_000, help="tokens over which flips are counted")
+    parser.add_argument("--flips", type=int, default=100_000, help="choices over which flips are counted")
     args = parser.parse_args()
     import torch
 
@@ -69,7 +69,7 @@ def pocket_sized(folder: Path) -> Path:
     config = LlamaConfig(
         vocab_size=len(fast), hidden_size=256, intermediate_size=704, num_hidden_layers=6, num_attention_heads=8,
         num_key_value_heads=8, max_position_embeddings=4096, eos_token_id=0, pad_token_id=0, bos_token_id=0,
-        tie_word_embeddings=True, initializer_range=0.06,
+        tie_word_embeddings=True, initializer_range=0.15,  # logits as spread as a trained model's
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(folder, safe_serialization=True)
     return folder
@@ -172,34 +172,49 @@ def noise(model: Any) -> None:
 
 
 def flips(model: Any, tokens: int) -> None:
-    """How often the first different token comes, at batch 40 against batch 1: as chosen, and without the second look."""
-    import dataclasses
+    """How often a choice differs between a row in a padded batch of 40 and the same row alone, in a million choices.
 
-    ways = [Sampling(max_tokens=48), Sampling(temperature=0.8, top_p=0.9, max_tokens=48)]
-    seeds = texts()
-    speaker = dataclasses.replace(model.speaker, ends=frozenset())
-    counts = {True: [0, 0], False: [0, 0]}
-    asked = 0
-    before = model.speaker
-    try:
-        while counts[True][1] < tokens:
-            prompts = [
-                Prompt("p", "m", ways[n % 2], n, text=f"{n}. {seeds[n % len(seeds)]}\n")
-                for n in range(asked, asked + 40)
-            ]
-            asked += 40
-            for recheck, count in counts.items():
-                model.speaker = dataclasses.replace(speaker, recheck=recheck)
-                alone = [model.generate([prompt], lambda: False)[0] for prompt in prompts]
-                together = model.generate(prompts, lambda: False)
-                count[0] += sum(a != b for a, b in zip(alone, together, strict=True))
-                count[1] += sum(reply.completion_tokens for reply in together)
-    finally:
-        model.speaker = before
-    for recheck, (flipped, written) in counts.items():
-        how = "close calls settled alone" if recheck else "rounded only"
-        bound = f"at most {3e6 / written:.0f}" if not flipped else f"{1e6 * flipped / written:.0f}"
-        print(f"flips ({how}): {flipped} in {written:,} tokens, half of them sampled: {bound} in a million (95%)")
+    Every position of a text is one choice, made from the logits after the tokens before it, greedy for half of the rows and
+    sampled for the others. A close choice is settled by the lone row's logits, so only those not called close can flip.
+    """
+    import torch
+
+    from bootstruct.engines.local.choose import choose, rules_of
+
+    ways = [Sampling(), Sampling(temperature=0.8, top_p=0.9)]
+    seeds, ends = texts(), 0
+    made = rounded = settled = close_calls = 0
+    while made < tokens:
+        lengths = [64 + 5 * n for n in range(40)]
+        rows = []
+        for length in lengths:
+            ids: list[int] = []
+            while len(ids) < length:
+                ids += model.words.tokens(Prompt("p", "m", Sampling(), 0, text=f"{ends}. {seeds[ends % len(seeds)]}\n"))
+                ends += 1
+            rows.append(ids[:length])
+        longest = max(lengths)
+        padded = torch.tensor([[0] * (longest - len(row)) + row for row in rows])
+        mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
+        positions = (mask.cumsum(1) - 1).clamp(min=0)
+        with torch.inference_mode():
+            together = model.model(
+                input_ids=padded, attention_mask=mask, position_ids=positions, use_cache=False
+            ).logits
+            for n, row in enumerate(rows):
+                alone = model.model(input_ids=torch.tensor([row]), use_cache=False).logits[0].float()
+                rules = rules_of([ways[n % 2]] * len(row), [made + k for k in range(len(row))])
+                steps = torch.arange(len(row))
+                one, _ = choose(alone, rules, steps)
+                other, close = choose(together[n, longest - len(row) :].float(), rules, steps)
+                made += len(row)
+                rounded += int((one != other).sum())
+                settled += int(((one != other) & ~close).sum())
+                close_calls += int(close.sum())
+    for name, count in (("rounded only", rounded), ("close choices settled alone", settled)):
+        bound = f"fewer than {3e6 / made:.0f} (95%)" if not count else f"{1e6 * count / made:.0f}"
+        print(f"flips, {name}: {count} in {made:,} choices, {bound} in a million")
+    print(f"close choices: {1e6 * close_calls / made:.0f} in a million")
 
 
 if __name__ == "__main__":

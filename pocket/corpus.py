@@ -222,11 +222,12 @@ def thread(rng: Random) -> str:
 
 
 def worksheet(rng: Random) -> str:
-    """Instructions with inputs, the answers left out."""
-    blocks = []
+    """Instructions with inputs, lettered or bare, the answers left out."""
+    blocks, lettered = [], rng.random() < 0.4
     for family in rng.sample(_WITH_INPUT, rng.randint(2, 4)):
         params = family.params(rng)
-        lines = [f"{letter}) {family.instance(rng, params)[0]}" for letter in "abcd"[: rng.randint(2, 4)]]
+        texts = [family.instance(rng, params)[0] for _ in range(rng.randint(2, 4))]
+        lines = [f"{letter}) {text}" for letter, text in zip("abcd", texts, strict=False)] if lettered else texts
         blocks.append(family.instruction(rng, params) + "\n" + "\n".join(lines))
     return "\n\n".join(blocks)
 
@@ -246,16 +247,16 @@ def song(rng: Random) -> str:
 
 
 GENRES: tuple[tuple[Callable[[Random], str], float], ...] = (
-    (input_first, 0.19),
-    (table, 0.29),
+    (input_first, 0.26),
+    (table, 0.15),
     (task_list, 0.08),
     (output_first, 0.06),
     (kind_list, 0.02),
     (plain, 0.05),
-    (pattern, 0.09),
-    (thread, 0.03),
-    (worksheet, 0.02),
-    (song, 0.17),
+    (pattern, 0.12),
+    (thread, 0.04),
+    (worksheet, 0.08),
+    (song, 0.14),
 )
 _MAKERS, _SHARES = tuple(maker for maker, _ in GENRES), tuple(share for _, share in GENRES)
 

@@ -1,6 +1,7 @@
 """A small world for tests: seeds, a recipe, and an answer to every prompt that depends on the prompt alone."""
 
 import asyncio
+import importlib.util
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,11 +11,14 @@ from bootstruct.domain import Instance, Prompt, Reply, Seed, digest_of
 from bootstruct.drive import Run
 from bootstruct.engines import Engine
 from bootstruct.events import Started, State, begin
+from bootstruct.export import FORMATS
 from bootstruct.files import read_recipe, recipe_folder
 from bootstruct.journal import Journal, read_state
 from bootstruct.pipeline import generate
 from bootstruct.recipe import Recipe
 
+HAS_PARQUET = importlib.util.find_spec("pyarrow") is not None
+FORMATS_HERE = [name for name in FORMATS if name != "parquet" or HAS_PARQUET]  # pyarrow is an extra
 WORDS = (
     "river stone cloud lamp paper glass horse tiger piano violin sugar pepper engine rocket garden forest winter summer "
     "letter number island bridge candle mirror market kitchen doctor farmer sailor teacher planet comet magnet shadow"

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from bootstruct.events import Replied
-from bootstruct.export import FORMATS, export
+from bootstruct.export import export
 from bootstruct.journal import read_events
 from bootstruct.runs import read_run
+from tests.scripts import FORMATS_HERE
 from tests.servers import CLI, Simulator, bootstruct, environment, simulator
 
 TASKS = 60
@@ -33,7 +34,7 @@ def lines(run: Path) -> int:
 
 def exports(run: Path) -> dict[str, bytes]:
     out, state = run / "out", read_run(run)
-    for format in FORMATS:
+    for format in FORMATS_HERE:
         export(state, run / "journal.jsonl", format, out / format)
     return {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file()}
 

@@ -17,9 +17,9 @@ from bootstruct.engines.scripted import Scripted
 from bootstruct.engines.throttled import Throttled
 from bootstruct.errors import ReplayMismatch, StoppedShort
 from bootstruct.events import Event, Replied, State
-from bootstruct.export import FORMATS, export
+from bootstruct.export import export
 from bootstruct.journal import Journal, read_events, read_state
-from tests.scripts import answer, outcome, recipe, run_to
+from tests.scripts import FORMATS_HERE, answer, outcome, recipe, run_to
 
 TASKS = 60
 TRIALS = int(os.environ.get("BOOTSTRUCT_TRIALS", "25"))
@@ -27,7 +27,7 @@ TRIALS = int(os.environ.get("BOOTSTRUCT_TRIALS", "25"))
 
 def exported(path: Path, state: State) -> dict[str, bytes]:
     out = path.parent / "out"
-    for format in FORMATS:
+    for format in FORMATS_HERE:
         export(state, path, format, out / format)
     return {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file()}
 

@@ -43,11 +43,14 @@ def init_run(
     from_file = given.suffix in (".yaml", ".yml")
     text = read_text(given) if from_file else (recipe_folder(recipe) / "recipe.yaml").read_text(encoding="utf-8")
     engine = "openai"
+    if model is None and not from_file and recipe == "pocket":
+        model = "pocket"  # the recipe was written for the model that ships with it
     if model is not None:
         engine, name = split_model(model)
         text, found = re.subn(r"^model:.*$", f"model: {json.dumps(name)}", text, count=1, flags=re.MULTILINE)
         text = text if found else f"model: {json.dumps(name)}\n{text}"
-    seed_file = seeds or shipped_seeds()
+    own = Path(str(recipe_folder(recipe) / SEEDS)) if not from_file else shipped_seeds()
+    seed_file = seeds or (own if own.is_file() else shipped_seeds())
     rows = len(read_seeds(seed_file))
     away = [text for path in keep_away for text in _texts(path)]
     files = {RECIPE: (text, f"recipe {recipe}"), SEEDS: (read_text(seed_file), f"{rows} seed tasks")}

@@ -24,7 +24,7 @@ from bootstruct.recipe import Recipe
 
 OWN_SEEDS = 20  # of the shipped seeds the last so many are the run's own; the others stand for what a model wrote
 HERE = Path(__file__).parent
-COMMAND = "import bootstruct.cli as c; c.COMMANDS.setdefault('review', ('review', '')); c.main()"
+COMMAND = "import bootstruct.cli as c; c.main()"
 Task = tuple[
     str, bool, Sequence[tuple[str, str]]
 ]  # instruction, is it a classification, (input, output) of each instance

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from bootstruct.cli.files import export_command
 from bootstruct.errors import BadInput, BadJournal
-from bootstruct.export import FORMATS, export
+from bootstruct.export import export
 from bootstruct.judgements import (
     NAME,
     PAIR,
@@ -32,6 +32,7 @@ from bootstruct.judgements import (
 )
 from bootstruct.runs import read_run
 from tests.review.review_runs import make_run, tasks
+from tests.scripts import FORMATS_HERE
 
 
 def judged(id: str, item: str, answers: str, reviewer: str = "anna") -> Judged:
@@ -165,7 +166,7 @@ def test_every_format_can_leave_out_what_was_marked_bad(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", tasks(20))
     state = read_run(run)
     bad, good = state.machine[3], state.machine[4]
-    for format in FORMATS:
+    for format in FORMATS_HERE:
         for name, without in (("all", ()), ("good", (bad.name,))):
             export(state, run / "journal.jsonl", format, tmp_path / name / format, without=without)
         if format == "parquet":

@@ -3,7 +3,6 @@
 import html
 import json
 import re
-import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,6 +14,7 @@ from bootstruct.events import Annotated
 from bootstruct.judgements import NAME, QUALITY, RATING, read_reviews
 from bootstruct.review.text import shown
 from tests.review.asgi import Browser, Site, judge_all, open_site
+from tests.review.large import large_site
 from tests.review.review_runs import HOSTILE, append, events, make_run, make_sheet, tasks
 
 ALLOWED = {"html", "head", "meta", "title", "link", "script", "body", "a", "header", "div", "nav", "button", "main", "dialog", "h1", "h2",
@@ -358,52 +358,10 @@ def test_files_are_attachments(anna: Browser) -> None:
 
 
 def test_a_large_run_opens(tmp_path: Path) -> None:
-    """50,000 tasks: `python -m tests.review.test_pages` says how long a page takes; here it only has to be right."""
+    """50,000 tasks: `python -m tests.review.large` says how long a page takes; here it only has to be right."""
     site = large_site(tmp_path, 3000)
     browser = site.browser()
     assert "Draw 200 and begin" in browser.get("/r/anna").text
     browser.post("/r/anna/plan", {})
     assert "<b>0</b> of 200" in browser.get("/r/anna/quality").text
     site.close()
-
-
-def large_site(folder: Path, count: int) -> Site:
-    given = [
-        (f"Task number {n} of many, about {n * 7919 % 1000} things.", n % 4 == 0, [(f"input {n}", f"output {n}")])
-        for n in range(count)
-    ]
-    return open_site(make_run(folder / "large", given))
-
-
-def main() -> None:
-    """How long the pages of a run of 50,000 tasks take, in milliseconds, each the first time it is asked for."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        begun = time.perf_counter()
-        site = large_site(Path(folder), 50_000)
-        print(f"written and opened: {time.perf_counter() - begun:.1f} s")
-        begun = time.perf_counter()
-        site.close()
-        site = open_site(Path(folder) / "large")
-        print(f"opened: {time.perf_counter() - begun:.1f} s")
-        browser = Browser(site.guard)
-        steps = [
-            f"/?token={site.guard.token}",
-            "/",
-            "/r/anna",
-            "PLAN",
-            "/r/anna/quality",
-            "/r/anna/watch",
-            "/r/anna/watch/part",
-            "/r/anna/results",
-        ]
-        for path in steps:
-            begun = time.perf_counter()
-            answer = browser.post("/r/anna/plan", {}) if path == "PLAN" else browser.get(path)
-            print(f"{answer.status} {path.partition('token')[0]:22} {1000 * (time.perf_counter() - begun):6.1f} ms")
-        site.close()
-
-
-if __name__ == "__main__":
-    main()

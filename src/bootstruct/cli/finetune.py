@@ -1,10 +1,15 @@
 """bootstruct finetune."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from bootstruct.errors import BadInput
+
+if TYPE_CHECKING:
+    from bootstruct.finetune.settings import Settings
+    from bootstruct.finetune.train import Tell
 
 FOLDER = click.Path(path_type=Path)
 
@@ -30,6 +35,9 @@ FOLDER = click.Path(path_type=Path)
 @click.option("--packing/--no-packing", default=None, help="Several examples in one row.")
 @click.option("--seed", type=int, help="[default: 42]")
 @click.option("--set", "options", multiple=True, metavar="NAME=VALUE", help="Any option of TRL's SFTConfig.")
+@click.option("--provider", type=click.Choice(["local", "openai"]), default="local", help="Where it is trained.")
+@click.option("--base-url", metavar="URL", help="Of the fine-tuning API, with --provider openai.")
+@click.option("--job", default="", metavar="ID", help="Follow this job of the fine-tuning API.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint in --out.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors and the result.")
 def finetune_command(
@@ -41,6 +49,9 @@ def finetune_command(
     format_: str | None,
     seeds: bool,
     options: tuple[str, ...],
+    provider: str,
+    base_url: str | None,
+    job: str,
     resume: bool,
     quiet: bool,
     **flags: object,
@@ -48,12 +59,14 @@ def finetune_command(
     """Finetune the model M on each SOURCE: a run, a file of instruction data, a folder of Super-NaturalInstructions tasks.
 
     The loss is on the completions only. The result is a standard model folder with a card: `hf/DIR` is an engine. Several
-    processes: torchrun --nproc_per_node 2 -m bootstruct finetune ...
+    processes: torchrun --nproc_per_node 2 -m bootstruct finetune ... With --provider openai the model is trained by
+    OpenAI's fine-tuning API; running the same command again follows the job.
 
     \b
     Examples:
       bootstruct finetune runs/a --model Qwen/Qwen3-0.6B --out models/a
       bootstruct finetune runs/a --model models/base --method lora --merge --out models/b --set warmup_steps=20
+      bootstruct finetune runs/a --provider openai --model gpt-4.1-mini-2025-04-14 --out models/there
       bootstruct finetune runs/a --mix superni/tasks 0.5 --settings my.yaml --model models/base --out models/c
     """
     from bootstruct.finetune.build import finetune
@@ -64,7 +77,7 @@ def finetune_command(
     parts += [Part(str(path), weight, seeds=seeds) for path, weight in mix]
     given = {**flags, "format": format_, "mixture": tuple(parts) or None}
     settings = read_settings(file, given, options)
-    if not settings.mixture:
+    if not settings.mixture and not job:
         raise BadInput("finetune: name a SOURCE to train on: a run, a file, or `mixture:` in the settings file.")
     first = is_first()
 
@@ -72,6 +85,9 @@ def finetune_command(
         if first and not quiet:
             click.echo(line, err=True)
 
+    if provider == "openai":
+        _there(model, out, settings, base_url, job, tell)
+        return
     done = finetune(model, out, settings, resume, tell)
     if first:
         loss = "" if done.trained.loss is None else f", loss {done.trained.loss:.3f}"
@@ -82,3 +98,22 @@ def finetune_command(
             f"{done.trained.tokens_per_second:,.0f} tokens/s"
         )
         click.echo(f"Next: bootstruct init runs/next --model hf/{out}")
+
+
+def _there(model: str, out: Path, settings: "Settings", base_url: str | None, job: str, tell: "Tell") -> None:
+    """Through OpenAI's fine-tuning API."""
+    import asyncio
+
+    from bootstruct.finetune.data import read_data
+    from bootstruct.finetune.openai_api import Place, finetune_there
+    from bootstruct.settings import DEFAULT_URL, read_machine
+
+    machine = read_machine(None, base_url=(base_url,) if base_url else None)
+    place = Place((machine.base_url or (DEFAULT_URL,))[0], machine.key())
+    examples = () if job else read_data(settings.mixture, settings.tasks, 0, settings.seed).train
+    name = model.removeprefix("openai/")
+    done = asyncio.run(
+        finetune_there(place, name, examples, out, max(1, round(settings.epochs)), settings.seed, tell, job)
+    )
+    click.echo(f"{out}: the finetuned model is {done['fine_tuned_model']}")
+    click.echo(f"Next: bootstruct init runs/next --model openai/{done['fine_tuned_model']}")

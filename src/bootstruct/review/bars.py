@@ -62,7 +62,7 @@ def against_paper(row: Share, published: float) -> Markup:
 
 def sparkline(values: Sequence[float]) -> Markup:
     """Accepted instructions a request over the run, as small bars."""
-    most, width = max([*values, 1e-9]), 10 * max(24, len(values))
+    most, width = max([*values, 1e-9]), 10 * max(48, len(values))
     bar = Markup('<rect x="{}" y="{:.1f}" width="8" height="{:.1f}" rx="1"><title>{:.1f} a request</title></rect>')
     heights = [max(1.0, 58 * value / most) for value in values]
     bars = [

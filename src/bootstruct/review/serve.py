@@ -58,11 +58,10 @@ def open_desk(run: Path, sheet: Path | None, wanted: Wanted) -> tuple[Desk, Ledg
 def serve(run: Path, sheet: Path | None, wanted: Wanted, bind: Bind, tell: Callable[[str], None]) -> None:
     """Serve the review page of a run until interrupted. `tell` gets the lines for the user, the address among them."""
     try:
+        import starlette  # noqa: F401
         import uvicorn
 
         from bootstruct.review.app import Pages
-
-        _ = __import__("starlette")
     except ImportError:
         raise BadInput("The review page needs starlette and uvicorn: pip install 'bootstruct[review]'.") from None
     listening = listen(bind)

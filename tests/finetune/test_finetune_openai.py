@@ -1,0 +1,136 @@
+"""The fine-tuning API, against a server written here after OpenAI's documentation (nothing of it was tried on the real one)."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from bootstruct.domain import Message
+from bootstruct.errors import BadInput, DoorClosed, StoppedShort
+from bootstruct.finetune.data import Taught
+from bootstruct.finetune.openai_api import Place, finetune_there, training_file
+
+EXAMPLES = [
+    Taught(f"t{n}", f"p{n}", f" c{n}", (Message("user", f"Say {n}"), Message("assistant", f"é{n}"))) for n in range(12)
+]
+KEY = "sk-secret-key-1234567890"
+
+
+class FakeApi:
+    """Files and jobs in memory. A job runs for two looks, then ends as `outcome`. faults: path -> statuses to answer first."""
+
+    def __init__(self, outcome: str = "succeeded", faults: dict[str, list[int]] | None = None) -> None:
+        self.outcome, self.faults = outcome, faults or {}
+        self.files: list[bytes] = []
+        self.jobs: list[dict[str, Any]] = []
+        self.looks = 0
+        self.keys: set[str | None] = set()
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.keys.add(request.headers.get("authorization"))
+        for path, statuses in self.faults.items():
+            if request.path == path and statuses:
+                return web.json_response({"error": {"message": f"fault, key {KEY}"}}, status=statuses.pop(0))
+        if request.path == "/v1/files":
+            form = await request.post()
+            assert form["purpose"] == "fine-tune"
+            self.files.append(form["file"].file.read())
+            return web.json_response({"id": f"file-{len(self.files)}", "status": "uploaded"})
+        if request.path == "/v1/fine_tuning/jobs":
+            self.jobs.append(await request.json())
+            return web.json_response({"id": f"ftjob-{len(self.jobs)}", "status": "validating_files"})
+        if request.path.endswith("/events"):
+            return web.json_response({"data": [{"id": "e2", "message": "Step 2"}, {"id": "e1", "message": "Step 1"}]})
+        if request.path.endswith("/content"):
+            return web.Response(body=b"step,train_loss\n1,0.5\n")
+        self.looks += 1
+        if self.looks < 3:
+            return web.json_response({"id": "ftjob-1", "status": "running"})
+        error = None if self.outcome == "succeeded" else {"message": "bad data"}
+        done = {"status": self.outcome, "fine_tuned_model": "ft:m:1", "result_files": ["file-result"], "error": error}
+        return web.json_response(done)
+
+
+def against(api: FakeApi, story: Callable[[Place], Awaitable[Any]]) -> Any:
+    async def main() -> Any:
+        app = web.Application(client_max_size=2**24)
+        app.router.add_route("*", "/{path:.*}", api.answer)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port = runner.addresses[0][1]
+        try:
+            return await story(Place(f"http://127.0.0.1:{port}/v1", KEY, pause=0.01))
+        finally:
+            await runner.cleanup()
+
+    return asyncio.run(main())
+
+
+def test_file_job_result(tmp_path: Path) -> None:
+    api, told = FakeApi(), []
+    done = against(api, lambda place: finetune_there(place, "gpt-x", EXAMPLES, tmp_path, 2, 42, told.append))
+    assert done["fine_tuned_model"] == "ft:m:1"
+    assert api.files == [training_file(EXAMPLES)]
+    (job,) = api.jobs
+    assert job == {
+        "model": "gpt-x", "training_file": "file-1", "seed": 42,
+        "method": {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 2}}},
+    }  # fmt: skip
+    assert (tmp_path / "metrics.csv").read_text().startswith("step,")
+    assert json.loads((tmp_path / "job.json").read_text())["status"] == "succeeded"
+    assert [line for line in told if "Step" in line] == ["ftjob-1: Step 1", "ftjob-1: Step 2"]
+    assert api.keys == {f"Bearer {KEY}"}
+    assert all(KEY not in path.read_text() for path in tmp_path.iterdir())
+
+
+def test_running_again_pays_for_nothing_twice(tmp_path: Path) -> None:
+    """The job could not be started at first: the file is not uploaded again, and a started job only followed."""
+    api = FakeApi(faults={"/v1/fine_tuning/jobs": [401]})
+    with pytest.raises(DoorClosed, match="answers 401") as refused:
+        against(api, lambda place: finetune_there(place, "gpt-x", EXAMPLES, tmp_path, 2, 42, lambda line: None))
+    assert KEY not in str(refused.value)
+    for _ in range(2):
+        against(api, lambda place: finetune_there(place, "gpt-x", EXAMPLES, tmp_path, 2, 42, lambda line: None))
+    assert (len(api.files), len(api.jobs)) == (1, 1)
+
+
+def test_passing_faults_are_asked_again(tmp_path: Path) -> None:
+    faults = {"/v1/files": [500, 429], "/v1/fine_tuning/jobs": [503], "/v1/fine_tuning/jobs/ftjob-1": [502]}
+    api = FakeApi(faults=faults)
+    against(api, lambda place: finetune_there(place, "gpt-x", EXAMPLES, tmp_path, 2, 42, lambda line: None))
+    assert (len(api.files), len(api.jobs)) == (1, 1)
+    assert not any(faults.values())
+
+
+def test_a_job_elsewhere_is_followed_by_its_id(tmp_path: Path) -> None:
+    api = FakeApi()
+    done = against(api, lambda place: finetune_there(place, "m", [], tmp_path, 2, 42, lambda line: None, job="ftjob-9"))
+    assert done["status"] == "succeeded"
+    assert (api.files, api.jobs) == ([], [])
+
+
+def test_a_failed_job_says_why(tmp_path: Path) -> None:
+    with pytest.raises(StoppedShort, match="ended as failed: bad data"):
+        against(
+            FakeApi("failed"), lambda place: finetune_there(place, "m", EXAMPLES, tmp_path, 2, 42, lambda line: None)
+        )
+
+
+def test_what_the_api_would_refuse_is_never_sent(tmp_path: Path) -> None:
+    api = FakeApi()
+    with pytest.raises(BadInput, match="3 examples, at least 10"):
+        against(api, lambda place: finetune_there(place, "m", EXAMPLES[:3], tmp_path, 2, 42, lambda line: None))
+    assert not api.files
+
+
+def test_a_server_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bootstruct.finetune.openai_api.ATTEMPTS", 2)
+    place = Place("http://127.0.0.1:9/v1", None, pause=0.01)
+    with pytest.raises(StoppedShort, match="cannot be reached"):
+        asyncio.run(finetune_there(place, "m", EXAMPLES, tmp_path, 2, 42, lambda line: None))
