@@ -7,6 +7,7 @@ Counted are the tokens of examples, not padding.
 """
 
 import argparse
+import os
 import random
 import sys
 import tempfile
@@ -32,9 +33,7 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=400)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
-    import torch
-
-    torch.set_num_threads(args.threads)
+    os.environ |= {"OMP_NUM_THREADS": str(args.threads), "OMP_WAIT_POLICY": "PASSIVE"}  # before torch is imported
     folder = pocket_sized(Path(tempfile.mkdtemp(prefix="bootstruct-bench-")))
     _, tokenizer = load_model(str(folder), Settings())
     rows = encode_all(tokenizer, examples(args.examples), False, LENGTH)

@@ -8,6 +8,7 @@ All ratios are taken in one run, on as many threads as --threads says (1, so tha
 """
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=64, help="tokens a reply")
     parser.add_argument("--flips", type=int, default=100_000, help="choices over which flips are counted")
     args = parser.parse_args()
+    os.environ |= {"OMP_NUM_THREADS": str(args.threads), "OMP_WAIT_POLICY": "PASSIVE"}  # before torch is imported
     import torch
 
     from bootstruct.engines.local.load import load

@@ -281,6 +281,17 @@ def test_what_cannot_be_is_one_sentence(run: Path, base: Path, tmp_path: Path, w
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("name", ["fsdp2", "deepspeed"])
+def test_shipped_settings_hold_options_that_exist(name: str) -> None:
+    from trl import SFTConfig
+
+    from bootstruct.finetune.settings import check_trainer, read_settings
+
+    settings = read_settings(Path(name), {})
+    assert settings.trainer
+    check_trainer(settings.trainer, list(SFTConfig.__dataclass_fields__))
+
+
 def test_memory_and_disk_are_told_with_what_to_lower(tmp_path: Path) -> None:
     from bootstruct.errors import DoorClosed
     from bootstruct.finetune.train import told_errors

@@ -76,11 +76,16 @@ class Settings:
     trainer: Mapping[str, Any] = field(default_factory=dict)
 
 
+SEVERAL = Path(__file__).parent / "several"  # shipped settings for several GPUs, by name
+
+
 def read_settings(path: Path | None, flags: Mapping[str, Any], options: Sequence[str] = ()) -> Settings:
-    """The settings of a file (or the defaults), with flags that are not None over them, and `name=value` options of the
-    trainer over its own. Raises BadInput naming the key."""
+    """The settings of a file (a shipped one by its name, or the defaults), with flags that are not None over them, and
+    `name=value` options of the trainer over its own. Raises BadInput naming the key."""
     values: dict[str, Any] = {}
     trainer: dict[str, Any] = {}
+    if path is not None and not path.suffix and (SEVERAL / f"{path}.yaml").is_file():
+        path = SEVERAL / f"{path}.yaml"
     where = str(path) if path else "finetune"
     if path is not None:
         values = _yaml(read_text(path), where)

@@ -48,6 +48,9 @@ def is_first() -> bool:
 
 def load_model(place: str, settings: Settings) -> tuple[Any, Any]:
     """(model, tokenizer), weights in fp32 (4 bits for qlora). Raises DoorClosed where it cannot be had."""
+    from bootstruct.engines.local.load import calm_threads, told_of
+
+    calm_threads()
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
@@ -70,8 +73,6 @@ def load_model(place: str, settings: Settings) -> tuple[Any, Any]:
             place, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, **more
         )
     except Exception as exc:
-        from bootstruct.engines.local.load import told_of
-
         raise DoorClosed(told_of(place, exc)) from None
     if tokenizer.eos_token_id is None:
         raise BadInput(f"{place}: the tokenizer names no end of text, so the model could never learn to stop.")
@@ -230,7 +231,7 @@ def _callbacks(settings: Settings, is_measured: bool, tell: Tell) -> list[Any]:
             logs = logs or {}
             if not state.is_world_process_zero or not {"loss", "eval_loss"} & logs.keys():
                 return
-            named = [("loss", "loss"), ("eval_loss", "on held-out tasks"), ("learning_rate", "rate")]
+            named = [("loss", "loss"), ("eval_loss", "held-out loss"), ("learning_rate", "rate")]
             told = ", ".join(f"{text} {float(logs[name]):.4g}" for name, text in named if name in logs)
             tell(f"step {state.global_step}/{state.max_steps}, epoch {state.epoch or 0:.2f}: {told}")
 
