@@ -9,11 +9,12 @@ import pytest
 from bootstruct.domain import Instance, Seed, Verdict
 from bootstruct.errors import BadInput
 from bootstruct.evaluate.cases import Case
-from bootstruct.evaluate.overlap import Trained, markdown, overlap, to_row, training_texts
+from bootstruct.evaluate.overlap import markdown, to_row, training_texts
 from bootstruct.evaluate.user_tasks import read_user_tasks, shipped_tasks
 from bootstruct.events import Annotated, Proposed, Started
 from bootstruct.files import read_recipe, recipe_folder
 from bootstruct.journal import NAME, Journal
+from bootstruct.stages.overlap import Trained, overlap
 from bootstruct.stages.rouge import rouge_l
 
 LONG = "the quick brown fox jumps over the lazy dog near the old river bank today and sleeps"

@@ -18,7 +18,7 @@ from bootstruct.report import figures, numbers
 from bootstruct.report.measure import Measured, measure
 from bootstruct.report.sources import labels, read_subjects
 from bootstruct.report.subject import Subject, Task
-from bootstruct.report.verbs import reader
+from bootstruct.report.verbs import Reader, reader
 from bootstruct.runs import read_run
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -276,3 +276,11 @@ def test_alpaca_rows_of_one_instruction_are_one_task(tmp_path: Path) -> None:
     assert (one.table.instructions, one.table.instances, one.table.empty_inputs) == (2, 3, 1)
     assert one.near is None
     assert one.neighbours is not None
+
+
+def test_objects_of_a_single_letter_are_left_out() -> None:
+    found = {"Find x": ("find", "x"), "Find a key": ("find", "key"), "Go": None}
+    subject = Subject("s", "a file", [Task(str(n), text) for n, text in enumerate(found)])
+    verbs = numbers.verbs_of(subject, [2, 0, 1], Reader("by hand", lambda texts: iter([found[text] for text in texts])))
+    assert (verbs.read, verbs.found, verbs.by_position) == (3, 1, {1: ("find", "key")})
+    assert verbs.top(20, 4) == [("find", 1, [("key", 1)])]

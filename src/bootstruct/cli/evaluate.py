@@ -263,11 +263,13 @@ def overlap_command(
       bootstruct evaluate overlap runs/a
       bootstruct evaluate overlap train.jsonl --data natural-instructions --json
     """
-    from bootstruct.evaluate.overlap import markdown, overlap, to_row, training_texts
+    from bootstruct.evaluate.overlap import markdown, to_row, training_texts
     from bootstruct.evaluate.user_tasks import shipped_tasks
+    from bootstruct.stages.overlap import overlap
 
     given = tasks if tasks or data else shipped_tasks()
     cases, problems = cases_given(data, split, tasks_only, instances, given)
     texts, found = training_texts(training)
-    report = overlap(texts, cases or (), (*problems, *found))
-    click.echo(json.dumps(to_row(report), ensure_ascii=False) if as_json else markdown(report, rows))
+    report, problems = overlap(texts, cases or ()), (*problems, *found)
+    as_text = json.dumps(to_row(report, problems), ensure_ascii=False) if as_json else markdown(report, rows, problems)
+    click.echo(as_text)

@@ -28,20 +28,35 @@ def _rows(ctx: click.Context, param: click.Parameter, value: str | None) -> int 
     help="Tasks to browse in the page: a number (a random sample), or all. [default: 1000]",
 )
 @click.option("--seeds", type=FOLDER, help="The seed tasks (JSONL) to compare a file with; a run brings its own.")
-def report_command(runs: tuple[Path, ...], out: Path | None, rows: int | str | None, seeds: Path | None) -> None:
+@click.option(
+    "--test-set",
+    "test_sets",
+    type=FOLDER,
+    multiple=True,
+    metavar="FILE",
+    help="Test tasks (JSONL or JSON) that the data should not hold: how near does it come? May be repeated.",
+)
+def report_command(
+    runs: tuple[Path, ...], out: Path | None, rows: int | str | None, seeds: Path | None, test_sets: tuple[Path, ...]
+) -> None:
     """Write one self-contained HTML page about RUN, and a data set card in Markdown beside it.
 
     RUN is a run folder, an export, or any file of instruction data (Alpaca, chat messages, prompt and completion, the
     files of the original code). Several are set side by side.
 
+    Where people have judged tasks of a run (`bootstruct review`), the page shows what they said. A FILE of --test-set has
+    rows of tasks with instances, as seeds and user tasks have, of Alpaca's format, of chat messages, or of `text`.
+
     \b
     Examples:
       bootstruct report runs/a
       bootstruct report data/train.json --seeds seeds.jsonl --out train.html
+      bootstruct report runs/a --test-set user_tasks.jsonl --test-set heldout.json
       bootstruct report runs/a runs/b --out a-and-b.html --rows 200
     """
     from bootstruct.report.browse import ROWS
     from bootstruct.report.build import make_report
+    from bootstruct.report.sections import counted, shared_counts
 
     begun = time.monotonic()
 
@@ -50,12 +65,17 @@ def report_command(runs: tuple[Path, ...], out: Path | None, rows: int | str | N
             click.echo(f"{time.monotonic() - begun:5.1f} s  {text}", err=True)
 
     count = None if rows == "all" else int(rows or ROWS)
-    made = make_report(list(runs), out, count, seeds, tell, bounded=rows is None)
+    made = make_report(list(runs), out, count, seeds, tell, rows is None, test_sets)
     for path, size in made.files.items():
         click.echo(f"{path}: {size / 1e6:.2f} MB" if size >= 10_000 else f"{path}: {size:,} bytes")
     for measured in made.measured:
         table = measured.table
         click.echo(f"{measured.subject.label}: {table.instructions:,} instructions, {table.instances:,} instances")
+        for near in measured.nearby:
+            said = ", ".join(f"{name} {count:,}" for name, count in shared_counts(near))
+            click.echo(
+                f"{measured.subject.label} and {near.label}, of {counted(len(near.found.tasks), 'task')}: {said}"
+            )
         for note in measured.subject.notes:
             click.echo(f"note: {note}")
     if made.reader is None:

@@ -1,5 +1,6 @@
 """`bootstruct report`: from paths to a page and a card."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from bootstruct.errors import BadInput
 from bootstruct.files import write_whole
 from bootstruct.report.browse import ROWS
 from bootstruct.report.card import card
+from bootstruct.report.held_out import read_held_out
 from bootstruct.report.measure import Measured, Tell, measure
 from bootstruct.report.page import render
 from bootstruct.report.sources import read_subjects
@@ -29,21 +31,24 @@ def make_report(
     seeds: Path | None = None,
     tell: Tell = lambda text: None,
     bounded: bool = True,
+    test_sets: Sequence[Path] = (),
 ) -> Made:
     """Write the page, and beside it the card where there is one data set.
 
     rows: at most so many tasks in the page's browser, None for all. bounded: fewer where they would make the page too
-    big. Raises BadInput where a source or the place to write cannot be used.
+    big. test_sets: files of tasks that the data should not hold. Raises BadInput where a source or the place to write
+    cannot be used.
     """
     target = out or default_out(paths[0])
     if target.is_dir():
         raise BadInput(f"{target}: is a folder; name a file, as in {target / 'report.html'}.")
-    if any(target.resolve() == path.resolve() for path in paths):
+    if any(target.resolve() == path.resolve() for path in (*paths, *test_sets)):
         raise BadInput(f"{target}: is what the report is made from; name another file with --out.")
     tell("reading")
     subjects = read_subjects(paths, seeds)
+    held_out = read_held_out(test_sets)
     known = reader()
-    measured = tuple(measure(subject, known, tell) for subject in subjects)
+    measured = tuple(measure(subject, known, tell, held_out) for subject in subjects)
     tell("writing the page")
     contents = {target: render(measured, rows, bounded)}
     if len(measured) == 1:

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from bootstruct.report import paper
+from bootstruct.report import paper, sections
 from bootstruct.report.measure import Measured
 from bootstruct.report.numbers import Table
 from bootstruct.report.text import clip, visible
@@ -28,7 +28,8 @@ def card(measured: Measured) -> str:
 
     header = yaml.safe_dump(_metadata(measured), sort_keys=False, allow_unicode=True, width=100)
     parts = [f"---\n{header}---", f"# {_plain(measured.subject.label)}", _summary(measured)]
-    parts += ["## Figures", _figures(measured.table), *_diversity(measured), *_origin(measured)]
+    parts += ["## Figures", _figures(measured.table), *_diversity(measured), *_quality(measured), *_test_sets(measured)]
+    parts += _origin(measured)
     parts += ["## Rows", _samples(measured), "## Before you use it", _cautions(measured)]
     return "\n\n".join(parts) + "\n"
 
@@ -70,8 +71,36 @@ def _summary(measured: Measured) -> str:
     return (
         f"Instruction data, {how}, in the manner of Self-Instruct (arXiv:2212.10560): "
         f"{measured.table.instructions:,} instructions with {measured.table.instances:,} instances. "
-        "Instructions, inputs and outputs were written by a language model, not checked by people."
+        f"Instructions, inputs and outputs were written by a language model, {_checked(measured)}."
     )
+
+
+def _checked(measured: Measured) -> str:
+    if measured.quality is None:
+        return "not checked by people"
+    return f"and people have looked at {sections.counted(measured.quality.tasks, 'task')} of them"
+
+
+def _quality(measured: Measured) -> list[str]:
+    """Table 2 in a line, where people have judged some tasks."""
+    if measured.quality is None:
+        return []
+    shares = "; ".join(
+        f"{sections.SAID[row.question].rstrip('?').lower()}: {row.share:.0%} "
+        f"({row.low:.0%} to {row.high:.0%}; paper {paper.QUALITY[row.question]}%)"
+        for row in measured.quality.rows
+    )
+    tasks = sections.counted(measured.quality.tasks, "task")
+    people = sections.counted(measured.quality.reviewers, "reviewer")
+    return ["## Quality review", f"- {tasks} judged by {people}, share of yes with 95% interval: {shares}."]
+
+
+def _test_sets(measured: Measured) -> list[str]:
+    lines = []
+    for near in measured.nearby:
+        counts = ", ".join(f"{name} {count:,}" for name, count in sections.shared_counts(near))
+        lines.append(f"- {_plain(near.label)}, of {sections.counted(len(near.found.tasks), 'task')}: {counts}.")
+    return ["## Distance from test sets", "\n".join(lines)] if lines else []
 
 
 def _figures(table: Table) -> str:

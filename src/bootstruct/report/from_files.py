@@ -23,7 +23,7 @@ _USER, _MODEL = ("user", "human"), ("assistant", "gpt", "model")
 
 def file_subject(path: Path, label: str) -> Subject:
     """The subject of a file. Raises BadInput where it cannot be read or is in no known format."""
-    rows = _rows(path)
+    rows = read_any_rows(path)
     first = next(rows, None)
     if first is None:
         return Subject(label, "a file without rows", [], notes=[f"{path.name} holds no rows."])
@@ -66,7 +66,7 @@ def _holds(row: Row) -> str:
 def _original(label: str, files: dict[str, Path]) -> Subject:
     """Instructions, kinds and instances put together by the instruction's text, with what the files logged."""
     main = files.get("instructions") or files["raw"]
-    rows = list(_rows(main))
+    rows = list(read_any_rows(main))
     kinds = {_text(row, "instruction"): _text(row, "is_classification") for _, row in _rows_of(files, "kinds")}
     raw = {_text(row, "instruction"): _text(row, "raw_instances") for _, row in _rows_of(files, "raw")}
     instances: dict[str, list[Instance]] = {}
@@ -111,7 +111,7 @@ def _logged(row: Row, raw: str | None) -> Lineage:
 
 
 def _rows_of(files: dict[str, Path], kind: str) -> Iterator[tuple[int, Row]]:
-    return _rows(files[kind]) if kind in files else iter(())
+    return read_any_rows(files[kind]) if kind in files else iter(())
 
 
 def _text(row: Row, key: str) -> str:
@@ -186,7 +186,7 @@ def _with(first: tuple[int, Row], rest: Iterator[tuple[int, Row]]) -> Iterator[t
     yield from rest
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Row]]:
+def read_any_rows(path: Path) -> Iterator[tuple[int, Row]]:
     """(line or position from 1, row) of JSONL, of a JSON list, or of Parquet. Raises BadInput at file:line."""
     if path.suffix == ".parquet":
         yield from enumerate(_parquet(path), 1)

@@ -1,12 +1,14 @@
 """All numbers of one subject, measured once; page and card are two ways of writing them down."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bootstruct.errors import BadInput
 from bootstruct.report import numbers
 from bootstruct.report.funnel import Funnel, Spent, funnel_of, spent
+from bootstruct.report.held_out import HeldOut, Nearby, nearby
 from bootstruct.report.numbers import Curve, Labels, Lengths, Nearness, Neighbours, Table, Verbs, Yield
+from bootstruct.report.quality import Quality, quality_of
 from bootstruct.report.subject import Subject
 from bootstruct.report.verbs import Reader
 from bootstruct.settings import Prices, read_machine
@@ -31,6 +33,8 @@ class Measured:
     yields: Yield | None
     funnel: Funnel | None
     spent: tuple[Spent, ...]
+    quality: Quality | None
+    nearby: tuple[Nearby, ...]
 
     @property
     def cost(self) -> float | None:
@@ -39,8 +43,9 @@ class Measured:
         return None if not costs or None in costs else sum(each for each in costs if each is not None)
 
 
-def measure(subject: Subject, reader: Reader | None, tell: Tell) -> Measured:
-    """Measure a subject; `tell` hears what is being done."""
+def measure(subject: Subject, reader: Reader | None, tell: Tell, held_out: Sequence[HeldOut] = ()) -> Measured:
+    """Measure a subject, beside test sets where some are given; `tell` hears what is being done."""
+    quality = quality_of(subject)  # first, because a damaged file of reviews should not be found out at the end
     order, tokenizer = numbers.order_of(subject), numbers.tokenizer_of(subject)
     tell(f"{subject.label}: {len(subject.tasks):,} instructions; lengths and words")
     lengths = numbers.lengths_of(subject)
@@ -50,6 +55,8 @@ def measure(subject: Subject, reader: Reader | None, tell: Tell) -> Measured:
     neighbours = numbers.neighbours_of(subject, order, tokenizer)
     tell(f"{subject.label}: verbs and objects")
     verbs = numbers.verbs_of(subject, order, reader) if reader and subject.tasks else None
+    if held_out:
+        tell(f"{subject.label}: distance from the test sets")
     return Measured(
         subject=subject,
         order=order,
@@ -64,6 +71,8 @@ def measure(subject: Subject, reader: Reader | None, tell: Tell) -> Measured:
         yields=numbers.yield_of(subject),
         funnel=funnel_of(subject),
         spent=tuple(spent(subject.told, _prices(subject))) if subject.told else (),
+        quality=quality,
+        nearby=nearby(subject, held_out, tokenizer),
     )
 
 

@@ -201,7 +201,8 @@ def neighbours_of(subject: Subject, order: Sequence[int], tokenizer: str) -> Nei
 def verbs_of(subject: Subject, order: Sequence[int], reader: Reader) -> Verbs:
     chosen = sorted(order[:MANY])
     found = zip(chosen, reader.read(subject.tasks[each].text for each in chosen), strict=True)
-    by_position = {position: pair for position, pair in found if pair is not None}
+    # a single letter ("solve for x") is a name in a text, nothing that instructions are about
+    by_position = {position: pair for position, pair in found if pair is not None and len(pair[1]) > 1}
     return Verbs(reader.name, len(chosen), len(order), Counter(by_position.values()), by_position)
 
 

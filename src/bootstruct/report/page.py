@@ -14,7 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from bootstruct import __version__
-from bootstruct.report import figures, paper, view
+from bootstruct.report import figures, paper, sections, view
 from bootstruct.report.browse import BUDGET, Browsed, browsed
 from bootstruct.report.funnel import Funnel, Step
 from bootstruct.report.measure import Measured
@@ -47,6 +47,8 @@ def render(all_measured: Sequence[Measured], rows: int | None, bounded: bool) ->
         table=view.table_rows([*(each.table for each in all_measured), paper.TABLE]),
         funnels=[_funnel(each.funnel) for each in all_measured],
         paper=paper,
+        qualities=[sections.quality_view(each.quality) for each in all_measured],
+        nearby=[sections.nearby_views(each.nearby) for each in all_measured],
         facts=[_facts(each) for each in all_measured],
         browsers=browsers,
         data=Markup(in_script([each.data for each in browsers])),

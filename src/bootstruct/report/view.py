@@ -194,10 +194,10 @@ def _sampled(near: Nearness) -> str:
 def _scores(near: Nearness, title: str, caption: str, marks: Sequence[figures.Mark], pale: float = 2) -> Figure:
     bins = numbers.score_bins(near.scores)
     svg = figures.histogram(bins, f"Histogram. {title}: {caption}", "ROUGE-L F-measure", marks, pale)
-    return Figure(title, Markup(svg), caption, ("ROUGE-L from", "Instructions"), _bin_rows(bins))
+    return Figure(title, Markup(svg), caption, ("ROUGE-L from", "Instructions"), bin_rows(bins))
 
 
-def _bin_rows(bins: Bins) -> tuple[tuple[str, ...], ...]:
+def bin_rows(bins: Bins) -> tuple[tuple[str, ...], ...]:
     return tuple((f"{edge:g}", f"{count:,}") for edge, count in zip(bins.edges, bins.counts, strict=False))
 
 
@@ -217,7 +217,7 @@ def _lengths(measured: Measured, longest: Sequence[int]) -> list[Figure | Missin
         caption = f"Mean {mean:.1f} words (paper: {theirs}), median {np.median(values):g}, longest {values.max():,}."
         marks = [(mean, f"mean {mean:.1f}")]
         svg = figures.histogram(bins, f"Histogram of lengths. {title}: {caption}", "words", marks, width=figures.NARROW)
-        made.append(Figure(title, Markup(svg), caption, ("Words from", "Count"), _bin_rows(bins)))
+        made.append(Figure(title, Markup(svg), caption, ("Words from", "Count"), bin_rows(bins)))
     return made
 
 
