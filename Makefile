@@ -9,7 +9,7 @@ help:
 	@echo "make test      base install, fakes: the tests to run all the time"
 	@echo "make test-all  extras and real parts as well (torch, browser ...)"
 	@echo "make lint      ruff and mypy --strict"
-	@echo "make demo      a run against a scripted server on this machine, from seeds to training data"
+	@echo "make demo      the whole loop with the embedded model: no network, no key, a few minutes"
 	@echo "make map       write docs/map.md anew"
 
 $(PY):
@@ -35,8 +35,12 @@ lint: $(VENV)/.base
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-demo: $(VENV)/.base
-	$(PY) tools/demo.py
+$(VENV)/.demo: $(VENV)/.base
+	$(PY) -c 'import torch' 2>/dev/null || $(PY) -m pip install -q "$$(grep '^torch' constraints.txt)"
+	$(PY) -m pip install -q -c constraints.txt -e '.[local,train,report]' && touch $@
+
+demo: $(VENV)/.demo
+	$(PY) -m bootstruct demo --out out/demo
 
 map:
 	$(PYTHON) tools/map.py

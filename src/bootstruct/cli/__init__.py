@@ -14,6 +14,7 @@ from bootstruct import __version__
 from bootstruct.errors import BootstructError
 
 COMMANDS = {  # name -> (module, the line `--help` shows); in the order of a run's life
+    "demo": ("demo", "The whole loop on this machine, with the embedded model."),
     "init": ("begin", "Make a run folder: recipe and seeds, ready to edit."),
     "preview": ("ahead", "Show a few requests in full and what the run will cost."),
     "generate": ("grow", "Grow the pool and write instances; running it again resumes."),
