@@ -10,8 +10,8 @@ from bootstruct.errors import BadInput
 from bootstruct.evaluate.bars import Bar, stacked_bars
 from bootstruct.evaluate.compare import compare, source_of, to_row
 from bootstruct.evaluate.compare_text import bars_of, figure_of, markdown, page
-from bootstruct.evaluate.published import FIGURE_6, TABLE_3
 from bootstruct.evaluate.ratings import Rating
+from bootstruct.published import FIGURE_6, TABLE_3
 
 
 def predictions(path: Path, right: int, of: int = 40, start: int = 0) -> str:

@@ -14,10 +14,10 @@ from bootstruct.evaluate.cases import Case
 from bootstruct.evaluate.intervals import Difference, McNemar, mcnemar, paired_difference
 from bootstruct.evaluate.predict import HEADER, PREDICTIONS, read_header
 from bootstruct.evaluate.predictions import read_predictions
-from bootstruct.evaluate.published import FIGURE_6, TABLE_3
 from bootstruct.evaluate.ratings import LEVELS, Rating, counts_of
 from bootstruct.evaluate.scorecard import Scored, score
 from bootstruct.evaluate.scorecard import to_row as scored_row
+from bootstruct.published import FIGURE_6, TABLE_3
 
 Set = Literal["superni", "user-tasks", "other"]
 Answer = tuple[str, str]

@@ -7,10 +7,10 @@ from typing import Final
 from bootstruct.evaluate.bars import Bar, stacked_bars
 from bootstruct.evaluate.compare import Compared
 from bootstruct.evaluate.intervals import Difference
-from bootstruct.evaluate.published import FIGURE_6, TABLE_3
 from bootstruct.evaluate.ratings import LEVELS
 from bootstruct.evaluate.scorecard import CUT_WORDS, bracket, table_lines
 from bootstruct.evaluate.scores import CUTS
+from bootstruct.published import FIGURE_6, TABLE_3
 
 _TITLES: Final = {"superni": "Super-NaturalInstructions", "user-tasks": "User tasks", "other": "Predictions"}
 _OWN_TASKS: Final = (
