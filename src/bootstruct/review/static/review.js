@@ -30,6 +30,7 @@
     question.classList.remove("missing");
   };
   const answer = (value) => {
+    if (marked() < 0) markNext(); // a key may come before the new item is settled: it is for the first open question
     const at = marked() >= 0 ? marked() : questions().length - 1;
     choose(questions()[at], value);
     const later = questions().findIndex((each, n) => n > at && !isAnswered(each));
