@@ -67,24 +67,27 @@ def read_reply(path: Path, offset: int) -> Replied | None:
     return event if isinstance(event, Replied) else None
 
 
+def open_to_append(path: Path, taken: str) -> int:
+    """The file, opened to be appended to and locked: one writer at a time. Raises BadInput where it cannot be written, or
+    with `taken` where another process holds it."""
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+    except OSError as exc:
+        raise BadInput(f"{path}: cannot be written: {exc.strerror}; check the folder and its permissions.") from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        raise BadInput(f"{path.parent}: {taken}") from None
+    return file
+
+
 class Journal:
     """The one writer of a journal. Every append is one write(); the disk is told to keep it in groups, off the loop."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-        except OSError as exc:
-            raise BadInput(
-                f"{path}: cannot be written: {exc.strerror}; check the folder and its permissions."
-            ) from None
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._file)
-            raise BadInput(
-                f"{path.parent}: another bootstruct is writing to this run; wait for it or stop it."
-            ) from None
+        self._file = open_to_append(path, "another bootstruct is writing to this run; wait for it or stop it.")
         self.size = self._cut_torn_tail()
         self._syncing: asyncio.Task[None] | None = None
         self._dirty = False

@@ -1,12 +1,12 @@
 """The one writer of reviews.jsonl: a judgement is on the disk before the page says so."""
 
-import fcntl
 import os
 from pathlib import Path
 
 import orjson
 
-from bootstruct.errors import BadInput, StoppedShort
+from bootstruct.errors import StoppedShort
+from bootstruct.journal import open_to_append
 from bootstruct.judgements import ReviewEvent, read_reviews, review_to_json
 
 
@@ -18,19 +18,9 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-        except OSError as exc:
-            raise BadInput(
-                f"{path}: cannot be written: {exc.strerror}; check the folder and its permissions."
-            ) from None
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._file)
-            raise BadInput(
-                f"{path.parent}: another review page is open on this run; all reviewers can use that one, or stop it."
-            ) from None
+        self._file = open_to_append(
+            path, "another review page is open on this run; all reviewers can use that one, or stop it."
+        )
         try:
             whole = path.read_bytes().rfind(b"\n") + 1
             if whole != os.fstat(self._file).st_size:
