@@ -33,7 +33,7 @@ ROWS = Path(__file__).resolve().parents[2] / "shared" / "data" / "scale" / "inst
 WINDOW = 20_000  # the calls while the pool got its last so many members stand for a size; half the size if less
 ASKS = 100  # at least so many questions among them that the other methods answer too
 PAIRS = 20  # pairs at each for the reference's two ways, whose cost per decision is that of a pair times the pool
-SEEDS = 175  # PAPER.md section 1
+SEEDS = 175  # the paper and its code
 clock = time.thread_time
 
 
@@ -88,7 +88,7 @@ class Generator:
             word = ""
             while len(words) < 80 and (word := chance.choice(self.following[word])):
                 words.append(f"n{int(chance.paretovariate(0.2)) % 500_000}" if chance.random() < 0.06 else word)
-            if len(words) > 3:  # PAPER.md section 1: shorter ones never reach the filter
+            if len(words) > 3:  # the paper and its code: shorter ones never reach the filter
                 return words
 
     def _copy(self) -> list[str]:

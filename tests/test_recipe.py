@@ -78,7 +78,7 @@ def test_every_template_of_a_shipped_recipe_fills(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["paper", "original"])
 def test_the_paper_s_numbers(name: str) -> None:
-    """PAPER sections 1 to 4; only the stop strings of `paper` are its own."""
+    """the paper and its code; only the stop strings of `paper` are its own."""
     recipe = shipped(name)
     propose = recipe.propose
     stops = {
@@ -114,7 +114,7 @@ def test_what_makes_the_original_the_original() -> None:
 
 @pytest.mark.parametrize("name", ["paper", "original"])
 def test_a_text_prompt_ends_with_the_next_number(name: str) -> None:
-    """PAPER section 1: a header line, numbered lines, a bare `9.`."""
+    """the paper and its code: a header line, numbered lines, a bare `9.`."""
     for only in (False, True):
         lines = fill(shipped(name).propose.ask.prompt, examples=list("abcdefgh"), only_classification=only).split("\n")
         assert lines[1:] == [*(f"{n}. {text}" for n, text in enumerate("abcdefgh", 1)), "9."]

@@ -15,7 +15,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """A hand-written task (PAPER section 2.2: 175 of them, one instance each)."""
+    """A hand-written task (the paper, section 2.2: 175 of them, one instance each)."""
 
     id: str
     instruction: str

@@ -18,7 +18,7 @@ from bootstruct.errors import BadInput, BadJournal
 
 NAME: Final = "reviews.jsonl"
 QUALITY, RATING, PAIR = "quality", "rating", "pair"
-QUESTIONS: Final = {  # PAPER section 5, Table 2; our words
+QUESTIONS: Final = {  # the paper, Table 2; our words
     "task": "Does the instruction describe a valid task?",
     "input": "Is the input appropriate for the instruction?",
     "output": "Is the output a correct and acceptable response?",

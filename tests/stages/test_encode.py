@@ -1,4 +1,4 @@
-"""Instances as training examples: PAPER section 4, every template, both branches, the colon rule in both readings."""
+"""Instances as training examples: the paper and its code, every template, both branches, the colon rule in both readings."""
 
 import dataclasses
 import re
@@ -20,7 +20,7 @@ RECIPES: dict[str, Recipe] = {
 }
 END = "<|endoftext|>"
 
-# PAPER section 4, with I, X and O filled in.
+# the paper and its code, with I, X and O filled in.
 WITH_INPUT = {
     ("Do it.\nInput: this\nOutput:", " done"),
     ("Do it.\n\nInput: this\n\nOutput:", " done"),

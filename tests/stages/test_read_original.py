@@ -1,4 +1,4 @@
-"""The original's reading, to the byte: PAPER sections 1, 2 and 4, and every reply of the public runs of its code."""
+"""The original's reading, to the byte: the paper and its code, and every reply of the public runs of its code."""
 
 import itertools
 import json
@@ -48,7 +48,7 @@ def reasons(reply: str, is_classification: bool = False, finish: str = "stop") -
     return [(each.instance.input, each.instance.output, each.rule) for each in refused]
 
 
-# PAPER section 1: reading instructions
+# the paper and its code: reading instructions
 
 
 def test_only_a_newline_a_number_a_dot_and_a_blank_separate() -> None:
@@ -81,7 +81,7 @@ def test_empty_items_are_dropped() -> None:
     assert texts("") == texts(" \n\t") == []
 
 
-# PAPER section 2: classification
+# the paper and its code: classification
 
 
 @pytest.mark.parametrize("text", [" Yes", "yes\n", "YES", "\tYes "])
@@ -94,7 +94,7 @@ def test_all_else_is_no(text: str) -> None:
     assert not read_original.is_classification(Reply(text))
 
 
-# PAPER section 4: reading instances
+# the paper and its code: reading instances
 
 
 def test_pairs_of_input_and_output() -> None:

@@ -1,4 +1,4 @@
-"""The robust reading: each fault of the original that concerns reading (PAPER section 7), then many messy replies."""
+"""The robust reading: each fault of the original that concerns reading (the paper and its released code), then many messy replies."""
 
 from pathlib import Path
 

@@ -17,7 +17,7 @@ PLAIN = rouge_scorer.RougeScorer(["rougeL"], use_stemmer=False)
 STEMMED = rouge_scorer.RougeScorer(["rougeL"], use_stemmer=True)
 Pair = tuple[list[str], list[str]]
 
-# Every (LCS, m, n) up to 150 tokens whose true F is exactly 7/10: LCS is 7k and m + n is 20k (PAPER.md section 1).
+# Every (LCS, m, n) up to 150 tokens whose true F is exactly 7/10: LCS is 7k and m + n is 20k (the paper and its released code).
 TIES = [(7 * k, m, 20 * k - m) for k in range(1, 16) for m in range(7 * k, 13 * k + 1) if max(m, 20 * k - m) <= 150]
 
 TEXTS = st.text(st.one_of(st.characters(), st.sampled_from("aAzZ09 -_'\n\u0130\u212a")), max_size=60)

@@ -27,7 +27,7 @@ def words(count: int) -> str:
 
 
 def test_the_order_of_the_original() -> None:
-    """PAPER section 1: length, words, "Write a program", punctuation, ASCII."""
+    """the paper and its code: length, words, "Write a program", punctuation, ASCII."""
     names = [rule.name for rule in RECIPES["original"].propose.rules]
     assert names == [
         "too short",

@@ -23,7 +23,9 @@ from bootstruct.events import Replied
 from bootstruct.files import read_text, write_whole
 
 HEADER, PREDICTIONS, SCORES = "evaluation.json", "predictions.jsonl", "scores.json"
-GREEDY: Final = Sampling(temperature=0.0, max_tokens=1024)  # PAPER.md section 5: temperature 0, 1,024 tokens, no stop
+GREEDY: Final = Sampling(
+    temperature=0.0, max_tokens=1024
+)  # the paper and its code: temperature 0, 1,024 tokens, no stop
 
 Api = Literal["text", "chat"]
 Kind = Literal["superni", "user-tasks", "judge-absolute", "judge-pairwise"]

@@ -1,4 +1,4 @@
-"""ROUGE-L and exact match as the scorer of Super-NaturalInstructions counts them (PAPER.md section 6).
+"""ROUGE-L and exact match as the scorer of Super-NaturalInstructions counts them (the paper and its released code).
 
 ROUGE-L: F-measure with the stemmer, the best over the references. Exact match: equal after lower-casing, deleting ASCII
 punctuation and collapsing blanks; articles stay. A mean runs over all instances, whatever their task, times 100,
@@ -17,7 +17,7 @@ from bootstruct.evaluate.intervals import Interval, mean_interval
 from bootstruct.stages.porter import stem
 from bootstruct.stages.rouge import f_measure, tokens
 
-# The headline of a category (PAPER.md section 6): the share of exact matches, or ROUGE-L.
+# The headline of a category (the paper and its released code): the share of exact matches, or ROUGE-L.
 HEADLINES: Final[Mapping[str, str]] = {
     "Textual Entailment": "exact_match",
     "Cause Effect Classification": "exact_match",

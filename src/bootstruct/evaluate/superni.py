@@ -1,4 +1,4 @@
-"""Super-NaturalInstructions: the official test split, its task files, and the prompts (PAPER.md section 6)."""
+"""Super-NaturalInstructions: the official test split, its task files, and the prompts (the paper and its released code)."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from bootstruct.evaluate.cases import Case, Problem, Problems
 from bootstruct.evaluate.scores import task_name
 from bootstruct.files import read_text
 
-INSTANCES: Final = 100  # of each task, the first ones (PAPER.md section 6)
+INSTANCES: Final = 100  # of each task, the first ones (the paper and its released code)
 MOST_TOKENS: Final = 1024  # examples are shown while the prompt stays within this
 TEST_TASKS: Final = 119
 _PIECES: Final = re.compile(r"\w+|[^\w\s]")

@@ -43,7 +43,7 @@ class Wanted:
     overlap: float | None = None
 
 
-DEFAULT_TASKS: Final = 200  # PAPER section 5, Table 2
+DEFAULT_TASKS: Final = 200  # the paper, Table 2
 
 
 @dataclass(frozen=True, slots=True)

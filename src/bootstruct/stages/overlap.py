@@ -1,7 +1,7 @@
 """How near training data comes to an evaluation set: the nearest instruction, equal texts, shared runs of 13 words.
 
 ROUGE-L is that of the novelty filter (no stemmer), between instructions: the released seeds hold one of the paper's own
-evaluation instructions word for word (PAPER.md section 7). Equal texts and 13-grams are looked for in instruction and
+evaluation instructions word for word (the released code). Equal texts and 13-grams are looked for in instruction and
 input of the evaluation task against everything a training example says, lower-cased, without punctuation.
 """
 

@@ -1,7 +1,7 @@
 """ROUGE-L with the tokens and the floats of Google's `rouge_score`, and its threshold as whole numbers.
 
 The similarity of two texts is F = 2PR / (P + R) with P = LCS / n and R = LCS / m, where m and n count the tokens of the
-target and of the prediction and LCS is their longest common subsequence (PAPER.md section 1). Floats round, so a pair
+target and of the prediction and LCS is their longest common subsequence (the released code). Floats round, so a pair
 whose true value is exactly 0.7 may come out above it: a decision must be taken on the reference's own float. For given
 m, n and threshold that float says which LCS is the smallest to exceed it; all else is then comparing integers.
 """
@@ -20,7 +20,7 @@ from rapidfuzz.distance import LCSseq
 
 from bootstruct.stages.porter import stem
 
-THRESHOLD: Final = 0.7  # PAPER.md section 1: rejected iff the best F exceeds it
+THRESHOLD: Final = 0.7  # the paper and its code: rejected iff the best F exceeds it
 Tokenizer = Callable[[str], list[str]]
 
 _ALPHANUMERIC: Final = re.compile(r"[a-z0-9]+")
