@@ -1,6 +1,6 @@
 """Rebuilds the pocket model: recipe files, corpus and tokenizer, training, gate, export. One command:
 
-    python pocket/build.py [--run FOLDER] [--minutes 80] [--install]
+    python pocket/build.py [--run FOLDER] [--minutes 80] [--threads 2] [--bf16] [--install]
 
 An interrupted build goes on where it was. The export happens only where two-shot accuracy reaches the gate; `--install`
 then copies it into the package. Needs torch, numpy, tokenizers and safetensors.
@@ -38,12 +38,16 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=Path("pocket_run"), help="folder of corpus, log and checkpoints")
     parser.add_argument("--tokens", type=float, default=12e6)
     parser.add_argument("--minutes", type=float, default=80)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--bf16", action="store_true", help="see train.py; compiles as well (needs a C++ compiler)")
     parser.add_argument("--install", action="store_true", help="copy the model into the package")
     arguments = parser.parse_args()
     _script("recipe.py")
     if not (arguments.run / "valid.bin").exists():
         _script("prepare.py", str(arguments.run), "--tokens", str(arguments.tokens + 1e6))
-    _script("train.py", str(arguments.run), "--tokens", str(arguments.tokens), "--minutes", str(arguments.minutes))
+    budget = ["--tokens", str(arguments.tokens), "--minutes", str(arguments.minutes), "--batch", "3072"]
+    fast = ["--bf16", "--compile"] if arguments.bf16 else []
+    _script("train.py", str(arguments.run), *budget, "--threads", str(arguments.threads), *fast)
     reached = _two_shot(arguments.run)
     if reached < GATE:
         sys.exit(f"two-shot accuracy {reached:.3f} is below the gate of {GATE}: nothing is exported; train longer.")

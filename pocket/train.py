@@ -103,22 +103,22 @@ class Pocket(nn.Module):
         return F.cross_entropy(logits.view(-1, logits.shape[-1]), targets.reshape(-1), ignore_index=-100)
 
 
-def orthogonal(stack: Tensor) -> Tensor:
+def orthogonal(stack: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
     """The nearest orthogonal matrices of a stack (count, rows, columns): five Newton-Schulz steps (Muon)."""
     tall = stack.shape[1] > stack.shape[2]
     x = stack.mT if tall else stack
-    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).to(precision)
     for _ in range(5):
         square = x @ x.mT
         x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
-    return x.mT if tall else x
+    return (x.mT if tall else x).to(stack.dtype)
 
 
 class Muon:
     """Momentum with orthogonal steps; matrices of one shape are treated in one stack."""
 
-    def __init__(self, weights: list[nn.Parameter], rate: float) -> None:
-        self.rate = rate
+    def __init__(self, weights: list[nn.Parameter], rate: float, precision: torch.dtype = torch.float32) -> None:
+        self.rate, self.precision = rate, precision
         self.groups: dict[tuple[int, ...], list[nn.Parameter]] = {}
         for weight in weights:
             self.groups.setdefault(tuple(weight.shape), []).append(weight)
@@ -130,7 +130,7 @@ class Muon:
         for shape, weights in self.groups.items():
             grads = torch.stack([weight.grad for weight in weights if weight.grad is not None])
             momentum = self.momentum[shape].lerp_(grads, 0.05)
-            moves = orthogonal(grads.lerp(momentum, 0.95)) * max(1.0, shape[0] / shape[1]) ** 0.5
+            moves = orthogonal(grads.lerp(momentum, 0.95), self.precision) * max(1.0, shape[0] / shape[1]) ** 0.5
             for weight, move in zip(weights, moves, strict=True):
                 weight.mul_(1 - self.rate * scale * 0.02).add_(move, alpha=-self.rate * scale)
 
@@ -246,7 +246,8 @@ class Trainer:
         self.model = Pocket(Shape(vocabulary=self.tokenizer.get_vocab_size()))
         named = list(self.model.named_parameters())
         matrices = [weight for name, weight in named if weight.dim() == 2 and "embed" not in name]
-        self.muon = Muon(matrices, arguments.rate)
+        precision = torch.bfloat16 if arguments.bf16 else torch.float32
+        self.muon = Muon(matrices, arguments.rate, precision)
         self.adam = torch.optim.AdamW(
             [weight for name, weight in named if weight.dim() == 1 or "embed" in name],
             lr=4e-3,
@@ -261,7 +262,12 @@ class Trainer:
             self.adam.load_state_dict(saved["adam"])
             self.muon.momentum = saved["muon"]
             self.at = Progress(**saved["at"])
-        self.loss = torch.compile(self.model.loss, dynamic=False) if arguments.compile else self.model.loss
+        self.loss = torch.compile(self.loss_of, dynamic=False) if arguments.compile else self.loss_of
+
+    def loss_of(self, tokens: Tensor, targets: Tensor) -> Tensor:
+        """The loss of one step; weights stay fp32, products are bf16 where asked for."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.arguments.bf16):
+            return self.model.loss(tokens, targets)
 
     def log(self, line: str) -> None:
         """Prints a line with the time and keeps it."""
@@ -351,6 +357,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--measure", type=float, default=300, help="seconds between measurements")
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--bf16", action="store_true", help="products in bf16: twice as fast where the CPU has units for it")
     arguments = parser.parse_args()
     Trainer(arguments.folder, arguments).run()
     (arguments.folder / "arguments.json").write_text(
