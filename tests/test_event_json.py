@@ -94,13 +94,13 @@ def test_equal_events_make_equal_lines(kind: type, data: st.DataObject) -> None:
 
 SAMPLES: list[Event] = [
     Started(RECIPES[0], (Seed("s", "Say.", (Instance("", "x"),), False),)),
-    Replied("propose/0", "d" * 32, Reply("text", "stop", 1, 2, "m"), "question", "run"),
+    Replied("propose/0", "d" * 32, Reply("text", "stop", 1, 2, "m", 1.5, 2), "question", "run", 1.7e9),
     Failed("propose/0", "d" * 32, 400, "too long"),
     Proposed(0, ("s",), (Verdict("a"), Verdict("b", "too similar", 0.8, "s"))),
     Annotated("0.0", True, (Instance("a", "b"),), (Refused(Instance("", ""), "empty output"),)),
     Recorded("0.0", (("a", 0.5),), 0.1, 3),
 ]
-LEFT_OUT = {"question", "source", "inherited", "tokens", "model", "failed", "rule", "score", "near"}
+LEFT_OUT = {"question", "source", "at", "seconds", "retries", "inherited", "tokens", "model", "failed", "rule", "score", "near"}
 RECIPE_DEFAULTS = {"recipe"}  # what a recipe may leave out is the business of its own tests
 
 

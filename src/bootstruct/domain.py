@@ -54,7 +54,7 @@ class Message:
 class Prompt:
     """One question to a model: a text to continue, or chat messages to answer (never both).
 
-    `step` says which step asks (`propose`, `kind`, `instances` ...); it names the key and is no part of the question.
+    `step` says which step asks (`propose`, `kind`, `instances`, `rewrite/0` ...); it names the key and is no part of the question.
     `sample` tells equal questions apart and is sent as the seed where the engine has one.
     """
 
@@ -69,12 +69,19 @@ class Prompt:
     def is_chat(self) -> bool:
         return bool(self.messages)
 
+    @property
+    def stage(self) -> str:
+        """The step without its number: `rewrite` of `rewrite/3`."""
+        return self.step.partition("/")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a model answered. `finish` is the server's own word: `stop`, `length`, `content_filter` ...
 
-    prompt_tokens, completion_tokens: as the server counted them, 0 where it did not say.
+    prompt_tokens, completion_tokens: as the server counted them, 0 where it did not say. seconds: from sending the
+    question to having the whole answer, pauses and failed calls not counted; 0 where not measured. retries: failed calls
+    before this one.
     """
 
     text: str
@@ -82,6 +89,8 @@ class Reply:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     model: str = ""
+    seconds: float = 0.0
+    retries: int = 0
 
     @property
     def is_cut(self) -> bool:
@@ -121,6 +130,24 @@ class Refused:
 
     instance: Instance
     rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checkmark:
+    """What a check found of one instance of a task, by its number among them.
+
+    rule: what it was refused for, None where it was kept. score: what was measured, None where nothing could be (`note`
+    then says so). note: what else there is to say, such as the text it is too near to.
+    """
+
+    instance: int
+    rule: str | None = None
+    score: float | None = None
+    note: str = ""
+
+    @property
+    def kept(self) -> bool:
+        return self.rule is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Where waiting happens: ask (journal first), converse (a flow of questions), in_order (results in order of index)."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from typing import Any, Protocol, TypeVar
@@ -71,7 +72,7 @@ class Run:
                 self._first_success.set_exception(exc)
                 self._first_success.exception()
             raise
-        self.record(Replied(key, digest, reply))
+        self.record(Replied(key, digest, reply, at=time.time()))
         if not self._first_success.done():
             self._first_success.set_result(None)
         return reply

@@ -16,9 +16,10 @@ def to_json(event: Event) -> dict[str, Any]:
             row: dict[str, Any] = {"event": "started", "version": version, "origin": origin}
             row |= {"source": source, "inherited": inherited} if source or inherited else {}
             return row | {"recipe": recipes.to_mapping(recipe), "seeds": [seed_to_json(seed) for seed in seeds]}
-        case Replied(key, digest, reply, question, source):
+        case Replied(key, digest, reply, question, source, at):
             row = {"event": "replied", "key": key, "digest": digest, "reply": _reply_to_json(reply)}
-            return row | ({"question": question} if question else {}) | ({"source": source} if source else {})
+            row |= {"question": question} if question else {}
+            return row | ({"source": source} if source else {}) | ({"at": round(at, 2)} if at else {})
         case Failed(key, digest, status, reason):
             return {"event": "failed", "key": key, "digest": digest, "status": status, "reason": reason}
         case Proposed(index, shown, verdicts, failed):
@@ -51,7 +52,8 @@ def _read(row: dict[str, Any]) -> Event:
     match row["event"]:
         case "replied":
             reply = _reply_from_json(row["reply"])
-            return Replied(_text(row["key"]), _text(row["digest"]), reply, *_texts(row, "question", "source"))
+            texts = _texts(row, "question", "source")
+            return Replied(_text(row["key"]), _text(row["digest"]), reply, *texts, _seconds(row.get("at", 0)))
         case "proposed":
             verdicts = tuple(_verdict_from_json(each) for each in row["verdicts"])
             shown = tuple(_text(each) for each in _list(row["shown"]))
@@ -105,6 +107,13 @@ def _whole(value: object) -> int:
 def _count(value: object) -> int:
     if (number := _whole(value)) < 0:
         raise ValueError(f"expected a number of 0 or more, found {number}")
+    return number
+
+
+def _seconds(value: object) -> float:
+    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else -1.0
+    if not 0 <= number < 1e12:  # false for nan too
+        raise ValueError(f"expected a number of seconds, found {value!r:.60}")
     return number
 
 
@@ -168,10 +177,13 @@ def _reply_to_json(reply: Reply) -> dict[str, Any]:
     row: dict[str, Any] = {"text": reply.text, "finish": reply.finish}
     if reply.prompt_tokens or reply.completion_tokens:
         row["tokens"] = [int(reply.prompt_tokens), int(reply.completion_tokens)]  # `true` would not be read again
-    return row | ({"model": reply.model} if reply.model else {})
+    row |= {"model": reply.model} if reply.model else {}
+    row |= {"seconds": round(reply.seconds, 3)} if reply.seconds else {}
+    return row | ({"retries": reply.retries} if reply.retries else {})
 
 
 def _reply_from_json(row: dict[str, Any]) -> Reply:
     prompt_tokens, completion_tokens = row.get("tokens", (0, 0))
     counts = _count(prompt_tokens), _count(completion_tokens)
-    return Reply(_text(row["text"]), _text(row["finish"]), *counts, *_texts(row, "model"))
+    time = _seconds(row.get("seconds", 0)), _count(row.get("retries", 0))
+    return Reply(_text(row["text"]), _text(row["finish"]), *counts, *_texts(row, "model"), *time)

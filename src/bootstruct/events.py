@@ -32,13 +32,17 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Replied:
-    """A reply to a question. `question` is stored by imports only; `source` names the run a reused reply came from."""
+    """A reply to a question. `question` is stored by imports only; `source` names the run a reused reply came from.
+
+    at: when it came, in seconds since 1970; 0 where that is not known. Nothing is ever decided by it.
+    """
 
     key: str
     digest: str
     reply: Reply
     question: str = ""
     source: str = ""
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +92,27 @@ Event = Started | Replied | Failed | Proposed | Annotated | Recorded
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Totals over all replies that were paid for in this run. Tokens are the servers' own counts."""
+    """Totals over all replies that were paid for in this run. Tokens are the servers' own counts.
+
+    seconds: spent answering, summed over replies (many are in flight at once). retries: failed calls before them.
+    """
 
     requests: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     reused: int = 0
+    seconds: float = 0.0
+    retries: int = 0
+
+    def plus(self, other: "Usage") -> "Usage":
+        return Usage(  # by hand: added up for every reply of a journal
+            self.requests + other.requests,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.reused + other.reused,
+            self.seconds + other.seconds,
+            self.retries + other.retries,
+        )
 
 
 @dataclass(slots=True)
@@ -102,7 +121,8 @@ class State:
 
     marks[k] is len(machine) after request k was judged: the pool only grows, so a snapshot of it is one number.
     replies holds uncommitted replies only; answered maps every key to the file offset of its reply.
-    usage: totals by (step, model name as the server reported it).
+    usage: totals by (step, model name as the server reported it). busy: when at least one question was being answered, as
+    (first, last) second since 1970, apart and in order; empty where the journal does not tell.
     """
 
     recipe: Recipe
@@ -120,6 +140,7 @@ class State:
     candidates: int = 0
     failures: int = 0
     usage: dict[tuple[str, str], Usage] = field(default_factory=dict)
+    busy: list[tuple[float, float]] = field(default_factory=list)
 
     @property
     def has_success(self) -> bool:
@@ -171,17 +192,22 @@ def _commit_proposed(state: State, event: Proposed) -> None:
 
 def _count(state: State, event: Replied) -> None:
     step = event.key.partition("/")[0] if event.key.startswith("propose") else event.key.rpartition("/")[2]
-    slot = (step, event.reply.model)
-    total = state.usage.get(slot, Usage())
-    if event.source:
-        state.usage[slot] = Usage(total.requests, total.prompt_tokens, total.completion_tokens, total.reused + 1)
-    else:
-        state.usage[slot] = Usage(
-            total.requests + 1,
-            total.prompt_tokens + event.reply.prompt_tokens,
-            total.completion_tokens + event.reply.completion_tokens,
-            total.reused,
-        )
+    slot, reply = (step, event.reply.model), event.reply
+    used = Usage(reused=1)
+    if not event.source:
+        used = Usage(1, reply.prompt_tokens, reply.completion_tokens, 0, reply.seconds, reply.retries)
+        _note_busy(state.busy, event.at - reply.seconds, event.at)
+    state.usage[slot] = state.usage.get(slot, Usage()).plus(used)
+
+
+def _note_busy(busy: list[tuple[float, float]], first: float, last: float) -> None:
+    """Join a span to those before it that it touches. Replies come in the order of their ends, save for a set-back clock."""
+    if not last:
+        return
+    while busy and busy[-1][1] >= first:
+        first, last = min(first, busy[-1][0]), max(last, busy[-1][1])
+        busy.pop()
+    busy.append((first, last))
 
 
 def begin(event: Event) -> State:

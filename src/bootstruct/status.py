@@ -1,6 +1,8 @@
 """What a run has come to, in numbers: the funnel, tokens, money, and how far it is."""
 
 from dataclasses import dataclass
+from functools import reduce
+from itertools import pairwise
 
 from bootstruct.events import State, Usage
 from bootstruct.settings import Prices
@@ -11,6 +13,8 @@ class Status:
     """Counts of a run. cost: US dollars at list price, None where a model's price is not known.
 
     refused: candidates refused, by rule. yield_rate: accepted instructions per request over the last 100 requests.
+    answer_seconds: summed over replies; busy_seconds: with at least one question in flight, in so many `sittings`. Both
+    are 0 where the journal does not tell.
     """
 
     recipe: str
@@ -33,10 +37,15 @@ class Status:
     prompt_tokens: int
     completion_tokens: int
     cost: float | None
+    retries: int
+    answer_seconds: float
+    busy_seconds: float
+    sittings: int
     yield_rate: float
 
 
 RECENT = 100
+PAUSE = 60.0  # seconds
 
 
 def status_of(state: State, prices: Prices) -> Status:
@@ -69,19 +78,34 @@ def status_of(state: State, prices: Prices) -> Status:
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
         cost=cost_of(state, prices),
+        retries=usage.retries,
+        answer_seconds=usage.seconds,
+        busy_seconds=sum(last - first for first, last in state.busy),
+        sittings=sittings(state),
         yield_rate=(recent[-1] - recent[0]) / max(1, len(recent) - 1),
     )
 
 
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 42 s, 3 min 10 s, 2 h 5 min."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
+
+
+def sittings(state: State) -> int:
+    """In how many goes the run was made: spans of asking with more than PAUSE seconds between them."""
+    spans = state.busy
+    return bool(spans) + sum(later[0] - earlier[1] > PAUSE for earlier, later in pairwise(spans))
+
+
 def total(state: State) -> Usage:
     """Usage over all steps and models."""
-    each = list(state.usage.values())
-    return Usage(
-        sum(u.requests for u in each),
-        sum(u.prompt_tokens for u in each),
-        sum(u.completion_tokens for u in each),
-        sum(u.reused for u in each),
-    )
+    return reduce(Usage.plus, state.usage.values(), Usage())
 
 
 def cost_of(state: State, prices: Prices) -> float | None:

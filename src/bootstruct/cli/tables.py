@@ -2,7 +2,7 @@
 
 from rich.table import Table
 
-from bootstruct.status import Status
+from bootstruct.status import Status, duration
 
 
 def number(value: float) -> str:
@@ -15,17 +15,6 @@ def share(part: float, whole: float) -> str:
 
 def money(value: float | None) -> str:
     return "price not known" if value is None else f"${value:,.4f}" if value < 1 else f"${value:,.2f}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: 42 s, 3 min 10 s, 2 h 5 min."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
-    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
 
 
 def status_table(status: Status) -> Table:
@@ -66,6 +55,13 @@ def status_table(status: Status) -> Table:
         "at list price",
         "" if status.cost is not None else "unknown model: set `prices:` in the settings file",
     )
+    if status.busy_seconds:
+        goes = f" in {status.sittings} sittings" if status.sittings > 1 else ""
+        each = f"{status.answer_seconds / status.calls:.1f} s a reply" if status.calls else ""
+        at_once = f"{status.answer_seconds / status.busy_seconds:.0f} in flight on average, {each}"
+        table.add_row(duration(status.busy_seconds), f"of asking{goes}", at_once)
+    if status.retries:
+        table.add_row(number(status.retries), "calls repeated after a failure", "")
     biggest = max(status.refused.items(), key=lambda rule: rule[1], default=("", 0))
     if status.candidates and biggest[1] > status.candidates / 2:
         table.add_row("[yellow]![/]", f"[yellow]the rule {biggest[0]!r} refuses more than half[/]", "is it meant to?")

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from dataclasses import replace
 
 from bootstruct.domain import Prompt, Reply
 from bootstruct.engines import Engine
@@ -43,7 +44,7 @@ class Retrying:
             else:
                 self._successes += 1
                 self._silent_since = None
-                return reply
+                return replace(reply, retries=attempt) if attempt else reply
 
     async def _rest(self, seconds: float) -> None:
         self.retries += 1

@@ -1,6 +1,7 @@
 """At most so many questions in flight. Speed lives here, never in the recipe."""
 
 import asyncio
+from dataclasses import replace
 
 from bootstruct.domain import Prompt, Reply
 from bootstruct.engines import Engine
@@ -25,11 +26,11 @@ class Throttled:
         began, outcome = clock(), Outcome("other")
         try:
             reply = await self.engine.complete(prompt)
-            outcome = Outcome("served", clock() - began, prompt.step)
-            return reply
+            outcome = Outcome("served", clock() - began, prompt.stage)
+            return replace(reply, seconds=outcome.seconds)
         except Passing as exc:
             refused = exc.status == 429 or exc.retry_after is not None
-            outcome = Outcome("refused" if refused else "failed", clock() - began, prompt.step, exc.retry_after)
+            outcome = Outcome("refused" if refused else "failed", clock() - began, prompt.stage, exc.retry_after)
             raise
         finally:
             self.gate.leave(outcome)

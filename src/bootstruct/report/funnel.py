@@ -30,7 +30,9 @@ class Funnel:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Usage of one step with one model. cost: US dollars at list price, None where the price is not known."""
+    """Usage of one step with one model. cost: US dollars at list price, None where the price is not known. seconds: of
+    answering, summed over replies; 0 where the journal does not tell. retries: failed calls before them.
+    """
 
     step: str
     model: str
@@ -39,6 +41,8 @@ class Spent:
     prompt_tokens: int
     completion_tokens: int
     cost: float | None
+    seconds: float
+    retries: int
 
 
 def funnel_of(subject: Subject) -> Funnel | None:
@@ -87,5 +91,6 @@ def spent(told: Told, prices: Prices) -> list[Spent]:
         if cost is None:
             cost = prices.cost(told.state.recipe.model, usage.prompt_tokens, usage.completion_tokens)
         name = model or told.state.recipe.model
-        rows.append(Spent(step, name, usage.requests, usage.reused, usage.prompt_tokens, usage.completion_tokens, cost))
+        tokens = usage.prompt_tokens, usage.completion_tokens
+        rows.append(Spent(step, name, usage.requests, usage.reused, *tokens, cost, usage.seconds, usage.retries))
     return rows

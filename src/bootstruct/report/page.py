@@ -14,11 +14,13 @@ import jinja2
 from markupsafe import Markup
 
 from bootstruct import __version__
+from bootstruct.events import State
 from bootstruct.report import figures, paper, sections, view
 from bootstruct.report.browse import BUDGET, Browsed, browsed
 from bootstruct.report.funnel import Funnel, Step
 from bootstruct.report.measure import Measured
 from bootstruct.report.text import clip, in_script, visible
+from bootstruct.status import duration, sittings
 
 EXAMPLE_LONGEST = 400
 
@@ -117,6 +119,20 @@ def _rule(step: Step, what: str) -> dict[str, Any]:
     }
 
 
+def _time(state: State, measured: Measured) -> list[tuple[str, str]]:
+    """How long the asking took, where the journal tells."""
+    busy = sum(last - first for first, last in state.busy)
+    if not busy:
+        return [("Time", "not in this journal")]
+    answering, retries = sum(each.seconds for each in measured.spent), sum(each.retries for each in measured.spent)
+    goes = sittings(state)
+    told = f"{duration(busy)} with a question in flight" + (f", in {goes} sittings" if goes > 1 else "")
+    return [
+        ("Time", f"{told}; {answering / busy:.1f} in flight on average"),
+        ("Calls repeated after a failure", f"{retries:,}"),
+    ]
+
+
 def _facts(measured: Measured) -> list[tuple[str, str]]:
     """Where the data came from and what it took."""
     facts, told = [("Read from", measured.subject.source)], measured.subject.told
@@ -139,6 +155,6 @@ def _facts(measured: Measured) -> list[tuple[str, str]]:
         known = measured.cost is not None and prompt + reply
         price = view.money(measured.cost) if known else "not known (no price, or no tokens)"
         facts.append(("Cost at list price", price))
-        facts.append(("Time and retries", "not in the journal: it keeps what was answered, not how long that took"))
+        facts += _time(state, measured)
     facts.append(("Words compared by", f"ROUGE-L, tokenizer {measured.tokenizer}"))
     return facts + [("Note", visible(note)) for note in measured.subject.notes]

@@ -30,7 +30,7 @@ def batches_of(prompts: list[Prompt], most: int = MOST) -> list[list[int]]:
     """Indices of the prompts, in batches: each of one model and step, longest first; groups in the order of asking."""
     groups: dict[tuple[str, str], list[int]] = {}
     for number, prompt in enumerate(prompts):
-        groups.setdefault((prompt.model, prompt.step), []).append(number)
+        groups.setdefault((prompt.model, prompt.stage), []).append(number)
     batches = []
     for group in groups.values():
         group.sort(key=lambda number: -size_of(prompts[number]))
