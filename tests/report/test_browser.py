@@ -1,5 +1,6 @@
 """The page in a real browser: search, filter, a task, colours; any error on its console fails."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import pytest
 from report_runs import events, write_journal
 from test_page import hostile_run
+from test_report_quality import GIVEN, reviewed
 
+from bootstruct.events import Proposed
 from bootstruct.report.build import make_report
 
 pytestmark = pytest.mark.real
@@ -65,8 +68,28 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = write_journal(tmp_path_factory.mktemp("browser") / "run", events(400))
-    return next(iter(make_report([folder]).files))
+    """A page with every section: a reviewed run beside a test set that some of its tasks are near to."""
+    folder = reviewed(tmp_path_factory.mktemp("browser") / "run", GIVEN, tasks=400)
+    tasks = [event.verdicts[0].text for event in events(400) if isinstance(event, Proposed)]
+    rows = [
+        {"instruction": text, "input": "", "output": "x"} for text in (tasks[3], tasks[9], "Juggle with nine balls.")
+    ]
+    test_set = folder / "held_out.jsonl"
+    test_set.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return next(iter(make_report([folder], test_sets=[test_set]).files))
+
+
+def test_the_review_and_the_test_set_are_there(browser: Any, made: Path) -> None:
+    watched = Watched(browser, made)
+    for name in ("quality", "tests"):
+        watched.page.click(f"nav a[href='#{name}']")
+        section = watched.page.locator(f"section#{name}")
+        assert section.locator("h2").is_visible()
+        for summary in section.locator("summary").all():
+            summary.click()
+        assert section.inner_text().count("\n") > 4
+    assert "4 tasks of 5 drawn" in watched.page.locator("#quality").inner_text()
+    watched.close()
 
 
 def test_search_filter_and_a_task(browser: Any, made: Path) -> None:
