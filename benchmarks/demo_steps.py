@@ -1,0 +1,141 @@
+"""Steps and learning rate of the demo's finetunings, chosen on a development set and never on the evaluation.
+
+    python benchmarks/demo_steps.py --run out/demo/run
+    python benchmarks/demo_steps.py --run out/demo/run --steps 40,80 --rates 5e-4 --prompts 1    a small one
+
+For the baseline (the seeds only) and the self-instruct model alike, every pair of the grid is trained with each finetuning
+seed and asked prompts of the same families in phrasings and with inputs that the evaluation does not have. What is trained
+stands in a file beside the run (--out) and is not trained again. The choice goes into src/bootstruct/demo/models.py.
+"""
+
+import argparse
+import contextlib
+import io
+import itertools
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bootstruct.demo.data import seeds_as_data
+from bootstruct.demo.loop import jsonl
+from bootstruct.demo.models import RUN, SEEDS_ROWS
+from bootstruct.demo.prompts import HEADLINE, NEW_TOKENS, development_rows
+from bootstruct.demo.scores import answers, first_line, line, whole
+from bootstruct.domain import Prompt, Sampling
+from bootstruct.evaluate.cases import Case
+from bootstruct.evaluate.user_tasks import user_prompt
+from bootstruct.finetune.build import finetune
+from bootstruct.finetune.settings import Part, Settings
+from bootstruct.runs import read_run
+
+BATCH = 48
+Json = dict[str, Any]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", type=Path, required=True, help="a run of the pocket model, as the demo grows it")
+    parser.add_argument("--steps", type=numbers, default=[20, 40, 80, 160], help="steps, with commas")
+    parser.add_argument("--rates", type=numbers, default=[2.5e-4, 5e-4, 1e-3], help="learning rates, with commas")
+    parser.add_argument("--seeds", type=numbers, default=[7, 8], help="finetuning seeds, with commas")
+    parser.add_argument("--prompts", type=int, default=2, help="a family")
+    parser.add_argument("--model", default="pocket", help="the base model: pocket, or a folder")
+    parser.add_argument("--out", type=Path, help="[default: demo-steps.jsonl beside the run]")
+    args = parser.parse_args()
+    out = args.out or args.run.parent / "demo-steps.jsonl"
+    state = read_run(args.run)
+    rows = development_rows(
+        {seed.instruction for seed in state.seeds} | {task.text for task in state.machine}, args.prompts
+    )
+    families = len({row["family"] for row in rows})
+    print(
+        f"{len(rows)} development prompts of {families} families; {len(state.machine)} tasks in {args.run}", flush=True
+    )
+    done = [json.loads(text) for text in out.read_text().splitlines()] if out.is_file() else []
+    with tempfile.TemporaryDirectory(prefix="bootstruct-steps-") as name:
+        sources = {SEEDS_ROWS: jsonl(Path(name) / SEEDS_ROWS, seeds_as_data(state)), RUN: args.run}
+        grid = itertools.product(sources, args.seeds, args.rates, args.steps)
+        for number, (source, seed, rate, steps) in enumerate(grid):
+            point = {"source": source, "steps": int(steps), "rate": rate, "seed": int(seed), "prompts": len(rows)}
+            if any(point.items() <= row.items() for row in done):
+                continue
+            row = point | measured(sources[source], point, args.model, Path(name) / str(number), rows)
+            done.append(row)
+            with out.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+            print(told(row), flush=True)
+    for source in sources:
+        table([row for row in done if row["source"] == source and row["prompts"] == len(rows)], source)
+
+
+def numbers(text: str) -> list[float]:
+    return [float(each) for each in text.split(",")]
+
+
+def measured(source: Path, point: Json, model: str, out: Path, rows: Sequence[Json]) -> Json:
+    """Train one point of the grid and ask it the development prompts."""
+    settings = Settings(
+        mixture=(Part(str(source)),), held_out=0.0, max_steps=point["steps"], learning_rate=point["rate"],
+        seed=point["seed"],
+    )  # fmt: skip
+    began = time.monotonic()
+    with contextlib.redirect_stdout(io.StringIO()):
+        finetune(model, out, settings, False, lambda _line: None)
+    trained = time.monotonic()
+    found = answers(ask(out, rows), rows)
+    return {
+        "first line": line(found, first_line).all.value,
+        "in no seed": line(found, first_line).unseeded.value,
+        "error": line(found, first_line).all.error,
+        "whole": line(found, whole).all.value,
+        "seconds": [round(trained - began, 1), round(time.monotonic() - trained, 1)],
+    }
+
+
+def ask(folder: Path, rows: Sequence[Json]) -> list[Json]:
+    """Greedy answers in the headline's format."""
+    from bootstruct.engines.local.load import load
+
+    model = load(str(folder))
+    cases = [Case(row["family"], row["id"], row["instruction"], row["instances"][0]["input"], ()) for row in rows]
+    sampling = Sampling(max_tokens=NEW_TOKENS)
+    prompts = [Prompt("predict", "m", sampling, 0, text=user_prompt(HEADLINE, case)) for case in cases]
+    replies: list[Any] = []
+    for start in range(0, len(prompts), BATCH):
+        replies += model.generate(prompts[start : start + BATCH], lambda: False)
+    targets = [row["instances"][0]["output"] for row in rows]
+    return [
+        {"id": case.instance, "response": reply.text, "target": target}
+        for case, reply, target in zip(cases, replies, targets, strict=True)
+    ]
+
+
+def told(row: Json) -> str:
+    return (
+        f"{row['source']:16} seed {row['seed']}, {row['steps']:4} steps at {row['rate']:.2g}: {row['first line']:5.1f} "
+        f"±{row['error']:.1f} (whole {row['whole']:.1f}; in no seed {row['in no seed']:.1f}); "
+        f"{row['seconds'][0]} + {row['seconds'][1]} s"
+    )
+
+
+def table(rows: Sequence[Json], source: str) -> None:
+    """Means over finetuning seeds as a Markdown table, and the best pair; of equal ones the one with fewer steps."""
+    cells: dict[tuple[int, float], list[float]] = {}
+    for row in rows:
+        cells.setdefault((row["steps"], row["rate"]), []).append(row["first line"])
+    means = {pair: statistics.fmean(values) for pair, values in cells.items()}
+    rates = sorted({rate for _, rate in means})
+    print(f"\n| {source}: steps | " + " | ".join(f"{rate:g}" for rate in rates) + " |\n|---|" + "---:|" * len(rates))
+    for steps in sorted({steps for steps, _ in means}):
+        shown = (f"{means[steps, rate]:.1f}" if (steps, rate) in means else "" for rate in rates)
+        print(f"| {steps} | " + " | ".join(shown) + " |")
+    steps, rate = max(means, key=lambda pair: (means[pair], -pair[0]))
+    print(f"\nBest for {source}: {steps} steps at {rate:g} ({means[steps, rate]:.1f})")
+
+
+if __name__ == "__main__":
+    main()
