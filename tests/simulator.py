@@ -16,6 +16,7 @@ import json
 import random
 import sys
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,15 +25,17 @@ import orjson
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from simulator_texts import answer
+from simulator_texts import answer, is_strict
 
 PASSING = ("429", "429-date", "408", "500", "503", "hang", "reset", "cut")  # drawn anew at each attempt
 LASTING = (
     "400", "not-json", "not-utf8", "empty-choices", "null-content", "refusal", "stop-left-in", "key-in-error", "key-in-reply",
+    "cut-text",
 )  # fmt: skip
 WORDS = {
     200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 408: "Request Timeout",
-    429: "Too Many Requests", 500: "Internal Server Error", 503: "Service Unavailable",
+    422: "Unprocessable Entity", 429: "Too Many Requests", 500: "Internal Server Error", 501: "Not Implemented",
+    503: "Service Unavailable",
 }  # fmt: skip
 REFUSAL_SECONDS = 0.005  # a limiter answers at once
 HANG_SECONDS = 3600.0
@@ -49,6 +52,7 @@ class Options:
     sigma: float = 1.2
     seed: int = 0
     cap: int = 0
+    slots: int = 0  # so many are answered at once, the others wait (0: any number)
     retry_after: float = 1.0
     faults: dict[str, float] = field(default_factory=dict)
     first: int | None = None
@@ -58,6 +62,8 @@ class Options:
     usage: bool = True
     items: int = 8
     wants_other_limit: bool = False  # like newer OpenAI models: max_completion_tokens only
+    schemas: str = "obeyed"  # what becomes of `response_format`: obeyed, ignored, or refused with `schema_status`
+    schema_status: int = 400
 
 
 @dataclass
@@ -68,6 +74,7 @@ class Stats:
     peak: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    with_schema: int = 0
     first_at: float | None = None
     last_at: float | None = None
     by_status: dict[str, int] = field(default_factory=dict)
@@ -79,6 +86,8 @@ class Simulator:
 
     def __init__(self, options: Options) -> None:
         self.options = options
+        self.line: deque[tuple[float, Answering]] = deque()
+        self.busy = 0
         self.forget()
 
     def forget(self) -> None:
@@ -86,6 +95,18 @@ class Simulator:
         self.stats = Stats(in_flight=flying)
         self.attempts: dict[str, int] = {}
         self.answered: dict[str, int] = {}
+
+    def serve_line(self) -> None:
+        """Answer those that wait as far as there are slots."""
+        while self.line and self.busy < self.options.slots:
+            delay, reply = self.line.popleft()
+            self.busy += 1
+            asyncio.get_running_loop().call_later(delay, self.served, reply)
+
+    def served(self, reply: "Answering") -> None:
+        self.busy -= 1
+        reply.send()
+        self.serve_line()
 
     def told(self) -> dict[str, Any]:
         told = dataclasses.asdict(self.stats)
@@ -201,6 +222,11 @@ class Connection(asyncio.Protocol):
             hint = "'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
             self.send(error(400, f"Unsupported parameter: {hint}", "unsupported_parameter"))
             return
+        if "response_format" in asked:
+            stats.with_schema += 1
+            if options.schemas == "refused" or (options.schemas == "obeyed" and not is_strict(asked["response_format"])):
+                self.send(error(options.schema_status, "response_format: this is not supported here", "unsupported"))
+                return
         prompt = "\n".join(str(m["content"]) for m in asked["messages"]) if is_chat else asked["prompt"]
         name = f"{asked.get('seed')}:{prompt}"
         attempt = simulator.attempts[name] = simulator.attempts.get(name, 0) + 1
@@ -210,7 +236,9 @@ class Connection(asyncio.Protocol):
         stats.peak = max(stats.peak, stats.in_flight)
         now = time.time()
         stats.first_at = stats.first_at or now
-        step, text = answer(prompt, f"{options.seed}:{name}", options.items)
+        obeyed = "json" if "response_format" in asked else "fenced"
+        form = "text" if options.schemas == "ignored" else obeyed
+        step, text = answer(prompt, f"{options.seed}:{name}", options.items, form)
         stats.by_step[step] = stats.by_step.get(step, 0) + 1
         fault = simulator.fault_of(name, attempt, step)
         delay = simulator.delay_of(name)
@@ -219,7 +247,10 @@ class Connection(asyncio.Protocol):
         elif fault == "hang":
             delay = HANG_SECONDS
         reply = Answering(self, asked, headers, is_chat, prompt, text, name, fault)
-        if delay > 0:
+        if options.slots and fault not in ("429", "429-date"):
+            simulator.line.append((delay, reply))
+            simulator.serve_line()
+        elif delay > 0:
             asyncio.get_running_loop().call_later(delay, reply.send)
         else:
             asyncio.get_running_loop().call_soon(reply.send)
@@ -316,6 +347,8 @@ class Answering:
         ends = [at for stop in ([stops] if isinstance(stops, str) else stops) if (at := text.find(stop)) >= 0]
         if ends and self.fault != "stop-left-in":
             text = text[: min(ends)]
+        if self.fault == "cut-text":
+            text, finish = text[: len(text) * 2 // 3], "length"
         most = self.asked.get("max_completion_tokens") or self.asked.get("max_tokens")
         if most is not None and len(text) > 4 * most:
             text, finish = text[: 4 * most], "length"
@@ -343,21 +376,17 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--fault", action="append", default=[], metavar="NAME=SHARE")
-    for name, kind in (
-        ("latency", float),
-        ("sigma", float),
-        ("seed", int),
-        ("cap", int),
-        ("items", int),
-        ("first", int),
-    ):
-        parser.add_argument(f"--{name}", type=kind)
+    for kind, names in ((float, ("latency", "sigma")), (int, ("seed", "cap", "slots", "items", "first"))):
+        for name in names:
+            parser.add_argument(f"--{name}", type=kind)
     parser.add_argument("--retry-after", type=float)
     parser.add_argument("--dist", choices=("const", "lognormal"))
     parser.add_argument("--key")
     parser.add_argument("--models", nargs="+")
     parser.add_argument("--steps", nargs="+")
     parser.add_argument("--no-usage", dest="usage", action="store_false", default=None)
+    parser.add_argument("--schemas", choices=("obeyed", "ignored", "refused"))
+    parser.add_argument("--schema-status", type=int)
     parser.add_argument("--wants-other-limit", action="store_true", default=None)
     return parser.parse_args(words)
 

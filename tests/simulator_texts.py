@@ -1,7 +1,9 @@
 """What the simulator answers: to a prompt of ours something of the right shape, to any other a list of tasks."""
 
+import json
 import random
 import re
+from typing import Any
 
 
 def _words(text: str) -> list[str]:
@@ -52,12 +54,30 @@ ENDS = (
 )  # fmt: skip
 _NUMBERED_TO = re.compile(r"numbered (\d+) to (\d+)")
 _OPEN_NUMBER = re.compile(r"(\d+)\.\s*$")
+_JSON_FIELD = re.compile(r'Answer with a JSON object whose one field "(\w+)"')
+_BLOCKS_TO = re.compile(r"go on with number (\d+) and end with number (\d+)")
+_LINES = re.compile(r"Answer with (\d+) lines, one for each task")
+_COUNT = re.compile(r"(?:is a list of|Here are) (\d+) ")
 
 
-def answer(prompt: object, key: str, items: int) -> tuple[str, str]:
-    """(step, text): which of our questions this is, and an answer that depends on the key alone."""
+def answer(prompt: object, key: str, items: int, form: str = "fenced") -> tuple[str, str]:
+    """(step, text): which of our questions this is, and an answer that depends on the key alone.
+
+    form: how a question for JSON is answered: `json`, `fenced` (after a greeting, in a code fence), or `text`, as if JSON
+    had not been asked for.
+    """
     text = prompt if isinstance(prompt, str) else str(prompt)
     rng = random.Random(key)
+    if field := _JSON_FIELD.search(text):
+        step, value = _value(field[1], text, rng)
+        if form == "text":
+            return step, _as_text(value)
+        written = json.dumps(value, ensure_ascii=False, indent=None if form == "json" else 1)
+        return step, written if form == "json" else f"Sure, here it is:\n\n```json\n{written}\n```"
+    if blocks := _BLOCKS_TO.search(text):
+        return "propose", _as_text({"tasks": [_whole(rng) for _ in range(int(blocks[2]) - int(blocks[1]) + 1)]})
+    if lines := _LINES.search(text):
+        return "kinds", _as_text({"answers": _answers(int(lines[1]), rng)})
     tail = text[-400:]
     if asked := _NUMBERED_TO.search(text):
         first, last = int(asked[1]), int(asked[2])
@@ -77,6 +97,71 @@ def answer(prompt: object, key: str, items: int) -> tuple[str, str]:
         pairs = "\n".join(f"Example {n}\nInput: {_task(rng)}\nOutput: {_task(rng)}" for n in (1, 2))
         return "instances", f"\n{pairs}\n\nTask: {_task(rng)}"
     return "other", "\n".join(f"{n}. {_task(rng)}" for n in range(1, items + 1))
+
+
+def _value(field: str, text: str, rng: random.Random) -> tuple[str, dict[str, Any]]:
+    """The step that asks for an object with this one field, and such an object."""
+    if field == "is_classification":
+        return "kind", {field: rng.random() < 0.3}
+    count = max(int(number) for number in _COUNT.findall(text) or ["2"])
+    if field == "answers":
+        return "kinds", {field: _answers(count, rng)}
+    if field == "tasks":
+        whole = '"instruction", "input" and "output"' in text
+        return "propose", {field: [_whole(rng) if whole else _task(rng) for _ in range(count)]}
+    if "class_label" in text:
+        return "instances", {field: [{"class_label": label, "input": _task(rng)} for label in rng.sample(FORM, 3)]}
+    if rng.random() < 0.4:
+        return "instances", {field: [{"input": "", "output": f"{_task(rng)} {_task(rng)}"}]}
+    return "instances", {field: [{"input": _task(rng), "output": _task(rng)} for _ in range(2)]}
+
+
+def _answers(count: int, rng: random.Random) -> list[dict[str, Any]]:
+    return [{"number": number, "is_classification": rng.random() < 0.3} for number in range(1, count + 1)]
+
+
+def _whole(rng: random.Random) -> dict[str, str]:
+    given = "" if rng.random() < 0.4 else _task(rng)
+    return {"instruction": _task(rng), "input": given, "output": f"{_task(rng)} {_task(rng)}"}
+
+
+def _as_text(value: dict[str, Any]) -> str:
+    """The same in words, as models write it that know no JSON."""
+    inside, lines = next(iter(value.values())), []
+    if isinstance(inside, bool):
+        return "Yes" if inside else "No"
+    for number, each in enumerate(inside, 1):
+        if isinstance(each, str):
+            lines.append(f"{number}. {each}")
+        elif "instruction" in each:
+            lines.append(f"### {number}\nInstruction: {each['instruction']}\nInput: {each['input'] or '<noinput>'}")
+            lines.append(f"Output: {each['output']}")
+        elif "number" in each:
+            lines.append(f"{each['number']}. {'Yes' if each['is_classification'] else 'No'}")
+        elif "class_label" in each:
+            lines.append(f"Class label: {each['class_label']}\nInput: {each['input']}")
+        else:
+            lines.append(f"Example {number}\nInput: {each['input']}" if each["input"] else "")
+            lines.append(f"Output: {each['output']}")
+    return "\n".join(lines).strip()
+
+
+def is_strict(form: Any) -> bool:
+    """Is this a schema as strict servers want it: named, every object closed and all of its fields required?"""
+    if form.get("type") != "json_schema" or not re.fullmatch(r"[\w-]{1,64}", form["json_schema"].get("name", "")):
+        return False
+
+    def closed(schema: Any) -> bool:
+        if schema["type"] == "array":
+            return closed(schema["items"])
+        if schema["type"] != "object":
+            return True
+        fields = schema["properties"]
+        whole = schema["additionalProperties"] is False and schema["required"] == list(fields)
+        return whole and all(closed(each) for each in fields.values())
+
+    schema = form["json_schema"]["schema"]
+    return form["json_schema"].get("strict") is True and schema["type"] == "object" and closed(schema)
 
 
 def _task(rng: random.Random) -> str:

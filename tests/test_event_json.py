@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstruct.domain import Instance, Refused, Reply, Seed, Verdict
+from bootstruct.domain import Checkmark, Instance, Refused, Reply, Seed, Verdict
 from bootstruct.errors import BadJournal
 from bootstruct.event_json import from_json, to_json
-from bootstruct.events import VERSION, Annotated, Event, Failed, Proposed, Recorded, Replied, Started
+from bootstruct.events import VERSION, Annotated, Checked, Event, Failed, Proposed, Recorded, Replied, Started
 from bootstruct.files import read_recipe, recipe_folder, recipe_names
 
 RECIPES = [read_recipe(Path(str(recipe_folder(name) / "recipe.yaml"))) for name in recipe_names()]
@@ -61,6 +61,13 @@ EVENTS: dict[type, st.SearchStrategy[Any]] = {
         st.booleans(),
     ),
     Annotated: st.builds(Annotated, texts, st.booleans(), tuples, refusals, st.booleans()),
+    Checked: st.builds(
+        Checked,
+        texts,
+        texts,
+        st.lists(st.builds(Checkmark, counts, texts | st.none(), scores | st.none(), texts), max_size=4).map(tuple),
+        st.booleans(),
+    ),
     Recorded: st.builds(
         Recorded,
         texts,

@@ -2,7 +2,9 @@
 
 import copy
 import dataclasses
+import itertools
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ from bootstruct.errors import BadInput
 from bootstruct.files import read_recipe, recipe_folder, recipe_names
 from bootstruct.recipe import Recipe, Rule, from_mapping, to_mapping
 from bootstruct.shape import build
+from bootstruct.stages.draw import draw_hints
 from bootstruct.stages.rouge import TOKENIZERS
 from bootstruct.stages.templates import fill
 
@@ -62,13 +65,19 @@ def test_a_shipped_recipe_loads_and_survives_the_journal(name: str) -> None:
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_template_of_a_shipped_recipe_fills(name: str) -> None:
     recipe = shipped(name)
-    examples = {"examples": ["one", "two"]}
-    for only in (False, True):
-        text = fill(recipe.propose.ask.prompt, **examples, only_classification=only)
+    worked = [{"instruction": each, "input": "", "output": "x", "json": f'{{"instruction": "{each}"}}'} for each in ("one", "two")]
+    shown = {"examples": ["one", "two"], "worked": worked, "hints": draw_hints(recipe.propose, 42, 0)}
+    for only, reply in itertools.product((False, True), ("text", "json")):
+        values = {"language": "German", "reply": reply}
+        text = fill(recipe.propose.ask.prompt, **shown, only_classification=only, **values)
         assert "one" in text
         assert "two" in text
-    for ask in (recipe.classify, recipe.instances.input_first, recipe.instances.output_first):
-        assert "Do it." in fill(ask.prompt, instruction="Do it.")
+        for ask in (recipe.classify, recipe.instances.input_first, recipe.instances.output_first):
+            assert "Do it." in fill(ask.prompt, instruction="Do it.", **values)
+        if recipe.classify_together is not None:
+            text = fill(recipe.classify_together.prompt, instructions=["Do it.", "Stop."], **values)
+            assert "1. Do it.\n2. Stop.\n" in text
+            assert ("JSON" in text) == (reply == "json")
     encode = recipe.encode
     for template in (*encode.with_input, *encode.without_input):
         assert "Do it." in fill(template, instruction="Do it.", input="X", output="Y")
@@ -121,7 +130,50 @@ def test_a_text_prompt_ends_with_the_next_number(name: str) -> None:
         assert ("classification" in lines[0]) is only
 
 
+def test_alpaca_s_numbers() -> None:
+    """Alpaca's variant: 3 seeds, none machine-made, 20 tasks a request, its sampling, five words more on the blacklist."""
+    recipe = shipped("alpaca")
+    propose = recipe.propose
+    assert (propose.seed_examples, propose.machine_examples, propose.with_instances) == (3, 0, True)
+    assert propose.ask.sampling == Sampling(1.0, 1.0, 0.0, 0.0, 3072)
+    assert "{% set many = 20 -%}" in propose.ask.prompt
+    assert "###" in propose.ask.prompt
+    assert "<noinput>" in propose.ask.prompt
+    words = {rule.name: rule for rule in propose.rules}["needs more than text"].matches or ""
+    before = {rule.name: rule for rule in shipped("original").propose.rules}["needs more than text"].matches or ""
+    assert set(re.findall(r"\w\w+", words)) - set(re.findall(r"\w\w+", before)) == {
+        "video", "audio", "music", "flowchart", "diagram",
+    }  # fmt: skip
+    assert (propose.novelty.threshold, propose.novelty.at_threshold) == (0.7, "keep")
+    assert (len(recipe.encode.with_input), len(recipe.encode.without_input)) == (1, 1)
+
+
 # What a wrong recipe is told
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "value", "expected"),
+    [
+        ("paper", "classify.reply", "json", "`reply: json` needs `api: chat`"),
+        ("chat", "classify.reply", "yaml", "must be one of text, json, not 'yaml'"),
+        ("chat", "classify_together.reply", "xml", "classify_together.reply: must be one of text, json"),
+        ("chat", "classify_together", True, "classify_together: expected keys with values, found True"),
+        ("chat", "classify_together.sampling.max_tokens", 0, "max_tokens must be at least 1"),
+        ("chat", "reading", "original", "`original` knows one task a question and text replies only"),
+        ("alpaca", "reading", "original", "`original` knows one task a question and text replies only"),
+        ("alpaca", "propose.with_instances", "yes", "expected true or false, found 'yes'"),
+        ("chat", "language", " ", "language: is empty"),
+        ("chat", "language", 5, "language: expected text, found 5"),
+    ],
+)
+def test_a_wrong_new_field(name: str, path: str, value: object, expected: str) -> None:
+    spoiled = copy.deepcopy(to_mapping(shipped(name)))
+    place: Any = spoiled
+    *steps, last = path.split(".")
+    for step in steps:
+        place = place[step]
+    place[last] = value
+    assert expected in told(spoiled)
 
 
 @pytest.mark.parametrize(

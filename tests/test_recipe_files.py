@@ -5,15 +5,14 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from bootstruct.cli import cli
 from bootstruct.errors import BadInput
-from bootstruct.files import (
-    prompt_files,
-    read_recipe,
-    recipe_folder,
-    recipe_names,
-)
+from bootstruct.files import prompt_files, read_recipe, recipe_folder, recipe_lines, recipe_names
+from bootstruct.plan import init_run
 from bootstruct.recipe import Ask, Recipe
+from bootstruct.runs import read_plan
 from bootstruct.stages.rehearse import rehearse
 
 
@@ -51,13 +50,55 @@ def test_prompt_files_beside_the_recipe_come_first(tmp_path: Path, name: str, fo
     for file, text in prompt_files(name).items():
         (tmp_path / folder / file).write_text(f"Mine: {text}", "utf-8")
     recipe = read_recipe(written(tmp_path, values(name)))
-    assert len(prompt_files(name)) == 4
-    found = {ask.prompt for ask in (recipe.propose.ask, recipe.classify, *asks(recipe))}
+    together = (recipe.classify_together,) if recipe.classify_together else ()
+    assert len(prompt_files(name)) == 4 + len(together)
+    found = {ask.prompt for ask in (recipe.propose.ask, recipe.classify, *together, *asks(recipe))}
     assert found == {f"Mine: {text}".removesuffix("\n") for text in prompt_files(name).values()}
 
 
 def asks(recipe: Recipe) -> tuple[Ask, Ask]:
     return recipe.instances.input_first, recipe.instances.output_first
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_an_ejected_recipe_is_the_same_recipe_and_can_be_edited(tmp_path: Path, name: str) -> None:
+    run = tmp_path / "run"
+    written = init_run(run, name, None, None, None, (), eject=True)
+    shipped = read_recipe(Path(str(recipe_folder(name) / "recipe.yaml")))
+    assert read_plan(run)[0] == shipped
+    prompts = {file for file in written if file.startswith("prompts/")}
+    assert {f"prompts/{file}" for file in prompt_files(name)} <= prompts
+    for file in prompts:
+        (run / file).write_text(f"Mine: {(run / file).read_text('utf-8')}", "utf-8")
+    edited = read_plan(run)[0]
+    assert edited.propose.ask.prompt == f"Mine: {shipped.propose.ask.prompt}"
+    assert edited.instances.output_first.prompt == f"Mine: {shipped.instances.output_first.prompt}"
+
+
+def test_every_shipped_recipe_says_what_it_is_on_its_first_line() -> None:
+    lines = recipe_lines()
+    assert list(lines) == recipe_names()
+    for line in lines.values():
+        assert line.endswith(".")
+        assert 40 < len(line) < 120
+    told = CliRunner().invoke(cli, ["init", "--recipes"])
+    assert told.exit_code == 0
+    assert [line.split()[0] for line in told.output.splitlines()] == recipe_names()
+
+
+def test_own_seeds_are_told_of_the_hints(tmp_path: Path) -> None:
+    own = Path(str(recipe_folder("pocket"))) / "seeds.jsonl"
+    assert "hints" in init_run(tmp_path / "a", "chat", None, None, own, (), eject=False)["recipe.yaml"]
+    assert "hints" not in init_run(tmp_path / "b", "chat", None, None, None, (), eject=False)["recipe.yaml"]
+    assert "hints" not in init_run(tmp_path / "c", "alpaca", None, None, own, (), eject=False)["recipe.yaml"]
+
+
+def test_a_recipe_that_shows_whole_tasks_needs_one(tmp_path: Path) -> None:
+    seeds = tmp_path / "seeds.jsonl"
+    seeds.write_text('{"instruction": "Sing a song for me."}\n')
+    with pytest.raises(BadInput, match=r"seeds\.jsonl: has no task with an instance"):
+        init_run(tmp_path / "run", "alpaca", None, None, seeds, (), eject=False)
+    assert not list((tmp_path / "run").glob("*.*"))
 
 
 def test_a_prompt_written_in_the_recipe(tmp_path: Path) -> None:

@@ -26,10 +26,14 @@ class Seed:
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """An accepted machine-written instruction, named by where it came from: `812.3` is request 812, candidate 3."""
+    """An accepted machine-written instruction, named by where it came from: `812.3` is request 812, candidate 3.
+
+    instances: those that came with it, in the same reply (Alpaca's variant).
+    """
 
     name: str
     text: str
+    instances: tuple[Instance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,9 @@ class Message:
 class Prompt:
     """One question to a model: a text to continue, or chat messages to answer (never both).
 
-    `step` says which step asks (`propose`, `kind`, `instances`, `rewrite/0` ...); it names the key and is no part of the question.
-    `sample` tells equal questions apart and is sent as the seed where the engine has one.
+    `step` says which step asks (`propose`, `kind`, `instances`, `rewrite/0` ...); it names the key and is no part of it.
+    `sample` tells equal questions apart and is sent as the seed where the engine has one. `schema` is a JSON schema (as
+    text) that a server holds the reply to if it can; empty for free text.
     """
 
     step: str
@@ -64,6 +69,7 @@ class Prompt:
     sample: int
     text: str = ""
     messages: tuple[Message, ...] = ()
+    schema: str = ""
 
     @property
     def is_chat(self) -> bool:
@@ -81,7 +87,7 @@ class Reply:
 
     prompt_tokens, completion_tokens: as the server counted them, 0 where it did not say. seconds: from sending the
     question to having the whole answer, pauses and failed calls not counted; 0 where not measured. retries: failed calls
-    before this one.
+    before this one. via: `batch` where it came by a batch, else empty.
     """
 
     text: str
@@ -91,6 +97,7 @@ class Reply:
     model: str = ""
     seconds: float = 0.0
     retries: int = 0
+    via: str = ""
 
     @property
     def is_cut(self) -> bool:
@@ -100,10 +107,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A text read from a reply before it is judged. `flaw` names what reading already found wrong with it."""
+    """A text read from a reply before it is judged. `flaw` names what reading already found wrong with it.
+
+    instances: those written beside it, where one request asks for both.
+    """
 
     text: str
     flaw: str | None = None
+    instances: tuple[Instance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +122,14 @@ class Verdict:
     """What was decided about a candidate instruction.
 
     rule: name of the first rule it broke, None where it was kept. score: ROUGE-L F-measure with `neighbour` (a seed's
-    id or an instruction's name), only where novelty refused it.
+    id or an instruction's name), only where novelty refused it. instances: those it came with, only where it was kept.
     """
 
     text: str
     rule: str | None = None
     score: float | None = None
     neighbour: str | None = None
+    instances: tuple[Instance, ...] = ()
 
     @property
     def kept(self) -> bool:
@@ -149,6 +161,10 @@ class Checkmark:
     def kept(self) -> bool:
         return self.rule is None
 
+    @property
+    def is_unreadable(self) -> bool:
+        return self.note.startswith("no readable ")
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -161,7 +177,7 @@ class Example:
 def digest_of(prompt: Prompt) -> str:
     """A name for the question itself: equal prompts, equal digests, whatever step or key they are asked under."""
     sampling = prompt.sampling
-    question = {  # by hand: asked for every question, and dataclasses.asdict takes most of the time
+    question: dict[str, object] = {  # by hand: asked for every question, and dataclasses.asdict takes most of the time
         "model": prompt.model,
         "sampling": {
             "temperature": sampling.temperature,
@@ -175,6 +191,8 @@ def digest_of(prompt: Prompt) -> str:
         "text": prompt.text,
         "messages": [{"role": message.role, "content": message.content} for message in prompt.messages],
     }
+    if prompt.schema:
+        question["schema"] = prompt.schema
     return digest_of_value(question)
 
 

@@ -3,16 +3,20 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
+from contextlib import aclosing
 from typing import Any, Protocol, TypeVar
 
 from bootstruct.domain import Prompt, Reply, digest_of
 from bootstruct.engines import Engine
 from bootstruct.errors import DoorClosed, Permanent, ReplayMismatch, StoppedShort
-from bootstruct.events import Event, Failed, Replied, State, apply
+from bootstruct.events import Event, Failed, Replied, State, apply, key_of
 from bootstruct.journal import Journal
+from bootstruct.stages.annotate import heard
 
 R = TypeVar("R")
+Questions = Mapping[str, Prompt]  # by key
+Answers = Mapping[str, Reply | None]  # by key; None: it failed for good
 EARLY_FAILURES = 5  # as many permanent errors before any success end the run: all requests fail alike
 
 
@@ -23,7 +27,11 @@ class Reuse(Protocol):
 
 
 class Run:
-    """A state, the journal it is the fold of, and the engine that answers what the journal does not."""
+    """A state, the journal it is the fold of, and the engine that answers what the journal does not.
+
+    ahead: tasks begun beyond the first uncommitted one, if not the usual number: for engines that answer many at once."""
+
+    ahead: int | None = None
 
     def __init__(
         self, state: State, journal: Journal, engine: Engine, reuse: Reuse | None = None, retry_failed: bool = False
@@ -32,6 +40,8 @@ class Run:
         self.reuse, self.retry_failed = reuse, retry_failed
         self.doom: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._early: list[Permanent] = []
+        self._flying: dict[str, asyncio.Future[None]] = {}
+        self._failed: set[str] = set()
         self._first_success: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def record(self, event: Event) -> None:
@@ -41,27 +51,32 @@ class Run:
     async def ask(self, key: str, prompt: Prompt) -> Reply | None:
         """The answer filed under this key, else the engine's, asked once and written down. None: it failed for good.
 
+        Conversations that ask the same question at once share it: the first one asks, the others find its answer on record.
         Raises ReplayMismatch where the journal answers another question under this key.
         """
+        while key in self._flying:
+            await asyncio.wait([self._flying[key]])
         digest = digest_of(prompt)
         known = self.state.replies.get(key)
-        if known is not None and known.digest != digest:
+        if known is not None and known.digest and known.digest != digest:  # without one: what was asked is not known
             raise ReplayMismatch(
                 f"{key} was asked as {known.digest[:8]} and would now be asked as {digest[:8]}: the recipe, the seeds or "
                 "the version changed since this run began; start a new run folder."
             )
         if isinstance(known, Replied):
             return known.reply
-        if isinstance(known, Failed) and not self.retry_failed:
+        if isinstance(known, Failed) and (known.source or not self.retry_failed or key in self._failed):
             return None
         if self.reuse is not None and (found := self.reuse.find(digest)) is not None:
             self.record(Replied(key, digest, found[0], source=str(found[1])))
             return found[0]
+        self._flying[key] = asyncio.get_running_loop().create_future()
         try:
             reply = await self.engine.complete(prompt)
         except Permanent as exc:
             await self._hold_back(exc)
             self.record(Failed(key, digest, exc.status, exc.reason))
+            self._failed.add(key)
             return None
         except DoorClosed as exc:
             if not self.doom.done():
@@ -72,6 +87,8 @@ class Run:
                 self._first_success.set_exception(exc)
                 self._first_success.exception()
             raise
+        finally:
+            self._flying.pop(key).set_result(None)
         self.record(Replied(key, digest, reply, at=time.time()))
         if not self._first_success.done():
             self._first_success.set_result(None)
@@ -82,7 +99,10 @@ class Run:
         if self.state.has_success:
             return
         self._early.append(exc)
-        if len(self._early) >= min(EARLY_FAILURES, self.state.recipe.propose.lag.least):
+        await asyncio.sleep(0)  # until all that may be asked at once is
+        if self.state.has_success:
+            return
+        if len(self._early) >= min(EARLY_FAILURES, self.state.recipe.propose.lag.least, len(self._flying)):
             closed = DoorClosed(
                 f"The first {len(self._early)} requests all failed: {exc}. Nothing was recorded; change the recipe or "
                 "the server, then run the same command again."
@@ -92,12 +112,13 @@ class Run:
             raise closed
         await asyncio.shield(self._first_success)
 
-    async def converse(self, key: str, flow: Generator[Prompt, Reply, R]) -> R | None:
-        """Run a flow to its end: every prompt it yields is asked, every reply sent back in. None: a question failed."""
+    async def converse(self, task: str, flow: Generator[Prompt, Reply, R]) -> R | None:
+        """Run a flow about a task to its end: every prompt it yields is asked, every reply sent back in. None: a question
+        failed."""
         try:
             prompt = next(flow)
             while True:
-                reply = await self.ask(f"{key}/{prompt.step}", prompt)
+                reply = heard(prompt, await self.ask(key_of(task, prompt.step), prompt))
                 if reply is None:
                     flow.close()
                     return None
@@ -105,6 +126,24 @@ class Run:
         except StopIteration as done:
             result: R = done.value
             return result
+
+
+    async def consult(self, flow: Generator[Questions, Answers, R]) -> R:
+        """Run a flow that asks many questions at once, each under its own key, and is told of those that failed."""
+        answers: Answers | None = None
+        try:
+            while True:
+                asked = next(flow) if answers is None else flow.send(answers)
+                answers = await self._ask_all(asked)
+        except StopIteration as done:
+            result: R = done.value
+            return result
+
+    async def _ask_all(self, asked: Questions) -> Answers:
+        keys = list(asked)
+        asking = in_order(0, lambda n: n < len(keys), lambda n: self.ask(keys[n], asked[keys[n]]))
+        async with aclosing(asking) as answers:
+            return {keys[n]: reply async for n, reply in answers}
 
 
 class News:

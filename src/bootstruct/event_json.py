@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from bootstruct import recipe as recipes
-from bootstruct.domain import Instance, Refused, Reply, Seed, Verdict
+from bootstruct.domain import Checkmark, Instance, Refused, Reply, Seed, Verdict
 from bootstruct.errors import BadInput, BadJournal, NewerJournal
-from bootstruct.events import VERSION, Annotated, Event, Failed, Proposed, Recorded, Replied, Started
+from bootstruct.events import VERSION, Annotated, Checked, Event, Failed, Proposed, Recorded, Replied, Started
 
 
 def to_json(event: Event) -> dict[str, Any]:
@@ -20,8 +20,9 @@ def to_json(event: Event) -> dict[str, Any]:
             row = {"event": "replied", "key": key, "digest": digest, "reply": _reply_to_json(reply)}
             row |= {"question": question} if question else {}
             return row | ({"source": source} if source else {}) | ({"at": round(at, 2)} if at else {})
-        case Failed(key, digest, status, reason):
-            return {"event": "failed", "key": key, "digest": digest, "status": status, "reason": reason}
+        case Failed(key, digest, status, reason, source):
+            row = {"event": "failed", "key": key, "digest": digest, "status": status, "reason": reason}
+            return row | ({"source": source} if source else {})
         case Proposed(index, shown, verdicts, failed):
             row = {"event": "proposed", "index": index, "shown": list(shown)}
             return row | {"verdicts": [_verdict_to_json(v) for v in verdicts]} | ({"failed": True} if failed else {})
@@ -29,6 +30,9 @@ def to_json(event: Event) -> dict[str, Any]:
             row = {"event": "annotated", "task": task, "is_classification": is_classification}
             row["instances"] = [_instance_to_json(i) for i in instances]
             row["refused"] = [_instance_to_json(r.instance) | {"rule": r.rule} for r in refused]
+            return row | ({"failed": True} if failed else {})
+        case Checked(task, check, marks, failed):
+            row = {"event": "checked", "task": task, "check": check, "verdicts": [_checkmark_to_json(v) for v in marks]}
             return row | ({"failed": True} if failed else {})
         case Recorded(task, most_similar, mean, request_idx):
             pairs = [[text, score] for text, score in most_similar]
@@ -52,8 +56,9 @@ def _read(row: dict[str, Any]) -> Event:
     match row["event"]:
         case "replied":
             reply = _reply_from_json(row["reply"])
-            texts = _texts(row, "question", "source")
-            return Replied(_text(row["key"]), _text(row["digest"]), reply, *texts, _seconds(row.get("at", 0)))
+            question, source = _texts(row, "question", "source")
+            at = _seconds(row.get("at", 0))
+            return Replied(_text(row["key"]), _text(row["digest"]), reply, question, source, at)
         case "proposed":
             verdicts = tuple(_verdict_from_json(each) for each in row["verdicts"])
             shown = tuple(_text(each) for each in _list(row["shown"]))
@@ -64,7 +69,11 @@ def _read(row: dict[str, Any]) -> Event:
             kind = _flag(row["is_classification"])
             return Annotated(_text(row["task"]), kind, instances, refused, _flag(row.get("failed", False)))
         case "failed":
-            return Failed(_text(row["key"]), _text(row["digest"]), _count(row["status"]), _text(row["reason"]))
+            source = _text(row.get("source", ""))
+            return Failed(_text(row["key"]), _text(row["digest"]), _count(row["status"]), _text(row["reason"]), source)
+        case "checked":
+            marks = tuple(_checkmark_from_json(each) for each in row["verdicts"])
+            return Checked(_text(row["task"]), _text(row["check"]), marks, _flag(row.get("failed", False)))
         case "recorded":
             pairs = tuple((_text(text), float(score)) for text, score in row["most_similar"])
             mean = None if row["mean"] is None else float(row["mean"])
@@ -161,6 +170,7 @@ def _verdict_from_json(row: dict[str, Any]) -> Verdict:
         None if rule is None else _text(rule),
         None if score is None else float(score),
         None if near is None else _text(near),
+        tuple(_instance_from_json(each) for each in _list(row.get("instances", []))),
     )
 
 
@@ -170,7 +180,22 @@ def _verdict_to_json(verdict: Verdict) -> dict[str, Any]:
         row["rule"] = verdict.rule
     if verdict.score is not None:
         row |= {"score": verdict.score, "near": verdict.neighbour}
+    if verdict.instances:
+        row["instances"] = [_instance_to_json(each) for each in verdict.instances]
     return row
+
+
+def _checkmark_to_json(mark: Checkmark) -> dict[str, Any]:
+    row: dict[str, Any] = {"instance": mark.instance}
+    row |= {"rule": mark.rule} if mark.rule is not None else {}
+    row |= {"score": mark.score} if mark.score is not None else {}
+    return row | ({"note": mark.note} if mark.note else {})
+
+
+def _checkmark_from_json(row: dict[str, Any]) -> Checkmark:
+    rule, score = row.get("rule"), row.get("score")
+    texts = None if rule is None else _text(rule), None if score is None else float(score)
+    return Checkmark(_count(row["instance"]), *texts, *_texts(row, "note"))
 
 
 def _reply_to_json(reply: Reply) -> dict[str, Any]:
@@ -179,11 +204,13 @@ def _reply_to_json(reply: Reply) -> dict[str, Any]:
         row["tokens"] = [int(reply.prompt_tokens), int(reply.completion_tokens)]  # `true` would not be read again
     row |= {"model": reply.model} if reply.model else {}
     row |= {"seconds": round(reply.seconds, 3)} if reply.seconds else {}
-    return row | ({"retries": reply.retries} if reply.retries else {})
+    row |= {"retries": reply.retries} if reply.retries else {}
+    return row | ({"via": reply.via} if reply.via else {})
 
 
 def _reply_from_json(row: dict[str, Any]) -> Reply:
     prompt_tokens, completion_tokens = row.get("tokens", (0, 0))
     counts = _count(prompt_tokens), _count(completion_tokens)
     time = _seconds(row.get("seconds", 0)), _count(row.get("retries", 0))
-    return Reply(_text(row["text"]), _text(row["finish"]), *counts, *_texts(row, "model"), *time)
+    model, via = _text(row.get("model", "")), _text(row.get("via", ""))
+    return Reply(_text(row["text"]), _text(row["finish"]), *counts, model, *time, via)

@@ -55,7 +55,7 @@ def rows(state: State, seeds: bool = False, without: Collection[str] = ()) -> It
         if task.name in without:
             continue
         annotated = state.annotated[task.name]
-        for number, instance in enumerate(training_instances(state.recipe, task.name, annotated.instances)):
+        for number, instance in enumerate(training_instances(state.recipe, task.name, state.standing(task.name))):
             yield Row(f"{task.name}/{number}", task.name, task.text, instance, annotated.is_classification, False)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstruct.domain import Reply
-from bootstruct.events import State
+from bootstruct.events import State, key_of
 from bootstruct.lineage import proposed_by, recorded_reply
 from bootstruct.stages.encode import training_instances
 from bootstruct.stages.novelty import Index
@@ -19,13 +19,9 @@ def original_files(state: State, journal: Path, train: list[Json]) -> Iterator[t
     made = list(_instructions(state, journal))
     yield "machine_generated_instructions.jsonl", made
     annotated = state.machine[: len(state.annotated)]
-    kinds = {task.name: recorded_reply(state, journal, f"annotate/{task.name}/kind") for task in annotated}
     yield (
         f"is_clf_or_not_{_file_name(state.recipe.model)}_template_1.jsonl",
-        [
-            {"instruction": task.text, "is_classification": replied.reply.text if (replied := kinds[task.name]) else ""}
-            for task in annotated
-        ],
+        [{"instruction": task.text, "is_classification": _kind(state, journal, task.name)} for task in annotated],
     )
     yield "machine_generated_instances.jsonl", _raw_instances(state, journal, made)
     yield (
@@ -33,7 +29,7 @@ def original_files(state: State, journal: Path, train: list[Json]) -> Iterator[t
         [
             {"instruction": task.text, "input": each.input, "output": each.output}
             for task in annotated
-            for each in training_instances(state.recipe, task.name, state.annotated[task.name].instances)
+            for each in training_instances(state.recipe, task.name, state.standing(task.name))
         ],
     )
     end = state.recipe.encode.end
@@ -66,9 +62,19 @@ def _instructions(state: State, journal: Path) -> Iterator[Json]:
         }
 
 
+def _kind(state: State, journal: Path, task: str) -> str:
+    """The answer to "is it classification?" as it came, else (asked for several at once, or as JSON) what it came to."""
+    annotated, replied = state.annotated[task], recorded_reply(state, journal, key_of(task, "kind"))
+    if replied is not None and state.recipe.classify.reply == "text":
+        return replied.reply.text
+    if annotated.failed or (replied is None and state.recipe.classify_together is None):
+        return ""
+    return "Yes" if annotated.is_classification else "No"
+
+
 def _raw_instances(state: State, journal: Path, made: list[Json]) -> Iterator[Json]:
     for task, row in zip(state.machine[: len(state.annotated)], made, strict=False):
-        replied = recorded_reply(state, journal, f"annotate/{task.name}/instances")
+        replied = recorded_reply(state, journal, key_of(task.name, "instances"))
         yield {
             "instruction": task.text,
             "raw_instances": replied.reply.text if replied else "",

@@ -1,5 +1,7 @@
 """Reading files into the nouns: seeds, recipes, texts. Every fault is told as file:line and what to do about it."""
 
+import contextlib
+import dataclasses
 import json
 import os
 import tempfile
@@ -7,13 +9,18 @@ from collections.abc import Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from bootstruct.domain import Instance, Seed
 from bootstruct.errors import BadInput
 from bootstruct.recipe import Recipe, from_mapping, to_mapping
 
-_ASKS = (("propose", "ask"), ("classify",), ("instances", "input_first"), ("instances", "output_first"))
+_ASKS = (
+    ("propose", "ask"),
+    ("classify",),
+    ("classify_together",),
+    *(("instances", each) for each in ("input_first", "output_first", "rewrite")),
+)
 
 
 def read_text(path: Path) -> str:
@@ -113,6 +120,12 @@ def recipe_names() -> list[str]:
     return sorted(each.name for each in folder.iterdir() if (each / "recipe.yaml").is_file())
 
 
+def recipe_lines() -> dict[str, str]:
+    """Each shipped recipe and the line that says what it is: the first one of its file."""
+    first = {name: (recipe_folder(name) / "recipe.yaml").read_text(encoding="utf-8").split("\n")[0] for name in recipe_names()}
+    return {name: line.lstrip("# ") for name, line in first.items()}
+
+
 def recipe_folder(name: str) -> Traversable:
     """The folder of a shipped recipe. Raises BadInput with the known names."""
     if name not in recipe_names():
@@ -140,7 +153,64 @@ def read_recipe(path: Path, begun: Recipe | None = None) -> Recipe:
         raise BadInput(f"{path}: expected keys with values, as in the shipped recipes.")
     for steps in _ASKS:
         _fill_in_prompts(mapping, steps, path, to_mapping(begun) if begun else None)
+    checks = mapping.get("checks")
+    for number, check in enumerate(checks if isinstance(checks, list) else ()):
+        if isinstance(check, dict):
+            _fill_in_check(check, mapping, path, f"checks[{number}]", begun)
     return from_mapping(mapping, str(path))
+
+
+def _fill_in_check(
+    check: dict[str, Any], mapping: dict[str, Any], path: Path, key: str, begun: Recipe | None
+) -> None:
+    """What a check leaves open is as its kind is shipped (as it was, in a begun run); prompts and texts are read in."""
+    ask, kind = check.get("ask", {}), str(check.get("kind"))
+    check.setdefault("name", kind)
+    usual = _usual_check(mapping, ask.get("api") if isinstance(ask, dict) else None, kind)
+    known = next((each for each in begun.checks if each.name == check["name"]), None) if begun else None
+    was = dataclasses.asdict(known) if known else {}
+    for name, value in usual.items():
+        if name != "ask":
+            check.setdefault(name, was.get(name, value))
+    if isinstance(ask, dict) and "ask" in usual:
+        old = was.get("ask") or {}
+        check["ask"] = {name: old.get(name, value) if name != "prompt" else value for name, value in usual["ask"].items()} | ask
+        for name in ("prompt", "system"):
+            value = check["ask"].get(name)
+            if isinstance(value, str) and value.endswith(".jinja"):
+                check["ask"][name] = _template(value, mapping.get("recipe"), path, f"{key}.ask.{name}", old.get(name))
+    texts = check.get("texts")
+    if isinstance(texts, list):
+        check["texts"] = [text for each in texts for text in _texts_to_avoid(each, path, key)]
+
+
+def _usual_check(mapping: dict[str, Any], api: object, kind: str) -> dict[str, Any]:
+    """The shipped settings of a kind of check: a recipe's own, else by whether its prompts are continued or answered."""
+    import yaml
+
+    folder, own = resources.files("bootstruct") / "recipes", str(mapping.get("recipe"))
+    named = own in recipe_names() and own not in ("paper", "chat") and (folder / own / "checks.yaml").is_file()
+    by_api = "chat" if (api or mapping.get("api")) == "chat" else "paper"
+    usual = yaml.safe_load((folder / (own if named else by_api) / "checks.yaml").read_text(encoding="utf-8"))
+    found: dict[str, Any] = usual.get(kind, {})
+    return found
+
+
+def _texts_to_avoid(text: object, path: Path, key: str) -> list[object]:
+    """A text as it is; of a file of rows (`*.jsonl` beside the recipe) the instructions and whatever has five words."""
+    from bootstruct.stages.overlap import LEAST_INPUT, texts_of_row
+
+    if not isinstance(text, str) or not text.endswith(".jsonl"):
+        return [text]
+    if not _is_file(path.parent / text):
+        raise BadInput(f"{path}: {key}.texts: no file {text!r:.60} beside the recipe.")
+    found: dict[object, None] = {}
+    for number, row in read_rows(path.parent / text):
+        texts = list(texts_of_row(row))
+        if not texts:
+            raise BadInput(f"{path.parent / text}:{number}: holds no text; fields such as instruction or prompt are expected.")
+        found |= dict.fromkeys([texts[0], *(each for each in texts[1:] if len(each.split()) >= LEAST_INPUT)])
+    return list(found)
 
 
 def _fill_in_prompts(mapping: dict[str, Any], steps: tuple[str, ...], path: Path, begun: dict[str, Any] | None) -> None:
@@ -148,7 +218,7 @@ def _fill_in_prompts(mapping: dict[str, Any], steps: tuple[str, ...], path: Path
     known: Any = begun
     for step in steps:
         ask = ask.get(step) if isinstance(ask, dict) else None
-        known = known[step] if known else None
+        known = known.get(step) if known else None
     if not isinstance(ask, dict):
         return
     for key in ("prompt", "system"):
@@ -179,6 +249,12 @@ def _is_file(place: Traversable) -> bool:
         return False
 
 
+def shipped_prompt(name: str) -> str:
+    """The text of a shipped prompt file, as in `rewrite/chat.jinja`."""
+    shipped = (resources.files("bootstruct") / "recipes").joinpath(*name.split("/"))
+    return shipped.read_text(encoding="utf-8").removesuffix("\n")
+
+
 def prompt_files(name: str) -> dict[str, str]:
     """File name -> text of every prompt of a shipped recipe, those it borrows included; for `init --eject`."""
     import yaml
@@ -189,7 +265,7 @@ def prompt_files(name: str) -> dict[str, str]:
     for steps in _ASKS:
         ask = mapping
         for step in steps:
-            ask = ask[step]
+            ask = ask.get(step, {})
         for key in ("prompt", "system"):
             if str(ask.get(key, "")).endswith(".jinja"):
                 parts = ask[key].split("/") if "/" in ask[key] else [name, ask[key]]
@@ -198,14 +274,31 @@ def prompt_files(name: str) -> dict[str, str]:
     return found
 
 
+def check_prompts(name: str) -> dict[str, str]:
+    """File name -> text of the prompts that checks of a shipped recipe ask with; for `init --eject`."""
+    import yaml
+
+    mapping = yaml.safe_load((recipe_folder(name) / "recipe.yaml").read_text(encoding="utf-8"))
+    kinds = [_usual_check(mapping, None, kind) for kind in ("agreement", "rubric", "back-check")]
+    files = [kind["ask"]["prompt"] for kind in kinds]
+    return {file.rpartition("/")[2]: shipped_prompt(file) + "\n" for file in files}
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole or not at all. Raises BadInput where the place cannot be written."""
+    with whole_file(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write piece by piece, there whole once the block ends without an error. Raises as `write_whole`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             os.chmod(name, 0o666 & ~_umask())

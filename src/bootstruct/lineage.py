@@ -27,12 +27,13 @@ def recorded_reply(state: State, journal: Path, key: str) -> Replied | None:
 
 
 def proposed_by(state: State, journal: Path, task: str) -> Asked:
-    """The request that brought a task. An import's question is the recorded one, else it is derived again."""
+    """The request that brought a task. An import's question is the recorded one, else it is derived again;
+    one that was drawn by another run is not known."""
     index = int(task.partition(".")[0])
     replied = recorded_reply(state, journal, f"propose/{index}")
     if replied is not None and replied.question:
         return Asked(replied.question, replied.reply)
-    question = "" if state.origin == "import" else text_of(propose_prompt(state, index)[0])
+    question = "" if state.origin == "import" or index < state.inherited else text_of(propose_prompt(state, index)[0])
     return Asked(question, replied.reply if replied else None)
 
 

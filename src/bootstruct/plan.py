@@ -5,7 +5,16 @@ import re
 from pathlib import Path
 
 from bootstruct.errors import BadInput
-from bootstruct.files import prompt_files, read_rows, read_seeds, read_text, recipe_folder, shipped_seeds, write_whole
+from bootstruct.files import (
+    check_prompts,
+    prompt_files,
+    read_rows,
+    read_seeds,
+    read_text,
+    recipe_folder,
+    shipped_seeds,
+    write_whole,
+)
 from bootstruct.runs import KEEP_AWAY, MACHINE, RECIPE, SEEDS, is_begun, read_plan
 from bootstruct.settings import PROVIDERS
 
@@ -13,12 +22,14 @@ TEXT_FIELDS = ("text", "instruction", "prompt", "question")
 
 
 def split_model(model: str) -> tuple[str, str]:
-    """(engine, model name) of `openai/gpt-4.1-mini` or `hf/Qwen/Qwen3-0.6B`; `pocket` is its own name.
+    """(engine, model name) of `openai/gpt-4.1-mini` or `hf/Qwen/Qwen3-0.6B`, `ray/` before it or not; `pocket` is its own name.
 
     Raises BadInput where no engine is named."""
-    if model == "pocket":
-        return model, model
-    engine, _, name = model.partition("/")
+    if model in ("pocket", "ray/pocket"):
+        return model, "pocket"
+    above, name = ("ray/", model.removeprefix("ray/")) if model.startswith("ray/") else ("", model)
+    engine, _, name = name.partition("/")
+    engine = above + engine
     if engine.partition(":")[0] not in PROVIDERS or not name:
         raise BadInput(f"model {model!r}: say who answers, as in openai/gpt-4.1-mini for any OpenAI-compatible server.")
     return engine, name
@@ -54,9 +65,7 @@ def init_run(
     rows = len(read_seeds(seed_file))
     away = [text for path in keep_away for text in _texts(path)]
     files = {RECIPE: (text, f"recipe {recipe}"), SEEDS: (read_text(seed_file), f"{rows} seed tasks")}
-    url = f"base_url: {json.dumps(base_url)}\n" if base_url else ""
-    machine = f"# How the model is reached; no part of the data. Keys come from the environment only.\nengine: {engine}\n{url}"
-    files[MACHINE] = (machine, "how the model is reached")
+    files[MACHINE] = (machine_file(engine, (base_url,) if base_url else ()), "how the model is reached")
     if away:
         lines = "".join(json.dumps({"text": each}, ensure_ascii=False) + "\n" for each in away)
         files[KEEP_AWAY] = (lines, f"{len(away)} texts to keep away from")
@@ -66,18 +75,26 @@ def init_run(
     for name, (content, _) in files.items():
         write_whole(folder / name, content.encode())
     try:
-        read_plan(folder)
+        planned, _ = read_plan(folder)
     except BadInput:
         for name in files:
             (folder / name).unlink(missing_ok=True)
         raise
+    if seeds is not None and planned.propose.hints:
+        files[RECIPE] = text, f"recipe {recipe}; its propose.hints name subjects of our choice: edit or empty them"
     return {name: what for name, (_, what) in files.items()}
+
+
+def machine_file(engine: str, urls: tuple[str, ...]) -> str:
+    """The text of machine.yaml."""
+    url = f"base_url: {json.dumps(urls[0])}\n" if len(urls) == 1 else f"base_urls: {json.dumps(urls)}\n" if urls else ""
+    return f"# How the model is reached; no part of the data. Keys come from the environment only.\nengine: {engine}\n{url}"
 
 
 def _prompts(recipe: str | Path, from_file: bool, eject: bool) -> dict[str, str]:
     """Prompt files to put into the run folder: a recipe file's own, and with `eject` the shipped ones."""
     if not from_file:
-        return prompt_files(str(recipe)) if eject else {}
+        return prompt_files(str(recipe)) | check_prompts(str(recipe)) if eject else {}
     beside = Path(recipe).parent
     found = [*beside.glob("*.jinja"), *(beside / "prompts").glob("*.jinja")]
     return {path.name: read_text(path) for path in found}

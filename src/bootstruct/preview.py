@@ -12,13 +12,14 @@ from bootstruct.domain import Instance, Instruction, Prompt, Refused, Reply, Ver
 from bootstruct.drive import Reuse, Run
 from bootstruct.engines import Engine
 from bootstruct.errors import BadInput
-from bootstruct.events import Annotated, Proposed, Started, apply, begin
+from bootstruct.events import SHARED, Annotated, Proposed, Started, apply, begin, key_of, siblings
 from bootstruct.journal import Journal, read_state
 from bootstruct.lineage import text_of
 from bootstruct.recipe import Recipe
 from bootstruct.runs import PREVIEW, read_plan
 from bootstruct.settings import Prices
-from bootstruct.stages.annotate import annotate
+from bootstruct.stages.annotate import annotate, heard
+from bootstruct.stages.checks import Checks
 from bootstruct.stages.pool import Pool
 from bootstruct.stages.propose import propose_prompt, read_instructions
 
@@ -41,11 +42,16 @@ class Shown:
 
 @dataclass(slots=True)
 class Preview:
-    """What was asked, in order, and how many instructions were accepted from how many requests."""
+    """What was asked, in order, and how many instructions were accepted from how many requests.
+
+    annotated, instances: accepted instructions that were taken further, and what they brought.
+    """
 
     shown: list[Shown] = field(default_factory=list)
     requests: int = 0
     accepted: int = 0
+    annotated: int = 0
+    instances: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,21 +121,33 @@ async def _timed(run: Run, key: str, prompt: Prompt) -> tuple[Reply | None, floa
 
 
 async def _annotate(run: Run, task: Instruction, told: Preview) -> None:
-    flow = annotate(run.state.recipe, task)
-    prompt: Prompt | None = next(flow)
+    flow = annotate(run.state.recipe, task, siblings(run.state, task.name))
+    prompt: Prompt | None = next(flow, None)
     while prompt is not None:
-        reply, seconds = await _timed(run, f"annotate/{task.name}/{prompt.step}", prompt)
+        reply, seconds = await _timed(run, key_of(task.name, prompt.step), prompt)
         asked, following = prompt, None
         instances: tuple[Instance, ...] = ()
         refused: tuple[Refused, ...] = ()
-        if reply is not None:
+        if (said := heard(prompt, reply)) is not None:
             try:
-                following = flow.send(reply)
+                following = flow.send(said)
             except StopIteration as done:
                 annotated: Annotated = done.value
                 instances, refused = annotated.instances, annotated.refused
+                told.annotated, told.instances = told.annotated + 1, told.instances + len(instances)
         told.shown.append(Shown(asked.step, task.text, text_of(asked), reply, (), instances, refused, seconds))
         prompt = following
+        if prompt is None and instances:
+            await _check(run, task, instances, told)
+
+
+async def _check(run: Run, task: Instruction, instances: tuple[Instance, ...], told: Preview) -> None:
+    """The first question of each check about the first instance of a task."""
+    checks = Checks(run.state.recipe)
+    for check in run.state.recipe.checks:
+        for key, prompt in list(checks.questions(check, task, instances, [0]).items())[:1]:
+            reply, seconds = await _timed(run, key, prompt)
+            told.shown.append(Shown(prompt.step, task.text, text_of(prompt), reply, seconds=seconds))
 
 
 def estimate(told: Preview, recipe: Recipe, prices: Prices, tasks: int) -> Estimate:
@@ -142,16 +160,27 @@ def estimate(told: Preview, recipe: Recipe, prices: Prices, tasks: int) -> Estim
     requests = math.ceil(tasks * len([s for s in told.shown if s.step == "propose"]) / told.accepted)
     calls = prompt_tokens = completion_tokens = 0
     seconds: float | None = 0.0
-    for step, times in (("propose", requests), ("kind", tasks), ("instances", tasks)):
-        asked = [s for s in told.shown if s.step == step and s.reply]
+    cost: float | None = 0.0
+    tried = max(1, sum(s.step == "instances" for s in told.shown))
+    proposed = sum(s.step == "propose" for s in told.shown)
+    together = math.ceil(requests * sum(s.step == SHARED for s in told.shown) / proposed)
+    alone = math.ceil(tasks * sum(s.step == "kind" for s in told.shown) / tried)
+    rewritten = math.ceil(tasks * sum(s.step.startswith("rewrite/") for s in told.shown) / tried)
+    steps = (("propose", requests), (SHARED, together), ("kind", alone), ("instances", tasks), ("rewrite", rewritten))
+    each = told.instances / max(1, told.annotated)  # instances a task; all are asked about, as if no check refused any
+    checks = ((f"check {check.name}", math.ceil(tasks * each * check.asks)) for check in recipe.checks)
+    for step, times in (*steps, *checks):
+        asked = [s for s in told.shown if s.step.partition("/")[0] == step and s.reply]
         if not asked:
             continue
+        before = prompt_tokens, completion_tokens
         calls += times
         prompt_tokens += round(times * sum(s.reply.prompt_tokens for s in asked if s.reply) / len(asked))
         completion_tokens += round(times * sum(s.reply.completion_tokens for s in asked if s.reply) / len(asked))
+        part = prices.cost(recipe.model_at(step), prompt_tokens - before[0], completion_tokens - before[1])
+        cost = None if cost is None or part is None else cost + part
         timed = [s.seconds for s in asked if s.seconds is not None]
         seconds = None if seconds is None or not timed else seconds + times * sum(timed) / len(timed)
-    cost = prices.cost(recipe.model, prompt_tokens, completion_tokens)
     return Estimate(
         tasks, requests, calls, prompt_tokens, completion_tokens, cost, None if seconds is None else seconds / AT_ONCE
     )

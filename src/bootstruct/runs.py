@@ -5,17 +5,21 @@ journal's first event holds all of it but the machine, and is the authority.
 """
 
 import dataclasses
+import json
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from bootstruct.domain import Seed
 from bootstruct.errors import BadInput
 from bootstruct.events import Started, State, begin
-from bootstruct.files import read_recipe, read_rows, read_seeds
+from bootstruct.files import read_recipe, read_rows, read_seeds, write_whole
 from bootstruct.journal import NAME, Journal, read_state
 from bootstruct.recipe import Recipe, to_mapping
 from bootstruct.stages.rehearse import rehearse
 
 RECIPE, SEEDS, KEEP_AWAY, MACHINE = "recipe.yaml", "seeds.jsonl", "keep_away.jsonl", "machine.yaml"
+ASIDE, ASIDE_SECONDS = "aside.json", 15.0  # rewritten more often than that while a server is set aside
 PREVIEW, PREVIEWS = "preview.jsonl", "preview*.jsonl"
 
 
@@ -31,6 +35,8 @@ def read_plan(folder: Path, begun: Recipe | None = None) -> tuple[Recipe, tuple[
     seeds = read_seeds(folder / SEEDS)
     if recipe.propose.only_classification and not any(seed.is_classification for seed in seeds):
         raise BadInput(f"{folder / SEEDS}: has no classification task, and the recipe shows only those.")
+    if recipe.propose.with_instances and not any(seed.instances for seed in seeds):
+        raise BadInput(f"{folder / SEEDS}: has no task with an instance, and the recipe shows tasks with theirs.")
     if (folder / KEEP_AWAY).is_file():
         texts = tuple(str(row.get("text", "")) for _, row in read_rows(folder / KEEP_AWAY))
         recipe = dataclasses.replace(recipe, keep_away=texts)
@@ -103,6 +109,25 @@ def _first_difference(old: object, new: object, path: str) -> str:
             if old[key] != new.get(key):
                 return _first_difference(old[key], new.get(key), f"{path}.{key}" if path else key)
     return path or "the recipe"
+
+
+def write_aside(folder: Path, aside: Mapping[str, str]) -> None:
+    """Say which servers a run that is going on has set aside, and why; for `status`. No part of the run."""
+    if aside:
+        write_whole(folder / ASIDE, json.dumps(aside).encode())
+    else:
+        (folder / ASIDE).unlink(missing_ok=True)
+
+
+def read_aside(folder: Path) -> dict[str, str]:
+    """What `write_aside` said lately; nothing where the run is not going on."""
+    path = folder / ASIDE
+    try:
+        if time.time() - path.stat().st_mtime > ASIDE_SECONDS:
+            return {}
+        return {str(url): str(why) for url, why in json.loads(path.read_bytes()).items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
 
 
 def journal_path(folder: Path) -> Path:

@@ -47,6 +47,12 @@ def _convert(hint: Any, value: object, where: str, path: str) -> Any:
         if not isinstance(value, list | tuple):
             raise BadInput(f"{where}: {path}: expected a list, found {_name(value)}.")
         return tuple(_convert(args[0], each, where, f"{path}[{n}]") for n, each in enumerate(value))
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise BadInput(f"{where}: {path}: expected names with values, found {_name(value)}.")
+        for key in value:
+            _convert(str, key, where, f"{path}: a name")
+        return {key: _convert(args[1], each, where, _join(path, key)) for key, each in value.items()}
     if origin is Literal:
         if value not in args:
             raise BadInput(f"{where}: {path}: must be one of {', '.join(map(str, args))}, not {_name(value)}.")

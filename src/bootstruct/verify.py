@@ -5,8 +5,27 @@ from dataclasses import dataclass, field
 
 from bootstruct.domain import Prompt, Reply, Verdict, digest_of
 from bootstruct.errors import BadJournal
-from bootstruct.events import Annotated, Event, Failed, Proposed, Recorded, Replied, Started, State, apply, begin
-from bootstruct.stages.annotate import annotate
+from bootstruct.events import (
+    SHARED,
+    Annotated,
+    Checked,
+    Event,
+    Failed,
+    Proposed,
+    Recorded,
+    Replied,
+    Started,
+    State,
+    apply,
+    begin,
+    check_keys,
+    ends_request,
+    forget,
+    key_of,
+    siblings,
+)
+from bootstruct.stages.annotate import annotate, heard
+from bootstruct.stages.checks import Checks
 from bootstruct.stages.pool import Pool
 from bootstruct.stages.propose import propose_prompt, read_instructions
 
@@ -51,6 +70,7 @@ class _Check:
     def __init__(self, state: State, findings: Findings) -> None:
         self.state, self.findings = state, findings
         self.pool = Pool(state.recipe).catch_up(state)
+        self.checks = Checks(state.recipe)
         self.imported = state.origin == "import"
         self.replies: dict[str, Reply | None] = {}
         self.positions: dict[str, int] = {}
@@ -74,6 +94,8 @@ class _Check:
                 self._proposed(event)
             case Annotated():
                 self._annotated(event)
+            case Checked():
+                self._checked(event)
             case Recorded():
                 self._recorded(event)
 
@@ -84,8 +106,9 @@ class _Check:
                 "questions of an import (drawn by other code)" if recorded else "questions that were not kept"
             )
             return
-        if self._inherited(key):
-            self.findings.leave("questions of the run that was re-judged")
+        if self._inherited(key) or (not digest and self.state.origin == "rewrite"):
+            whose = "re-judged" if self.state.origin == "rejudge" else "rewritten"
+            self.findings.leave(f"questions of the run that was {whose}")
             return
         try:
             prompt = self._prompt(key)
@@ -104,16 +127,24 @@ class _Check:
         return step == "propose" and index.isdecimal() and int(index) < self.state.inherited
 
     def _prompt(self, key: str) -> Prompt:
-        parts = key.split("/")
+        parts = key.split("/", 2)
         if parts[0] == "propose":
             return propose_prompt(self.state, int(parts[1]))[0]
+        group = siblings(self.state, parts[1]) if parts[-1] == SHARED else ()
+        task = group[0] if group else self.state.machine[self.positions[parts[1]]]
+        if parts[0] == "check":
+            name, number, sample = parts[2].split("/")
+            check = next(each for each in self.state.recipe.checks if each.name == name)
+            instance = self.state.annotated[task.name].instances[int(number)]
+            if int(sample) >= check.asks:
+                raise KeyError(key)
+            return self.checks.question(check, task, instance, int(sample))
         if parts[0] != "annotate":
             raise KeyError(key)
-        task = self.state.machine[self.positions[parts[1]]]
-        flow = annotate(self.state.recipe, task)
+        flow = annotate(self.state.recipe, task, siblings(self.state, task.name))
         prompt = next(flow)
         while prompt.step != parts[2]:
-            reply = self.replies[f"annotate/{parts[1]}/{prompt.step}"]
+            reply = heard(prompt, self.replies[key_of(task.name, prompt.step)])
             if reply is None:
                 raise KeyError(key)
             prompt = flow.send(reply)
@@ -147,11 +178,11 @@ class _Check:
             raise BadJournal(f"task {event.task} is annotated and was never accepted.")
         task = self.state.machine[self.positions[event.task]]
         self.findings.count("annotations")
-        flow = annotate(self.state.recipe, task)
+        flow = annotate(self.state.recipe, task, siblings(self.state, task.name))
         again = Annotated(event.task, False, (), failed=True)
-        prompt = next(flow)
         try:
-            while (reply := self.replies.get(f"annotate/{event.task}/{prompt.step}")) is not None:
+            prompt = next(flow)
+            while (reply := heard(prompt, self.replies.get(key_of(event.task, prompt.step)))) is not None:
                 prompt = flow.send(reply)
         except StopIteration as done:
             again = done.value
@@ -159,12 +190,32 @@ class _Check:
             self.findings.leave("annotations whose replies were not kept")
             return
         if not again.failed:
-            for step in ("kind", "instances"):
-                self.replies.pop(f"annotate/{event.task}/{step}", None)
+            forget(self.replies, event.task, with_request=ends_request(self.state, event))
         if again != event:
             self.findings.disagreements.append(
                 f"task {event.task} {task.text!r}: recorded {_short(event)}, derived {_short(again)}"
             )
+
+    def _checked(self, event: Checked) -> None:
+        position = self.positions.get(event.task)
+        place = next((n for n, each in enumerate(self.state.recipe.checks) if each.name == event.check), None)
+        if position is None or place is None or event.task not in self.state.annotated:
+            return  # apply says what is wrong with it
+        task, check = self.state.machine[position], self.state.recipe.checks[place]
+        instances, before = self.state.annotated[task.name].instances, self.state.checked.get(task.name, ())
+        self.findings.count("checks")
+        known = [(key, self.state.replies[key]) for key in check_keys(self.state, task.name) if key in self.state.replies]
+        answers = {key: each.reply if isinstance(each, Replied) else None for key, each in known}
+        left = before[place - 1].kept if place else range(len(instances))
+        name = f"task {task.name} {task.text!r}, check {event.check!r}"
+        try:
+            again = self.checks.decide(check, task, instances, left, answers)
+        except KeyError as exc:
+            self.findings.disagreements.append(f"{name}: decided without an answer to {exc}")
+            return
+        if again != event:
+            told = [f"{sum(v.kept for v in each.verdicts)} of {len(each.verdicts)} kept" for each in (event, again)]
+            self.findings.disagreements.append(f"{name}: recorded {told[0]}, derived {told[1]}, or other scores")
 
     def _recorded(self, event: Recorded) -> None:
         position = self.positions.get(event.task)
@@ -213,7 +264,13 @@ def _told(old: Verdict, new: Verdict) -> str:
         near = f" ({verdict.score} with {verdict.neighbour})" if verdict.score is not None else ""
         return "kept" if verdict.kept else f"refused as {verdict.rule}{near}"
 
+    if old.kept and new.kept:
+        return f"recorded with {_instances(old)}, derived with {_instances(new)}"
     return f"recorded {say(old)}, derived {say(new)}"
+
+
+def _instances(verdict: Verdict) -> str:
+    return "; ".join(f"{each.input!r} -> {each.output!r}" for each in verdict.instances) or "no instances"
 
 
 def _short(event: Annotated) -> str:

@@ -5,9 +5,25 @@ from pathlib import Path
 import click
 
 
+def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """Print the shipped recipes and leave."""
+    if not wanted or context.resilient_parsing:
+        return
+    from bootstruct.files import recipe_lines
+
+    for name, line in recipe_lines().items():
+        click.echo(f"{name:10} {line}")
+    context.exit()
+
+
 @click.command("init", short_help="Make a run folder.")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--recipe", default="chat", show_default=True, help="chat, paper, original, or a YAML file of yours.")
+@click.option(
+    "--recipe", default="chat", show_default=True, help="A name that --recipes lists, or a YAML file of yours."
+)
+@click.option(
+    "--recipes", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="List the recipes and leave."
+)
 @click.option("--model", metavar="ENGINE/NAME", help="Who answers, as in openai/gpt-4.1-mini.")
 @click.option("--base-url", metavar="URL", help="The server, as in http://127.0.0.1:8000/v1; kept in machine.yaml.")
 @click.option("--seeds", type=click.Path(path_type=Path), help="Your seed tasks (JSONL); the shipped 175 if left out.")
@@ -26,6 +42,7 @@ def init_command(
 
     \b
     Examples:
+      bootstruct init --recipes
       bootstruct init runs/a --model openai/gpt-4.1-mini
       bootstruct init runs/b --recipe paper --model openai/davinci-002 --seeds my_tasks.jsonl
       bootstruct init runs/c --model openai/Qwen3-8B --base-url http://127.0.0.1:8000/v1 --eject

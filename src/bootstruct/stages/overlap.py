@@ -13,6 +13,7 @@ import numpy as np
 
 from bootstruct.events import State
 from bootstruct.stages.novelty import Index
+from bootstruct.stages.pool import KEPT_AWAY
 from bootstruct.stages.rouge import unicode_tokens
 
 RUN_LENGTH: Final = 13  # words; shorter runs are shared by chance
@@ -89,15 +90,54 @@ class Overlap:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Why a training text is too near: the rule, the number of the text it is near to, and ROUGE-L where that was it."""
+
+    rule: str
+    text: int
+    score: float | None = None
+
+
+SHARES_RUN: Final = "shares a run of words with a kept-away text"
+
+
+class KeptAway:
+    """Texts that training must not come near, such as a test set's instructions and inputs; asked one example at a time.
+
+    run_length: words in a row that must not be shared. near: ROUGE-L F that must not be exceeded.
+    """
+
+    def __init__(self, texts: Sequence[str], run_length: int = RUN_LENGTH, near: float = NEAR, words: str = "rouge") -> None:
+        self._runs: dict[tuple[str, ...], int] = {}
+        for number, text in enumerate(texts):
+            for gram in _grams(unicode_tokens(text), run_length):
+                self._runs.setdefault(gram, number)
+        self._run_length, self._index = run_length, Index(near, tokenizer=words)
+        self._index.extend(texts)
+
+    def find(self, instruction: str, parts: Sequence[str]) -> Near | None:
+        """The first way in which an instruction or a part of its example is too near; None where nothing is.
+
+        Parts of fewer than 5 words are not compared by ROUGE-L: "yes" is near to every other "yes".
+        """
+        for gram in _grams(unicode_tokens("\n".join((instruction, *parts))), self._run_length) if self._runs else ():
+            if gram in self._runs:
+                return Near(SHARES_RUN, self._runs[gram])
+        for text in (instruction, *parts):
+            long_enough = text is instruction or len(unicode_tokens(text)) >= LEAST_INPUT
+            if long_enough and (found := self._index.nearest(text)) is not None:
+                return Near(KEPT_AWAY, found[1], found[0])
+        return None
+
+
 def trained_in_run(state: State) -> Iterator[Trained]:
     """The seeds, instructions and instances of a run."""
     for seed in state.seeds:
         parts = [seed.instruction, *(part for each in seed.instances for part in (each.input, each.output))]
         yield Trained(seed.id, seed.instruction, tuple(parts))
     for task in state.machine:
-        annotated = state.annotated.get(task.name)
-        instances = annotated.instances if annotated else ()
-        parts = [task.text, *(part for each in instances for part in (each.input, each.output))]
+        parts = [task.text, *(part for each in state.standing(task.name) for part in (each.input, each.output))]
         yield Trained(task.name, task.text, tuple(parts))
 
 
@@ -192,5 +232,5 @@ def _plain(text: str) -> str:
     return " ".join(unicode_tokens(text))
 
 
-def _grams(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    return (tuple(words[n : n + RUN_LENGTH]) for n in range(len(words) - RUN_LENGTH + 1))
+def _grams(words: Sequence[str], length: int = RUN_LENGTH) -> Iterator[tuple[str, ...]]:
+    return (tuple(words[n : n + length]) for n in range(len(words) - length + 1))

@@ -70,4 +70,4 @@ class Pool:
             over = score > self.novelty.threshold or (not self._strict and score == self.novelty.threshold)
             if over and (best is None or score > best[0]):
                 best = (score, name)
-        return Verdict(text, TOO_SIMILAR, *best) if best else Verdict(text)
+        return Verdict(text, TOO_SIMILAR, *best) if best else Verdict(text, instances=candidate.instances)

@@ -64,6 +64,11 @@ def instances(reply: Reply, is_classification: bool) -> Read:
             pairs.append(whole)
         else:
             refused.append(Refused(last, CUT_OFF))
+    return settled(pairs, refused)
+
+
+def settled(pairs: list[Instance], refused: list[Refused]) -> Read:
+    """The instances to keep of those read, and the refused ones: doubles go silently, of a conflict all sides go."""
     kept: list[Instance] = []
     for pair in dict.fromkeys(pairs):
         rule = broken(pair)

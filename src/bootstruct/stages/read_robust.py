@@ -49,6 +49,9 @@ _QUOTES = (
     "__",
 )  # what an item may be wrapped in; ** and __ for * and _, too
 _WORD = re.compile(r"[^\W\d_]+")
+_ANSWERS = re.compile(
+    r"(?:^|[,;])[ \t>*_(#-]*+(?:task[ \t]++)?\#?(\d{1,4})[ \t]*+[.):=–-]*+[ \t]*+[*_]{0,2}(yes|no)\b", re.IGNORECASE
+)
 
 
 def instructions(reply: Reply, opened: int | None) -> list[Candidate]:
@@ -174,3 +177,22 @@ def is_classification(reply: Reply) -> bool:
     """True iff the first word that is yes or no, in any case, is yes. All else counts as no (section 2.2)."""
     words = (word.lower() for word in _WORD.findall(said(reply.text)))
     return next((word for word in words if word in ("yes", "no")), "no") == "yes"
+
+
+def kinds(reply: Reply, count: int) -> list[tuple[int | None, bool | None]]:
+    """(number, is it classification) of each answer in a reply about `count` tasks: "3. Yes", or "3. the task ... Yes".
+
+    Without numbers: so many lines, each of which begins with yes or no.
+    """
+    text = said(reply.text)
+    lines = [line for line in text.split("\n") if line.strip()]
+    found: list[tuple[int | None, bool | None]] = []
+    for line in lines:
+        if at_once := _ANSWERS.findall(line):
+            found += [(int(number), word.lower() == "yes") for number, word in at_once]
+        elif (numbered := _NUMBERED.match(line)) and (last := _WORD.findall(line)[-1:]):
+            found.append((int(numbered["number"]), {"yes": True, "no": False}.get(last[0].lower())))
+    first = [(_WORD.findall(line)[:1] or [""])[0].lower() for line in lines]
+    if not found and len(first) == count and all(word in ("yes", "no") for word in first):
+        return [(place, word == "yes") for place, word in enumerate(first, 1)]
+    return found
