@@ -9,9 +9,14 @@ import pytest
 
 from bootstruct.domain import Message
 from bootstruct.errors import BadInput
+from bootstruct.event_json import seed_to_json
+from bootstruct.export import SUFFIXES, export
+from bootstruct.files import read_seeds, shipped_seeds
 from bootstruct.finetune.data import Taught, held_out_tasks, read_data, read_part, weighted
 from bootstruct.finetune.settings import Part, Settings, check_trainer, read_settings
+from bootstruct.runs import read_run
 from tests.finetune.runs import make_run
+from tests.scripts import FORMATS_HERE
 
 
 def taught(count: int) -> list[Taught]:
@@ -127,13 +132,69 @@ def test_files_of_three_formats_and_super_naturalinstructions(tmp_path: Path) ->
     assert len(capped.train) == 1
 
 
+def test_seeds_are_a_source_of_their_own(run: Path, tmp_path: Path) -> None:
+    """The paper's baseline, seeds only: the file that `init` takes gives the very examples that a run gives of its seeds."""
+    source, examples = read_part(Part(str(shipped_seeds())))
+    seeds = read_seeds(shipped_seeds())
+    assert (source.kind, source.tasks) == ("seeds", len(seeds))
+    assert [each.task for each in examples] == [seed.instruction for seed in seeds for _ in seed.instances]
+    assert read_data([Part(str(shipped_seeds()))], 20, 0, 42).tasks == 20
+    path = tmp_path / "seeds.jsonl"
+    path.write_text("".join(json.dumps(seed_to_json(seed)) + "\n" for seed in read_run(run).seeds))
+    own = [each for each in read_part(Part(str(run)))[1] if each.is_seed]
+    assert [(each.prompt, each.completion) for each in read_part(Part(str(path)))[1]] == [
+        (each.prompt, each.completion) for each in own
+    ]
+
+
+def test_public_sets_as_they_come(tmp_path: Path) -> None:
+    """Alpaca and chat sets as they are published: more fields, a missing input, JSONL called .json, ShareGPT's names."""
+    alpaca = [
+        {"instruction": "Add.", "output": "3", "text": "..."},
+        {"instruction": "Go.", "input": None, "output": "ok"},
+    ]
+    chat = [{"from": "system", "value": "S"}, {"from": "human", "value": "U"}, {"from": "gpt", "value": "A"}]
+    content = {
+        "list.json": json.dumps(alpaca, indent=1),
+        "lines.json": "".join(json.dumps(row) + "\n" for row in alpaca),
+        "lines.jsonl": "".join(json.dumps(row) + "\n" for row in alpaca),
+        "sharegpt.json": json.dumps([{"id": "1", "conversations": chat}]),
+    }
+    for name, text in content.items():
+        (tmp_path / name).write_text(text)
+    read = {name: read_part(Part(str(tmp_path / name))) for name in content}
+    assert read["list.json"][1] == read["lines.json"][1] == read["lines.jsonl"][1]
+    assert [each.completion.strip() for each in read["list.json"][1]] == ["3", "ok"]
+    assert read["sharegpt.json"][0].kind == "conversations"
+    assert [each.role for each in read["sharegpt.json"][1][0].messages] == ["system", "user", "assistant"]
+
+
+@pytest.mark.parametrize("format_", [name for name in FORMATS_HERE if name != "original"])
+def test_every_file_we_export_is_a_source(run: Path, tmp_path: Path, format_: str) -> None:
+    out = tmp_path / f"data{SUFFIXES.get(format_, '.jsonl')}"
+    export(read_run(run), run / "journal.jsonl", format_, out)
+    _, examples = read_part(Part(str(out)))
+    assert len(examples) >= 30
+
+
+def test_a_file_that_is_no_parquet(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'bootstruct[parquet]'")
+    (tmp_path / "a.parquet").write_text("no")
+    with pytest.raises(BadInput, match="cannot be read as Parquet"):
+        read_part(Part(str(tmp_path / "a.parquet")))
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
         ("missing.jsonl", None, "no such run or file"),
         ("a.json", "{", "not JSON"),
         ("a.json", "[]", "expected a list of rows"),
-        ("a.jsonl", '{"text": "x"}', "row 1: has none of"),
+        ("a.jsonl", '{"text": "x"}', "row 1: has none of instruction and output"),
+        ("a.jsonl", '{"conversations": [{"from": "bot", "value": "x"}]}', "row 1: has none of"),
+        ("a.jsonl", '{"instruction": "x", "instances": [{"input": "y"}]}', "row 1: has none of"),
+        ("a.json", '{"data": []}', "row 1: has none of"),
+        ("a.csv", "instruction,output", "a.csv:1: not JSON"),
         ("a.jsonl", '{"messages": [{"role": "user", "content": "x"}]}', "row 1: has none of"),
         ("a.jsonl", '{"instruction": "x", "output": 3}', "row 1: has none of"),
     ],

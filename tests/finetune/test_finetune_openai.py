@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from asyncio.subprocess import PIPE
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ from aiohttp import web
 
 from bootstruct.domain import Message
 from bootstruct.errors import BadInput, DoorClosed, StoppedShort
-from bootstruct.finetune.data import Taught
+from bootstruct.finetune.data import Taught, read_part
 from bootstruct.finetune.openai_api import Place, finetune_there, training_file
+from bootstruct.finetune.settings import Part
+from tests.finetune.runs import make_run
+from tests.servers import CLI, environment
 
 EXAMPLES = [
     Taught(f"t{n}", f"p{n}", f" c{n}", (Message("user", f"Say {n}"), Message("assistant", f"é{n}"))) for n in range(12)
@@ -87,6 +91,35 @@ def test_file_job_result(tmp_path: Path) -> None:
     assert [line for line in told if "Step" in line] == ["ftjob-1: Step 1", "ftjob-1: Step 2"]
     assert api.keys == {f"Bearer {KEY}"}
     assert all(KEY not in path.read_text() for path in tmp_path.iterdir())
+
+
+def test_the_command_line(tmp_path: Path) -> None:
+    """From a run to the finetuned model's name, then again: a job that has ended is only looked at."""
+    api, run, out = FakeApi(), make_run(tmp_path / "run", 12), tmp_path / "there"
+    api.looks = 2  # the job has ended when it is first looked at
+    words = [*CLI, "finetune", run, "--provider", "openai", "--model", "gpt-x", "--out", out, "--epochs", "3"]
+
+    async def story(place: Place) -> list[tuple[int | None, str, str]]:
+        env, told = environment(OPENAI_API_KEY=KEY), []
+        for _ in range(2):
+            process = await asyncio.create_subprocess_exec(
+                *map(str, words), "--base-url", place.base_url, env=env, stdout=PIPE, stderr=PIPE
+            )
+            said, complained = await process.communicate()
+            told.append((process.returncode, said.decode(), complained.decode()))
+        return told
+
+    for code, said, complained in against(api, story):
+        assert code == 0, complained
+        assert f"{out}: the finetuned model is ft:m:1" in said
+        assert "bootstruct init runs/next --model openai/ft:m:1" in said
+        assert KEY not in said + complained
+    assert (len(api.files), len(api.jobs)) == (1, 1)
+    assert api.jobs[0]["method"]["supervised"]["hyperparameters"] == {"n_epochs": 3}
+    rows = [json.loads(line) for line in api.files[0].splitlines()]
+    assert len(rows) == len(read_part(Part(str(run)))[1])
+    assert all([each["role"] for each in row["messages"]] == ["user", "assistant"] for row in rows)
+    assert all(KEY not in path.read_text() for path in out.iterdir())
 
 
 def test_running_again_pays_for_nothing_twice(tmp_path: Path) -> None:

@@ -4,6 +4,9 @@ POCKET_MODEL names another folder than the shipped one.
 """
 
 import os
+import re
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ for package in ("torch", "transformers", "trl", "peft", "datasets"):
     pytest.importorskip(package, reason=f"{package} is not installed: pip install 'bootstruct[train]'")
 
 from bootstruct.runs import read_run  # noqa: E402
-from tests.servers import bootstruct  # noqa: E402
+from tests.servers import CLI, environment  # noqa: E402
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 SHIPPED = Path(__file__).parents[2] / "src" / "bootstruct" / "pocket" / "model"
@@ -23,20 +26,26 @@ MODEL = os.environ.get("POCKET_MODEL", "pocket")
     MODEL == "pocket" and not SHIPPED.exists(), reason="the pocket model is not there yet (pocket/build.py)"
 )
 def test_two_rounds(tmp_path: Path) -> None:
-    model, sources = MODEL, []
+    """The very commands of docs/finetune.md."""
+    text = (Path(__file__).parents[2] / "docs" / "finetune.md").read_text()
+    block = text.partition("## Round and round")[2].partition("\n## ")[0]
+    commands = [shlex.split(line) for line in re.findall(r"^    bootstruct (.*)$", block, re.MULTILINE)]
+    assert [words[0] for words in commands] == ["init", "generate", "finetune"] * 2
+    for words in commands:
+        if MODEL != "pocket":
+            words = [f"hf/{MODEL}" if words[0] == "init" and each == "pocket" and words[at - 1] == "--model" else
+                     MODEL if words[0] == "finetune" and each == "pocket" else each for at, each in enumerate(words)]  # fmt: skip
+        done = subprocess.run(
+            [*CLI, *words], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{words}: {done.stderr}"
     for n in (1, 2):
-        run, out = tmp_path / f"run{n}", tmp_path / f"model{n}"
-        engine = model if model == "pocket" else f"hf/{model}"
-        for words in (
-            ["init", run, "--recipe", "pocket", "--model", engine],
-            ["generate", run, "--tasks", 8, "--quiet"],
-            ["verify", run],
-            ["finetune", run, *sources, "--model", MODEL, "--out", out, "--epochs", 2, "--held-out", 0],
-        ):
-            done = bootstruct(*words)
-            assert done.returncode == 0, f"{words}: {done.stderr}"
-        state = read_run(run)
+        verified = subprocess.run([*CLI, "verify", f"runs/{n}"], cwd=tmp_path, env=environment(), check=False)
+        assert verified.returncode == 0
+        state = read_run(tmp_path / "runs" / str(n))
         assert len(state.machine) >= 8
         assert sum(len(each.instances) for each in state.annotated.values()) >= 3
-        sources += ["--mix", run, 1]
-        model = str(out)
+    assert (tmp_path / "models" / "2" / "model.safetensors").is_file()
+    written = (tmp_path / "models" / "2" / "README.md").read_text()
+    assert "runs/1" in written
+    assert "runs/2" in written

@@ -264,15 +264,9 @@ def test_two_processes_have_the_loss_of_one(run: Path, base: Path, tmp_path: Pat
         (["--set", "warmup_stops=3"], "did you mean warmup_steps"),
         (["--set", "lr_scheduler_type=upwards"], "upwards"),
         (["--model", "no-such-org/no-such-model"], "not on this machine"),
-        (["--method", "qlora"], "bitsandbytes"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(run: Path, base: Path, tmp_path: Path, words: list[str], said: str) -> None:
-    if "qlora" in words:
-        import importlib.util
-
-        if importlib.util.find_spec("bitsandbytes"):
-            pytest.skip("bitsandbytes is installed")
     done = bootstruct(
         "finetune", run, "--model", base, "--out", tmp_path / "m", *words, **ENV, HF_HOME=str(tmp_path / "hf")
     )
