@@ -4,16 +4,22 @@ Rows are decided strictly in order, each against all kept before it (and against
 decisions do not depend on how the rows are read.
 """
 
+import contextlib
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bootstruct.errors import BadInput
-from bootstruct.files import read_text, write_whole
+from bootstruct.files import read_text, whole_file, write_whole
 from bootstruct.stages.novelty import Index
 from bootstruct.stages.rouge import TOKENIZERS
+
+if TYPE_CHECKING:
+    from bootstruct.shards import Shards
 
 Json = dict[str, Any]
 FIELDS = ("instruction", "text", "prompt", "question", "input")
@@ -37,6 +43,9 @@ class Dropped:
     score: float
     near: Place
     against: bool
+
+
+Decided = tuple[Json, Place | None, Dropped | None]  # a row, where its text stands, why it was dropped
 
 
 @dataclass(slots=True)
@@ -136,8 +145,11 @@ def dedup(
     tokenizer: str = "unicode",
     told: Told | None = None,
     keep: Callable[[Json], None] = lambda row: None,
+    shards: "Callable[[Iterable[Place]], Shards[Place]] | None" = None,
 ) -> Iterator[Told]:
     """Decide all rows, calling `keep` with each one kept; yields the running totals after each row (for progress).
+
+    shards: makes the pool over several machines, given the places to keep away from; this machine holds it if left out.
 
     Raises BadInput where a file cannot be read, has no text in any row, or an option is out of range.
     """
@@ -146,52 +158,104 @@ def dedup(
     if not 0 < threshold <= 1:
         raise BadInput(f"threshold {threshold:g}: must lie in (0, 1].")
     told = told or Told()
-    away, away_places = _load(against, name, Index(threshold, tokenizer=tokenizer))
-    index, places = Index(threshold, tokenizer=tokenizer), list[Place]()
+    entries = _entries(paths, name)
+    if shards is None:
+        decided = _here(entries, places(against, name), threshold, tokenizer)
+    else:
+        decided = _elsewhere(entries, shards(places(against, name)))
+    for row, place, hit in decided:
+        told.rows += 1
+        told.without_text += place is None
+        if hit is not None:
+            told.dropped.append(hit)
+        else:
+            told.kept += 1
+            keep(row)
+        yield told
+
+
+def _entries(paths: Iterable[Path], name: str | None) -> Iterator[tuple[Json, Place | None]]:
+    """All rows in order, each with its text and place, None where it has no text."""
     for path in paths:
         texts = 0
         for number, row in read(path):
-            told.rows += 1
             text = text_of(row, name)
-            if text is None:
-                told.without_text += 1
-            else:
-                texts += 1
-                place, hit = Place(str(path), number, text), None
-                if (found := away.nearest(text)) is not None:
-                    hit = Dropped(place, found[0], away_places[found[1]], True)
-                elif (found := index.nearest(text)) is not None:
-                    hit = Dropped(place, found[0], places[found[1]], False)
-                if hit is not None:
-                    told.dropped.append(hit)
-                    yield told
-                    continue
-                index.add(text)
-                places.append(place)
-            told.kept += 1
-            keep(row)
-            yield told
+            texts += text is not None
+            yield row, None if text is None else Place(str(path), number, text)
         if not texts:
             wanted = f"the field {name!r}" if name else f"any of {', '.join(FIELDS)}, or messages"
             raise BadInput(f"{path}: no row has a text in {wanted}; name the field with --field.")
 
 
-def _load(paths: Iterable[Path], name: str | None, index: Index) -> tuple[Index, list[Place]]:
-    places = [
-        Place(str(path), number, text)
-        for path in paths
-        for number, row in read(path)
-        if (text := text_of(row, name) or text_of(row, None)) is not None
-    ]
-    index.extend(place.text for place in places)
-    return index, places
+def _here(
+    entries: Iterable[tuple[Json, Place | None]], against: Iterable[Place], threshold: float, tokenizer: str
+) -> Iterator[Decided]:
+    away, index = Index(threshold, tokenizer=tokenizer), Index(threshold, tokenizer=tokenizer)
+    away_places, kept = list(against), list[Place]()
+    away.extend(place.text for place in away_places)
+    for row, place in entries:
+        hit = None
+        if place is not None:
+            if (found := away.nearest(place.text)) is not None:
+                hit = Dropped(place, found[0], away_places[found[1]], True)
+            elif (found := index.nearest(place.text)) is not None:
+                hit = Dropped(place, found[0], kept[found[1]], False)
+            else:
+                index.add(place.text)
+                kept.append(place)
+        yield row, place, hit
 
 
-def write(path: Path, rows: list[Json]) -> None:
+def _elsewhere(entries: Iterator[tuple[Json, Place | None]], shards: "Shards[Place]") -> Iterator[Decided]:
+    """The same decisions by the shards, a block at a time."""
+    from bootstruct.shards import BLOCK
+
+    blocks = deque[list[tuple[Json, Place | None]]]()
+
+    def texts() -> Iterator[list[tuple[str, Place]]]:
+        while block := list(islice(entries, BLOCK)):
+            blocks.append(block)
+            yield [(place.text, place) for _, place in block if place is not None]
+
+    for decisions in shards.decide(texts()):
+        each = iter(decisions)
+        for row, place in blocks.popleft():
+            near, against = next(each) if place is not None else (None, False)
+            yield row, place, Dropped(place, near.score, near.near, against) if place and near else None
+
+
+def places(paths: Iterable[Path], name: str | None) -> Iterator[Place]:
+    """The texts of a set to keep away from, in order."""
+    for path in paths:
+        for number, row in read(path):
+            if (text := text_of(row, name) or text_of(row, None)) is not None:
+                yield Place(str(path), number, text)
+
+
+def write(path: Path, rows: Iterable[Json]) -> None:
     """Write rows in the format that the name says: .json a list, .parquet a table, anything else JSONL."""
+    with writing(path) as add:
+        for row in rows:
+            add(row)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[Callable[[Json], None]]:
+    """What takes the rows of a file one by one, as `write` writes them; the file is there when the block has ended. JSONL
+    goes to the disk at once, the other formats are held until then."""
+    if path.suffix not in (".json", ".parquet"):
+        with whole_file(path) as file:
+
+            def add(row: Json) -> None:
+                file.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+
+            yield add
+        return
+    rows = list[Json]()
+    yield rows.append
     if path.suffix == ".json":
         write_whole(path, json.dumps(rows, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass") + b"\n")
-    elif path.suffix == ".parquet":
+    else:
         try:
             import pyarrow
             import pyarrow.parquet
@@ -200,10 +264,6 @@ def write(path: Path, rows: list[Json]) -> None:
         sink = pyarrow.BufferOutputStream()
         pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), sink, compression="zstd")
         write_whole(path, sink.getvalue().to_pybytes())
-    else:
-        write_whole(
-            path, b"".join(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n" for row in rows)
-        )
 
 
 def report_rows(told: Told) -> Iterator[Json]:

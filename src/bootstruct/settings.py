@@ -17,16 +17,17 @@ from bootstruct.errors import BadInput
 from bootstruct.files import read_text
 from bootstruct.shape import build
 
-PROVIDERS = ("openai", "hf", "pocket", "recorded")
+PROVIDERS = ("openai", "hf", "pocket", "ray/hf", "ray/pocket", "recorded")
 _DATED = r"-20\d\d-?\d\d(-?\d\d)?"
 DEFAULT_URL = "https://api.openai.com/v1"
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """US dollars for a million tokens, by model: (prompt, reply)."""
+    """US dollars for a million tokens, by model: (prompt, reply). batch_factor: the part of it that batches cost."""
 
     table: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    batch_factor: float = 0.5
 
     def of(self, model: str) -> tuple[float, float] | None:
         """The price of a model; a dated name (`gpt-4o-2024-08-06`) has that of the longest known name it begins with."""
@@ -40,10 +41,24 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True)
+class Actor:
+    """What an actor takes of a Ray cluster: gpus (parts of one too; None for one where the cluster has any), cpus, and
+    resources by names of your own."""
+
+    gpus: float | None = None
+    cpus: float = 1.0
+    resources: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """engine: who answers (`openai`, `hf` or `pocket` for a model on this machine, or `recorded:PATH`). base_url: one or
     more servers. key_env: the environment variable that holds the key. concurrency: questions in flight, None to find the
-    level. timeout: seconds a call. trust_remote_code: run code that a model brings; never from a settings file."""
+    level. timeout: seconds a call. trust_remote_code: run code that a model brings; never from a settings file.
+    key_header: the header that holds the key (`api-key` for Azure). headers: more headers, none of them secret.
+
+    ray_address: HOST:PORT, `auto` or `local` (None: RAY_ADDRESS, else local). ray_actors: the least, and the most unless as
+    many as fit. ray_wait: seconds that the first actor may look for a place."""
 
     engine: str = "openai"
     base_url: tuple[str, ...] = ()
@@ -52,6 +67,12 @@ class Machine:
     timeout: float = 120.0
     prices: Prices = field(default_factory=Prices)
     trust_remote_code: bool = False
+    key_header: str = "authorization"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    ray_address: str | None = None
+    ray_actor: Actor = field(default_factory=Actor)
+    ray_actors: tuple[int, ...] = (1,)
+    ray_wait: float = 60.0
 
     def key(self) -> str | None:
         """The API key, from the environment only. Raises BadInput where it cannot be a key."""
@@ -71,6 +92,13 @@ class _File:
     key_env: str | None = None
     concurrency: int | None = None
     timeout: float | None = None
+    key_header: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    batch_factor: float | None = None
+    ray_address: str | None = None
+    ray_actor: Actor | None = None
+    ray_actors: tuple[int, ...] = ()
+    ray_wait: float | None = None
 
 
 def read_machine(folder: Path | None = None, **flags: Any) -> Machine:
@@ -80,23 +108,50 @@ def read_machine(folder: Path | None = None, **flags: Any) -> Machine:
     if named and not own.is_file():
         raise BadInput(f"{own}: no such settings file; BOOTSTRUCT_SETTINGS names it.")
     values: dict[str, Any] = {}
-    prices = _shipped_prices()
+    prices, factor = _shipped_prices(), Prices().batch_factor
     for path in (own, folder / "machine.yaml" if folder else None):
         if path is not None and path.is_file():
             found, table = _read_file(path)
+            factor = found.pop("batch_factor", factor)
             values |= found
             prices |= table
     if url := os.environ.get("BOOTSTRUCT_BASE_URL"):
         values["base_url"] = (url,)
     values |= {name: value for name, value in flags.items() if value not in (None, ())}
-    machine = dataclasses.replace(Machine(), prices=Prices(prices), **values)
+    machine = dataclasses.replace(Machine(), prices=Prices(prices, factor), **values)
     if machine.engine.partition(":")[0] not in PROVIDERS:
         raise BadInput(f"engine {machine.engine!r}: unknown; take {' or '.join(PROVIDERS)}, as in openai/gpt-4.1-mini.")
     if machine.concurrency is not None and machine.concurrency < 1:
         raise BadInput("concurrency must be at least 1; leave it out to let bootstruct find the level.")
     if machine.timeout <= 0:
         raise BadInput("timeout must be a number of seconds above 0.")
+    if not 0 <= factor <= 1:
+        raise BadInput("batch_factor must be the part of the list price that batches cost, as in 0.5.")
+    _check_headers(machine)
+    _check_ray(machine)
     return machine
+
+
+def _check_headers(machine: Machine) -> None:
+    for name, value in {machine.key_header: "", **machine.headers}.items():
+        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name) or not (value.isascii() and value.isprintable()):
+            raise BadInput(f"headers: {name!r} is no header that can be sent: a plain name and a plain value.")
+    for name in machine.headers:
+        if re.search(r"authorization|key|token|secret|password|cookie", name, re.IGNORECASE):
+            raise BadInput(
+                f"headers: {name}: keys come from the environment only; `key_env: NAME` says from which variable and "
+                "`key_header: NAME` in which header the key is sent."
+            )
+
+
+def _check_ray(machine: Machine) -> None:
+    number, actor = machine.ray_actors, machine.ray_actor
+    if not (len(number) in (1, 2) and number[0] >= 1 and number[-1] >= number[0]):
+        raise BadInput("ray_actors must be the least and the most, as in `[1, 8]` (`--ray-actors 1:8`), from 1 on.")
+    if min(actor.gpus or 0, actor.cpus, *actor.resources.values()) < 0:
+        raise BadInput("ray_actor: gpus, cpus and resources must not be below 0.")
+    if machine.ray_wait <= 0:
+        raise BadInput("ray_wait must be a number of seconds above 0.")
 
 
 def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, tuple[float, float]]]:
@@ -105,7 +160,7 @@ def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, tuple[float, float
         raise BadInput(f"{path}: expected keys with values, as in `base_url: http://127.0.0.1:8000/v1`.")
     table = _prices(mapping.pop("prices", {}), path)
     for key in mapping:
-        if "key" in str(key) and key != "key_env":
+        if "key" in str(key) and key not in ("key_env", "key_header"):
             raise BadInput(
                 f"{path}: {key}: keys come from the environment only; `key_env: NAME` says from which variable."
             )
@@ -117,6 +172,13 @@ def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, tuple[float, float
         "key_env": file.key_env,
         "concurrency": file.concurrency,
         "timeout": file.timeout,
+        "key_header": file.key_header and file.key_header.lower(),
+        "headers": file.headers or None,
+        "batch_factor": file.batch_factor,
+        "ray_address": file.ray_address,
+        "ray_actor": file.ray_actor,
+        "ray_actors": file.ray_actors,
+        "ray_wait": file.ray_wait,
     }
     if file.key_env is not None and not re.fullmatch(r"[A-Za-z_]\w*", file.key_env):
         raise BadInput(f"{path}: key_env: must be the name of an environment variable, not a key.")

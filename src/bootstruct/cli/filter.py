@@ -4,16 +4,19 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from bootstruct.cli.tables import duration, number
+from bootstruct.cli.cluster import ray_address
+from bootstruct.cli.tables import number
+from bootstruct.status import duration
 
 if TYPE_CHECKING:
-    from bootstruct.dedup import Told
+    from bootstruct.dedup import Place, Told
+    from bootstruct.shards import Shards
 
 FILE = click.Path(path_type=Path)
 EXAMPLES = 5
@@ -27,6 +30,9 @@ EXAMPLES = 5
 @click.option("--threshold", type=float, default=0.7, show_default=True, help="Drop above this ROUGE-L F-measure.")
 @click.option("--tokenizer", default="unicode", show_default=True, help="unicode (any script), rouge, rouge-stemmed.")
 @click.option("--field", help="The field with the text. [default: instruction, text, prompt ... or the first message]")
+@click.option("--ray", is_flag=True, help="Hold the kept texts on a Ray cluster, for sets that outgrow one machine.")
+@ray_address
+@click.option("--shards", type=click.IntRange(1), help="With --ray: in so many pieces. [default: one for each CPU]")
 @click.option("--json", "as_json", is_flag=True, help="The totals as one JSON object.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 def dedup_command(
@@ -37,6 +43,9 @@ def dedup_command(
     threshold: float,
     tokenizer: str,
     field: str | None,
+    ray: bool,
+    ray_address: str | None,
+    shards: int | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -49,21 +58,23 @@ def dedup_command(
       bootstruct dedup data.jsonl --out new.jsonl
       bootstruct dedup train.parquet --against test.jsonl --threshold 0.5 --dropped near_the_test.jsonl
       bootstruct dedup zh.jsonl --field question --out zh_new.jsonl
+      bootstruct dedup crawl.jsonl --out new.jsonl --ray --ray-address 10.0.0.1:6379 --shards 16
     """
-    from bootstruct.dedup import Json, Told, dedup, report_rows, write
+    from bootstruct.dedup import Told, dedup, report_rows, write, writing
     from bootstruct.errors import BadInput
 
     for path in (*files, *against):
         if not path.is_file():
             raise BadInput(f"{path}: no such file.")
-    rows: list[Json] = []
+    if not ray and (ray_address or shards):
+        raise BadInput("--ray-address and --shards belong to --ray; add it.")
     told, began = Told(), time.monotonic()
-    with _bar(files, quiet or as_json) as advance:
-        for done in dedup(files, against, field, threshold, tokenizer, told, rows.append if out else lambda row: None):
-            if done.rows % 500 == 0:
-                advance(done)
-    if out:
-        write(out, rows)
+    kept = writing(out) if out else contextlib.nullcontext(lambda row: None)
+    with _pool(ray, ray_address, shards, threshold, tokenizer) as pool, kept as keep:
+        with _bar(files, quiet or as_json) as advance:
+            for done in dedup(files, against, field, threshold, tokenizer, told, keep, pool):
+                if done.rows % 500 == 0:
+                    advance(done)
     if dropped:
         write(dropped, list(report_rows(told)))
     seconds = time.monotonic() - began
@@ -72,6 +83,32 @@ def dedup_command(
         click.echo(json.dumps(counts | {"without_text": told.without_text, "seconds": seconds}))
     else:
         _tell(told, against, seconds)
+
+
+@contextlib.contextmanager
+def _pool(
+    ray: bool, address: str | None, count: int | None, threshold: float, tokenizer: str
+) -> "Iterator[Callable[[Iterable[Place]], Shards[Place]] | None]":
+    """What makes the pool on a cluster, closed with the block; None where it stays on this machine."""
+    if not ray:
+        yield None
+        return
+    from bootstruct.engines.cluster.on_ray import address_of, require_ray
+    from bootstruct.shards import Shards
+
+    require_ray()
+    made: list[Shards[Place]] = []
+
+    def make(away: "Iterable[Place]") -> "Shards[Place]":
+        texts = ((place.text, place) for place in away)
+        made.append(Shards(texts, threshold, tokenizer, address_of(address), count))
+        return made[0]
+
+    try:
+        yield make
+    finally:
+        for each in made:
+            each.close()
 
 
 @contextlib.contextmanager
