@@ -12,11 +12,11 @@ from typing import Any
 
 import orjson
 
-from bootstruct.domain import Instance, Message, Prompt, Refused, Reply, Sampling, Seed, Verdict
+from bootstruct.domain import Checkmark, Instance, Message, Prompt, Refused, Reply, Sampling, Seed, Verdict
 from bootstruct.engines.openai import read_reply
 from bootstruct.errors import BadInput, BadJournal
 from bootstruct.event_json import from_json, to_json
-from bootstruct.events import Annotated, Event, Failed, Proposed, Recorded, Replied, Started
+from bootstruct.events import Annotated, Checked, Event, Failed, Proposed, Recorded, Replied, Started
 from bootstruct.files import read_recipe, read_seeds, recipe_folder
 from bootstruct.recipe import Recipe, from_mapping, to_mapping
 from bootstruct.stages import read_original, read_robust
@@ -115,6 +115,7 @@ SAMPLES: tuple[Event, ...] = (
     Failed("propose/0", "d", 400, "too long"),
     Proposed(0, ("s",), (Verdict("a"), Verdict("b", "too similar", 0.8, "s"))),
     Annotated("0.0", True, (Instance("a", "b"),), (Refused(Instance("", ""), "empty output"),)),
+    Checked("0.0", "rubric", (Checkmark(0), Checkmark(1, "graded too low", 2.0, "a note")), True),
     Recorded("0.0", (("a", 0.5),), 0.1, 3),
     Started(RECIPES["original"], (Seed("s", "Say.", (Instance("", "x"),), False),)),
 )

@@ -2,7 +2,7 @@
 
 from rich.table import Table
 
-from bootstruct.status import Status, duration
+from bootstruct.status import CheckStatus, Status, duration
 
 
 def number(value: float) -> str:
@@ -15,6 +15,19 @@ def share(part: float, whole: float) -> str:
 
 def money(value: float | None) -> str:
     return "price not known" if value is None else f"${value:,.4f}" if value < 1 else f"${value:,.2f}"
+
+
+def _check_told(check: CheckStatus) -> str:
+    """What a check did and took, in words."""
+    told = [f"of {number(check.asked)}"]
+    told += [f"{number(check.unreadable)} unreadable"] if check.unreadable else []
+    told += [f"{number(check.undecided)} failed for good"] if check.undecided else []
+    if check.requests:
+        told.append(f"{number(check.requests)} replies, {number(check.prompt_tokens + check.completion_tokens)} tokens")
+    if check.reused:
+        told.append(f"{number(check.reused)} reused")
+    told += [money(check.cost)] if check.cost else []
+    return ", ".join(told)
 
 
 def status_table(status: Status) -> Table:
@@ -46,15 +59,26 @@ def status_table(status: Status) -> Table:
     table.add_row(f"[bold green]{number(status.instances)}[/]", "[bold]instances[/]", "")
     for rule, count in status.refused_instances.items():
         table.add_row(f"-{number(count)}", f"  {rule}", "")
+    for check in status.checks:
+        refused = sum(check.refused.values())
+        table.add_row(f"-{number(refused)}" if refused else "0", f"  {check.name}", _check_told(check))
+    if status.checks:
+        part = share(status.standing, status.instances)
+        table.add_row(f"[bold green]{number(status.standing)}[/]", "[bold]instances that stand[/]", f"{part} of them")
     reused = f"and {number(status.reused)} reused for nothing" if status.reused else ""
     table.add_row(number(status.calls), "replies paid for", reused)
     tokens = f"{number(status.prompt_tokens)} prompt, {number(status.completion_tokens)} reply"
     table.add_row(number(status.prompt_tokens + status.completion_tokens), "tokens", tokens)
     table.add_row(
         money(status.cost) if status.cost is not None else "-",
-        "at list price",
+        "at list price" if not status.batched else "at list price, batches for less",
         "" if status.cost is not None else "unknown model: set `prices:` in the settings file",
     )
+    if status.batched:
+        saved = f"saved {money(status.saved)}" if status.saved is not None else "price not known"
+        table.add_row(number(status.batched), "of the replies by batch", saved)
+    for server, why in status.aside.items():
+        table.add_row("[yellow]![/]", f"[yellow]{server} is set aside[/]", why)
     if status.busy_seconds:
         goes = f" in {status.sittings} sittings" if status.sittings > 1 else ""
         each = f"{status.answer_seconds / status.calls:.1f} s a reply" if status.calls else ""

@@ -52,7 +52,7 @@ def finetune(model: str, out: Path, settings: Settings, resume: bool, tell: Tell
     if is_first():
         _check(out, note, resume)
     base, tokenizer = load_model(place, settings)
-    require_disk(out, base, settings)
+    disk = require_disk(out, base, settings)
     is_chat, longest = settings.format == "chat", longest_of(base, settings)
     rows = encode_all(tokenizer, data.train, is_chat, longest)
     held_out = encode_all(tokenizer, data.held_out, is_chat, longest)
@@ -66,6 +66,7 @@ def finetune(model: str, out: Path, settings: Settings, resume: bool, tell: Tell
         f"{data.tasks:,} tasks, {len(rows.ids):,} examples, {rows.learnt:,} tokens to learn; "
         f"{data.held_out_tasks:,} tasks held out"
     )
+    tell(disk)
     if rows.too_long:
         tell(f"{rows.too_long:,} examples longer than {longest} tokens are left out (the longest has {rows.longest:,})")
     rate = learning_rate(settings, base.num_parameters())

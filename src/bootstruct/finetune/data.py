@@ -170,11 +170,12 @@ def _run(path: Path, seeds: bool) -> tuple[Source, list[Taught]]:
             rng = rng_for(recipe.seed, "encode", f"{seed.id}/{n}")
             made.append(_encoded(recipe, seed.instruction, instance, rng, is_seed=True))
     for task in state.machine[: len(state.annotated)]:
-        for n, instance in enumerate(training_instances(recipe, task.name, state.annotated[task.name].instances)):
+        for n, instance in enumerate(training_instances(recipe, task.name, state.standing(task.name))):
             made.append(_encoded(recipe, task.text, instance, rng_for(recipe.seed, "encode", f"{task.name}/{n}")))
     examples = list(dict.fromkeys(made))
     source, _ = _made(path, "run", examples, journal_path(path).read_bytes())
-    return dataclasses.replace(source, recipe=recipe.digest(), model=recipe.model), examples
+    better = f", outputs by {recipe.model_at('rewrite')}" if recipe.instances.rewrite else ""
+    return dataclasses.replace(source, recipe=recipe.digest(), model=recipe.model + better), examples
 
 
 def _encoded(recipe: Recipe, instruction: str, instance: Instance, rng: Any, is_seed: bool = False) -> Taught:
@@ -214,36 +215,76 @@ def _json(path: Path) -> Any:
 
 
 def _file(path: Path) -> tuple[str, list[Taught]]:
-    """A JSON list or JSONL of rows in Alpaca's format, of chat messages, or of prompt and completion."""
-    listed = _json(path) if path.suffix == ".json" else [row for _, row in read_rows(path)]
-    if not isinstance(listed, list) or not listed:
-        raise BadInput(f"{path}: expected a list of rows (JSON) or one row a line (JSONL).")
+    """The examples of a file of rows, and which formats they have. Raises BadInput naming the row that has none of them."""
     recipe, examples, kinds = paper(), [], set()
-    for n, row in enumerate(listed):
+    for n, row in enumerate(_rows(path)):
         try:
             kind, taught = _row(recipe, row, n)
         except (KeyError, TypeError, AttributeError, IndexError):
             raise BadInput(
-                f"{path}: row {n + 1}: has none of instruction and output, messages that end with the assistant's, or "
-                "prompt and completion."
+                f"{path}: row {n + 1}: has none of instruction and output (Alpaca), instruction and instances (seeds), "
+                "messages or conversations that end with the assistant's, or prompt and completion; rename its fields to "
+                "one of these."
             ) from None
         kinds.add(kind)
-        examples.append(taught)
+        examples += taught
     return " and ".join(sorted(kinds)), examples
 
 
-def _row(recipe: Recipe, row: dict[str, Any], n: int) -> tuple[str, Taught]:
+def _rows(path: Path) -> list[Any]:
+    """The rows of a JSON list, of JSONL (whatever it is called), or of a Parquet file."""
+    if path.suffix == ".parquet":
+        return _parquet(path)
+    is_list = path.suffix == ".json" and read_text(path).lstrip()[:1] != "{"
+    listed = _json(path) if is_list else [row for _, row in read_rows(path)]
+    if not isinstance(listed, list) or not listed:
+        raise BadInput(f"{path}: expected a list of rows (JSON) or one row a line (JSONL).")
+    return listed
+
+
+def _parquet(path: Path) -> list[Any]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise BadInput(f"{path}: reading Parquet needs pyarrow: pip install 'bootstruct[parquet]'.") from None
+    try:
+        rows: list[Any] = pyarrow.parquet.read_table(path).to_pylist()
+    except (OSError, pyarrow.ArrowException) as exc:
+        raise BadInput(f"{path}: cannot be read as Parquet: {' '.join(str(exc).split())[:200]}.") from None
+    return rows
+
+
+def _row(recipe: Recipe, row: dict[str, Any], n: int) -> tuple[str, list[Taught]]:
+    if "instances" in row:
+        name, made = row.get("id", n), []
+        for k, each in enumerate(row["instances"]):
+            instance = Instance(each.get("input") or "", each["output"] + "")
+            made.append(
+                _encoded(recipe, row["instruction"] + "", instance, rng_for(recipe.seed, "encode", f"{name}/{k}"))
+            )
+        return "seeds", made
     if "instruction" in row:
         instance = Instance(row.get("input") or "", row["output"] + "")
         rng = rng_for(recipe.seed, "encode", str(n))
-        return "alpaca", _encoded(recipe, row["instruction"] + "", instance, rng)
+        return "alpaca", [_encoded(recipe, row["instruction"] + "", instance, rng)]
     if "messages" in row:
-        chat = tuple(Message(each["role"] + "", each["content"] + "") for each in row["messages"])
-        if chat[-1].role != "assistant" or len(chat) < 2:
-            raise KeyError("assistant")
-        asked = "\n\n".join(each.content for each in chat[:-1])
-        first = next((each.content for each in chat if each.role == "user"), asked)
-        return "messages", Taught(first, f"{asked}\n\nOutput:", f" {chat[-1].content}", chat)
+        return "messages", [_chat(tuple(Message(each["role"] + "", each["content"] + "") for each in row["messages"]))]
+    if "conversations" in row:
+        turns = ((_ROLES[each["from"]], each["value"] + "") for each in row["conversations"])
+        return "conversations", [_chat(tuple(Message(*turn) for turn in turns))]
     prompt, completion = row["prompt"] + "", row["completion"] + ""
     chat = (Message("user", prompt), Message("assistant", completion.strip()))
-    return "prompt and completion", Taught(prompt, prompt, completion, chat)
+    return "prompt and completion", [Taught(prompt, prompt, completion, chat)]
+
+
+_ROLES = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"}
+
+
+def _chat(chat: tuple[Message, ...]) -> Taught:
+    """Messages as an example. Raises KeyError where the last one is not the assistant's answer."""
+    if len(chat) < 2 or chat[-1].role != "assistant":
+        raise KeyError("assistant")
+    asked = "\n\n".join(each.content for each in chat[:-1])
+    first = next((each.content for each in chat if each.role == "user"), asked)
+    return Taught(first, f"{asked}\n\nOutput:", f" {chat[-1].content}", chat)

@@ -270,14 +270,19 @@ def _disk(out: Path) -> str:
     return f"{out}: the disk is full; free some space, then run the same command with --resume."
 
 
-def require_disk(out: Path, model: Any, settings: Settings) -> None:
-    """Raises BadInput where the disk cannot hold the model and two checkpoints: weights, and for those that are trained two
-    numbers more each."""
+def require_disk(out: Path, model: Any, settings: Settings) -> str:
+    """What disk the training takes and what is free, in words. Raises BadInput where the disk cannot hold the model and two
+    checkpoints: weights, and for those that are trained two numbers more each."""
     weights = sum(each.numel() * each.element_size() for each in model.parameters())
     need = weights * (1 if settings.method != "full" else 1 + 2 * 3)
     free = shutil.disk_usage(next(each for each in (out, *out.absolute().parents) if each.exists())).free
     if free < need:
         raise BadInput(
-            f"{out}: this training needs about {need / 1e9:.1f} GB of disk, {free / 1e9:.1f} GB are free; choose another "
-            "place, or take `method: lora`."
+            f"{out}: this training needs about {_bytes(need)} of disk for the model and two checkpoints, {_bytes(free)} are "
+            "free; choose another place, or take `method: lora`."
         )
+    return f"about {_bytes(need)} of disk for the model and its checkpoints; {_bytes(free)} are free"
+
+
+def _bytes(number: float) -> str:
+    return f"{number / 1e9:,.1f} GB" if number >= 1e9 else f"{number / 1e6:,.1f} MB"

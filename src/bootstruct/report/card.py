@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+from bootstruct.events import State
 from bootstruct.report import paper, sections
 from bootstruct.report.measure import Measured
 from bootstruct.report.numbers import Table
@@ -68,11 +69,18 @@ def _summary(measured: Measured) -> str:
     how = "read from a file"
     if told is not None:
         how = f"grown from {len(measured.subject.seeds)} seed tasks by `{_plain(told.state.recipe.model)}`"
+        how += _anew(told.state)
     return (
         f"Instruction data, {how}, in the manner of Self-Instruct (arXiv:2212.10560): "
         f"{measured.table.instructions:,} instructions with {measured.table.instances:,} instances. "
         f"Instructions, inputs and outputs were written by a language model, {_checked(measured)}."
     )
+
+
+def _anew(state: State) -> str:
+    """Who wrote the outputs anew, where somebody did."""
+    better = state.recipe.instances.rewrite and state.recipe.model_at("rewrite")
+    return f", the outputs written anew by `{_plain(better)}`" if better else ""
 
 
 def _checked(measured: Measured) -> str:
@@ -139,7 +147,8 @@ def _origin(measured: Measured) -> list[str]:
         return []
     state = told.state
     lines = [
-        f"- Recipe `{_plain(state.recipe.recipe)}`, digest `{state.recipe.digest()}`; model `{_plain(state.recipe.model)}`.",
+        f"- Recipe `{_plain(state.recipe.recipe)}`, digest `{state.recipe.digest()}`; model "
+        f"`{_plain(state.recipe.model)}`{_anew(state)}.",
         f"- {len(state.marks):,} requests, {state.candidates:,} candidates, {len(state.machine):,} accepted.",
     ]
     if measured.cost is not None and any(each.prompt_tokens for each in measured.spent):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bootstruct.domain import Verdict
 from bootstruct.errors import BadInput, BadJournal
-from bootstruct.events import Annotated, Proposed, Replied, Started, State, apply, begin
+from bootstruct.events import SHARED, Annotated, Proposed, Replied, Started, State, apply, begin, key_of, step_of
 from bootstruct.journal import NAME, read_events
 from bootstruct.lineage import recorded_reply
 from bootstruct.report.subject import FAILED, WAITING, WITH, WITHOUT, Answered, Lineage, Refusal, Subject, Task, Told
@@ -36,7 +36,10 @@ def run_subject(path: Path, label: str) -> Subject:
         notes.append("An imported run: made by other code, its files read in.")
     if state.origin == "rejudge":
         notes.append(f"Recorded replies judged again by other rules: those of {state.source}.")
-    capped = sum(len(each.instances) > state.recipe.instances.most for each in state.annotated.values())
+    if state.origin == "rewrite":
+        better = state.recipe.model_at("rewrite")
+        notes.append(f"The tasks and inputs of {state.source}; the outputs were written anew by {better}.")
+    capped = sum(len(state.standing(each.name)) > state.recipe.instances.most for each in state.machine)
     if capped:
         notes.append(
             f"{capped} tasks have more than {state.recipe.instances.most} instances; as in an export, so many count."
@@ -105,18 +108,18 @@ def _task(state: State, position: int) -> Task:
         return Task(each.name, each.text, status=WAITING)
     if annotated.failed:
         return Task(each.name, each.text, status=FAILED)
-    instances = tuple(training_instances(state.recipe, each.name, annotated.instances))
+    instances = tuple(training_instances(state.recipe, each.name, state.standing(each.name)))
     return Task(each.name, each.text, instances, annotated.is_classification, WITH if instances else WITHOUT)
 
 
 def _lineage(told: Told, task: Task) -> Lineage:
     state, index = told.state, int(task.name.partition(".")[0])
     replies = []
-    for step, key in (
-        ("propose", f"propose/{index}"),
-        ("kind", f"annotate/{task.name}/kind"),
-        ("instances", f"annotate/{task.name}/instances"),
-    ):
+    keys = [f"propose/{index}", *(key_of(task.name, step) for step in (SHARED, "kind", "instances"))]
+    while (key := f"annotate/{task.name}/rewrite/{len(keys) - 4}") in state.answered:
+        keys.append(key)
+    for key in keys:
+        step = step_of(key)
         replied = recorded_reply(state, told.journal, key)
         if replied is not None:
             question = replied.question if step == "propose" else ""

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
+from bootstruct.events import State
 from bootstruct.report.subject import FAILED, WAITING, WITH, WITHOUT, Refusal, Subject, Told
 from bootstruct.settings import Prices
 from bootstruct.stages.pool import EMPTY, KEPT_AWAY, TOO_SIMILAR
+
+EXAMPLES = 6  # instances shown of those that a check refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +69,26 @@ def funnel_of(subject: Subject) -> Funnel | None:
     refused = sorted(told.instance_refusals.items(), key=lambda each: (-each[1], each[0]))
     read = max(1, sum(len(each.instances) + len(each.refused) for each in state.annotated.values()))
     instances = tuple(Step(rule, 0, n, n / read, tuple(told.instance_examples.get(rule, ()))) for rule, n in refused)
+    for place, check in enumerate(state.recipe.checks):
+        verdicts = [v for checks in state.checked.values() for each in checks[place : place + 1] for v in each.verdicts]
+        lost = sum(not verdict.kept for verdict in verdicts)
+        instances += (Step(f"check {check.name}", len(verdicts) - lost, lost, lost / read, _refused_by(state, place)),)
     harsh = next((rule for rule, lost in state.refusals.items() if lost > state.candidates / 2), "")
     return Funnel(len(state.marks), tuple(steps), instances, harsh)
+
+
+def _refused_by(state: State, place: int) -> tuple[Refusal, ...]:
+    """Some instances that a check refused, spread over the run."""
+    texts = {task.name: task.text for task in state.machine}
+    found = []
+    for task, checks in state.checked.items():
+        for verdict in checks[place].verdicts if len(checks) > place else ():
+            if not verdict.kept:
+                instance = state.annotated[task].instances[verdict.instance]
+                why = verdict.rule if verdict.score is None else f"{verdict.rule}, {verdict.score:.2f}"
+                said = f"{texts[task]}\nInput: {instance.input or '(empty)'}\nOutput: {instance.output}"
+                found.append(Refusal(f"{said}\n({why})"))
+    return tuple(found[:: max(1, len(found) // EXAMPLES)][:EXAMPLES])
 
 
 def rules_in_order(told: Told) -> list[str]:
@@ -85,12 +106,15 @@ def rules_in_order(told: Told) -> list[str]:
 def spent(told: Told, prices: Prices) -> list[Spent]:
     """Usage by step and model, in the order of a run's steps."""
     rows = []
-    order = {"propose": 0, "kind": 1, "instances": 2}
-    for (step, model), usage in sorted(told.state.usage.items(), key=lambda each: (order.get(each[0][0], 9), each[0])):
+    order = {"propose": 0, "kind": 1, "instances": 2, "rewrite": 3}
+    order |= {f"check {check.name}": 4 + place for place, check in enumerate(told.state.recipe.checks)}
+    for (step, model), usage in sorted(told.state.usage.items(), key=lambda each: (order.get(each[0][0], 99), each[0])):
         cost = prices.cost(model, usage.prompt_tokens, usage.completion_tokens)
         if cost is None:
-            cost = prices.cost(told.state.recipe.model, usage.prompt_tokens, usage.completion_tokens)
-        name = model or told.state.recipe.model
+            cost = prices.cost(told.state.recipe.model_at(step), usage.prompt_tokens, usage.completion_tokens)
+        if cost is None and not usage.requests:
+            cost = 0.0  # all of it was taken from other runs
+        name = model or told.state.recipe.model_at(step)
         tokens = usage.prompt_tokens, usage.completion_tokens
         rows.append(Spent(step, name, usage.requests, usage.reused, *tokens, cost, usage.seconds, usage.retries))
     return rows

@@ -141,6 +141,7 @@ def _facts(measured: Measured) -> list[tuple[str, str]]:
         facts += [
             ("Recipe", f"{recipe.recipe}, digest {recipe.digest()}"),
             ("Model", visible(recipe.model)),
+            *([("Outputs written anew by", visible(recipe.model_at("rewrite")))] if recipe.instances.rewrite else []),
             ("Seeds", f"{len(state.seeds):,}"),
             ("Origin", visible(state.origin)),
             ("Replies cut at max_tokens", f"{told.cut:,}"),

@@ -26,7 +26,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A raw reply. step: `propose`, `kind`, `instances`. question: the prompt, only where the source recorded it."""
+    """A raw reply. step: `propose`, `kind`, `instances`, `rewrite`. question: the prompt, only where the source recorded it."""
 
     step: str
     text: str

@@ -14,9 +14,9 @@ def population(state: State) -> Population:
     found: Population = {False: [], True: []}
     most = state.recipe.instances.most
     for task in state.machine[: len(state.annotated)]:
-        annotated = state.annotated[task.name]
-        if annotated.instances:
-            found[annotated.is_classification].append((task.name, min(most, len(annotated.instances))))
+        standing = state.standing(task.name)
+        if standing:
+            found[state.annotated[task.name].is_classification].append((task.name, min(most, len(standing))))
     return found
 
 
@@ -76,7 +76,7 @@ def text_of(state: State, item: str, texts: dict[str, str]) -> tuple[str, str, s
     annotated = state.annotated.get(task)
     if annotated is None or task not in texts or not number.isdecimal():
         return None
-    instances = training_instances(state.recipe, task, annotated.instances)
+    instances = training_instances(state.recipe, task, state.standing(task))
     if int(number) >= len(instances):
         return None
     instance = instances[int(number)]

@@ -146,7 +146,8 @@
     if (asked && asked.question) box.append(folded("The prompt as recorded", said(asked.question)));
     if (asked && asked.text !== undefined) box.append(folded(`The raw reply of request ${row.r}`, said(asked.text, asked.finish && `ended by: ${asked.finish}`)));
     for (const reply of row.replies || []) {
-      const title = reply.step === "kind" ? "The raw reply on its kind" : "The raw reply with its instances";
+      const titles = { kind: "The raw reply on its kind", rewrite: "The raw reply with an output written anew" };
+      const title = titles[reply.step] || "The raw reply with its instances";
       box.append(folded(title, said(reply.text, reply.finish && `ended by: ${reply.finish}`)));
     }
     if (row.refused) {

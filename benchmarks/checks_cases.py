@@ -1,0 +1,105 @@
+"""The instances that `checks.py` has checked: a pocket run's own, and right ones with an error put into them."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from bootstruct.domain import Instance
+from bootstruct.events import State
+from bootstruct.pocket.families import FAMILIES
+from bootstruct.pocket.reading import Meant, check_instance, read_instruction
+
+SWAPPED, DROPPED, COUNTED, NEIGHBOUR = (
+    "another task's output",
+    "a word dropped",
+    "a number off by one",
+    "a neighbouring task's answer",
+)
+Key = tuple[str, int]  # task and number of the instance
+
+
+@dataclass(frozen=True)
+class Case:
+    """An instance under check. truth: right or wrong; fits: whether its input fits the task (an answer may be as wrong as
+    it likes to an input that does not); seeded: how it was made wrong, empty for the model's own."""
+
+    task: str
+    instance: Instance
+    truth: bool
+    fits: bool = True
+    seeded: str = ""
+
+
+def own_cases(state: State) -> tuple[dict[Key, Case], int]:
+    """Every instance of the run that the reader can judge, and how many it cannot (an instruction it does not know)."""
+    found: dict[Key, Case] = {}
+    unknown = 0
+    for task in state.machine:
+        for number, each in enumerate(state.annotated[task.name].instances):
+            status = check_instance(task.text, each.input, each.output)
+            if status in ("right", "wrong", "bad input"):
+                found[task.name, number] = Case(task.name, each, status == "right", status != "bad input")
+            else:
+                unknown += 1
+    return found, unknown
+
+
+def seeded_cases(state: State, own: dict[Key, Case], most: int) -> dict[Key, Case]:
+    """Errors of each kind put into `most` right instances, and these instances as they were; all judged by the reader."""
+    texts = {task.name: task.text for task in state.machine}
+    right = [case for case in own.values() if case.truth]
+    picked = Random("seeded").sample(right, min(most, len(right)))
+    made: dict[Key, Case] = {}
+    numbers = Counter[str]()
+    for case in picked:
+        rng = Random(f"{case.task}/{case.instance}")
+        wrong = [(kind, output) for kind, way in WAYS.items() if (output := way(rng, texts[case.task], case, right))]
+        for kind, output in [("", case.instance.output), *wrong]:
+            instance = Instance(case.instance.input, output)
+            if kind and check_instance(texts[case.task], instance.input, instance.output) != "wrong":
+                continue  # by luck still right
+            made[case.task, numbers[case.task]] = Case(case.task, instance, not kind, seeded=kind)
+            numbers[case.task] += 1
+    return made
+
+
+def _swapped(rng: Random, text: str, case: Case, right: list[Case]) -> str | None:
+    return rng.choice([each for each in right if each.task != case.task]).instance.output
+
+
+def _dropped(rng: Random, text: str, case: Case, right: list[Case]) -> str | None:
+    words = case.instance.output.split(" ")
+    if len(words) < 2:
+        return None
+    del words[rng.randrange(len(words))]
+    return " ".join(words).rstrip(",")
+
+
+def _counted(rng: Random, text: str, case: Case, right: list[Case]) -> str | None:
+    words = case.instance.output.split(" ")
+    places = [n for n, word in enumerate(words) if word.strip(",.").isdecimal()]
+    if not places:
+        return None
+    place = rng.choice(places)
+    number = words[place].strip(",.")
+    words[place] = words[place].replace(number, str(abs(int(number) + rng.choice((-1, 1)))))
+    return " ".join(words)
+
+
+def _neighbour(rng: Random, text: str, case: Case, right: list[Case]) -> str | None:
+    """What another task of the same theme would answer to this input."""
+    meant = read_instruction(text)
+    if not isinstance(meant, Meant) or not case.instance.input:
+        return None
+    found = []
+    for family in FAMILIES.values():
+        if family.theme == meant.family.theme and family.takes_input and family.name != meant.family.name:
+            output = family.solve(case.instance.input, family.params(rng))
+            found += [output] if output not in (None, "", case.instance.output) else []
+    return rng.choice(found) if found else None
+
+
+WAYS: dict[str, Callable[[Random, str, Case, list[Case]], str | None]] = {
+    SWAPPED: _swapped, DROPPED: _dropped, COUNTED: _counted, NEIGHBOUR: _neighbour,
+}  # fmt: skip
