@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from bootstruct.cli import COMMANDS
-from bootstruct.events import Annotated, Failed, Proposed, Recorded, Replied, Started
+from bootstruct.events import Annotated, Checked, Failed, Proposed, Recorded, Replied, Started
 from bootstruct.export import FORMATS
 from bootstruct.files import recipe_names
-from bootstruct.recipe import Ask, Encode, Instances, Lag, Novelty, Propose, Recipe, Rule
+from bootstruct.recipe import Ask, Check, Encode, Instances, Lag, Novelty, Propose, Recipe, Rule
 from bootstruct.status import Status
 from tests.servers import CLI, environment, simulator
 
@@ -65,7 +65,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 def test_recipe_fields_are_described() -> None:
     text = (ROOT / "docs" / "recipes.md").read_text()
-    for cls in (Recipe, Propose, Ask, Lag, Novelty, Instances, Encode, Rule):
+    for cls in (Recipe, Propose, Ask, Lag, Novelty, Instances, Check, Encode, Rule):
         for field in dataclasses.fields(cls):
             assert f"`{field.name}`" in text or f"{field.name}:" in text or f".{field.name}`" in text, (
                 f"{cls.__name__}.{field.name}"
@@ -81,7 +81,7 @@ def test_status_keys_are_described() -> None:
 
 def test_events_are_described() -> None:
     said = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "journal.md").read_text(), re.MULTILINE))
-    assert said == {cls.__name__.lower() for cls in (Started, Replied, Failed, Proposed, Annotated, Recorded)}
+    assert said == {cls.__name__.lower() for cls in (Started, Replied, Failed, Proposed, Annotated, Checked, Recorded)}
 
 
 def test_export_formats_are_described() -> None:

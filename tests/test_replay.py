@@ -35,7 +35,7 @@ def exported(path: Path, state: State) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> tuple[tuple[object, ...], dict[str, bytes]]:
     path = tmp_path_factory.mktemp("sequential") / "journal.jsonl"
-    state = run_to(path, Throttled(Scripted(answer), Gate(1)), TASKS)
+    state = run_to(path, Throttled([Scripted(answer)], Gate(1)), TASKS)
     assert len(state.machine) >= TASKS
     assert state.refusals
     return outcome(state), exported(path, state)
@@ -76,7 +76,7 @@ def test_any_speed_any_crash_same_bytes(
         engine = Scripted(answer, delay=lambda prompt: rng.random() * 0.004)
         concurrency = rng.randint(1, 64)
         try:
-            state = run_to(path, Throttled(engine, Gate(concurrency)), TASKS, opened=fragile)
+            state = run_to(path, Throttled([engine], Gate(concurrency)), TASKS, opened=fragile)
         except Crash:
             crashes += 1
             asked += engine.asked
@@ -103,23 +103,23 @@ def test_a_finished_run_asks_nothing(tmp_path: Path, expected: tuple[tuple[objec
 def test_a_run_extended_is_the_run_made_at_once(tmp_path: Path) -> None:
     parts, whole = tmp_path / "parts" / "journal.jsonl", tmp_path / "whole" / "journal.jsonl"
     parts.parent.mkdir(), whole.parent.mkdir()
-    run_to(parts, Throttled(Scripted(answer), Gate(7)), 100)
-    extended = run_to(parts, Throttled(Scripted(answer, lambda p: random.random() / 500), Gate(64)), 500)
-    at_once = run_to(whole, Throttled(Scripted(answer), Gate(3)), 500)
+    run_to(parts, Throttled([Scripted(answer)], Gate(7)), 100)
+    extended = run_to(parts, Throttled([Scripted(answer, lambda p: random.random() / 500)], Gate(64)), 500)
+    at_once = run_to(whole, Throttled([Scripted(answer)], Gate(3)), 500)
     assert outcome(extended) == outcome(at_once)
     assert exported(parts, extended) == exported(whole, at_once)
 
 
 def test_what_was_in_flight_at_the_end_is_kept_and_used(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    run_to(path, Throttled(Finishing(Scripted(answer, lambda p: p.sample % 17 / 1000)), Gate(64)), 40)
+    run_to(path, Throttled([Finishing(Scripted(answer, lambda p: p.sample % 17 / 1000))], Gate(64)), 40)
     kept = [e.key for _, e in read_events(path) if isinstance(e, Replied)]
     state = read_state(path)
     assert state is not None
     early = [key for key in kept if key.startswith("propose/") and int(key[8:]) >= len(state.marks)]
     assert early, "nothing was in flight when the goal was reached: this test shows nothing"
     engine = Scripted(answer)
-    run_to(path, Throttled(engine, Gate(1)), 90)
+    run_to(path, Throttled([engine], Gate(1)), 90)
     keys = [e.key for _, e in read_events(path) if isinstance(e, Replied)]
     assert len(keys) == len(set(keys))
 
@@ -149,7 +149,7 @@ def test_other_seeds_of_the_hash_same_bytes(tmp_path: Path) -> None:
 
 def test_changed_seeds_are_noticed(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    run_to(path, Throttled(Scripted(answer), Gate(8)), 30)
+    run_to(path, Throttled([Scripted(answer)], Gate(8)), 30)
     lines = path.read_text().replace("Describe the river", "Describe the lake").splitlines(keepends=True)
     keep = next(n for n, line in enumerate(lines) if '"event":"proposed"' in line)
     path.write_text("".join(lines[:keep]))
@@ -183,7 +183,7 @@ def test_growing_the_pool_never_waits_for_annotations(tmp_path: Path) -> None:
         return answer(prompt)
 
     engine = Scripted(note, lambda prompt: 0.0 if prompt.step == "propose" else 0.02)  # type: ignore[arg-type]
-    run_to(path, Throttled(engine, Gate(2)), 40, recipe("paper"))
+    run_to(path, Throttled([engine], Gate(2)), 40, recipe("paper"))
     last_propose = len(order) - 1 - order[::-1].index("propose")
     assert order[:last_propose].count("instances") < 30
 
@@ -196,7 +196,7 @@ def test_interrupt_keeps_what_is_in_flight(tmp_path: Path) -> None:
 
         state, journal = open_journal(path)
         engine = Scripted(answer, lambda prompt: 0.05)
-        run = Run(state, journal, Throttled(Finishing(engine), Gate(4)))
+        run = Run(state, journal, Throttled([Finishing(engine)], Gate(4)))
         from bootstruct.pipeline import generate
 
         task = asyncio.create_task(generate(run, 1000))

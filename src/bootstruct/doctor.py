@@ -195,13 +195,13 @@ async def schema(server: Server) -> Probe:
     form = {"type": "json_schema", "json_schema": {"name": "n", "schema": wanted, "strict": True}}
     status, body = await server.chat("Tell me a story about the sea.", response_format=form)
     if status != 200:
-        return Probe("JSON schema", "refused", f"answers {status}")
+        return Probe("JSON schema", "refused", f"answers {status}; questions go without, replies are read as they come")
     try:
         obeys = isinstance(orjson.loads("".join(texts(body)))["n"], int)
     except (ValueError, KeyError, TypeError):
         obeys = False
     return Probe(
-        "JSON schema", "yes" if obeys else "ignored", "replies are constrained" if obeys else "replies are free text"
+        "JSON schema", "yes" if obeys else "ignored", "replies are constrained" if obeys else "replies are read as they come"
     )
 
 

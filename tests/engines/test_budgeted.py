@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bootstruct.domain import Message, Prompt, Reply, Sampling
-from bootstruct.engines.budgeted import Amount, Budgeted, Limits
+from bootstruct.engines.budgeted import Amount, Budget, Budgeted, Limits
 from bootstruct.engines.scripted import Scripted
 from bootstruct.errors import DoorClosed, Passing, Permanent, StoppedShort
 from bootstruct.settings import Prices
@@ -43,7 +43,7 @@ def test_no_cap_is_ever_exceeded(
         return Reply("a", "stop", used, written)
 
     async def go() -> Budgeted:
-        engine = Budgeted(Scripted(answer, lambda _: rng.random()), limits, PRICES, before)
+        engine = Budgeted(Scripted(answer, lambda _: rng.random()), Budget(limits, PRICES, before))
 
         async def one(number: int) -> None:
             await asyncio.sleep(rng.random())
@@ -54,10 +54,10 @@ def test_no_cap_is_ever_exceeded(
         return engine
 
     engine = run(go())
-    assert engine.held == Amount()
-    assert engine.spent.requests >= paid[-1].requests  # timeouts count as well
-    assert engine.spent.requests == paid[-1].requests + engine.presumed
-    assert limits.exceeded_by(engine.spent) is None or limits.exceeded_by(before)
+    assert engine.budget.held == Amount()
+    assert engine.budget.spent.requests >= paid[-1].requests  # timeouts count as well
+    assert engine.budget.spent.requests == paid[-1].requests + engine.budget.presumed
+    assert limits.exceeded_by(engine.budget.spent) is None or limits.exceeded_by(before)
 
 
 def ask(engine: Budgeted, *prompts: Prompt) -> list[Reply | BaseException]:
@@ -68,27 +68,29 @@ def ask(engine: Budgeted, *prompts: Prompt) -> list[Reply | BaseException]:
 
 
 def test_what_was_spent_before_counts() -> None:
-    engine = Budgeted(Scripted(lambda _: Reply("a", "stop", 1, 1)), Limits(requests=5), Prices(), Amount(3, 100, 0.0))
+    engine = Budgeted(
+        Scripted(lambda _: Reply("a", "stop", 1, 1)), Budget(Limits(requests=5), Prices(), Amount(3, 100, 0.0))
+    )
     ended = ask(engine, *(prompt(n) for n in range(4)))
     assert [type(each) for each in ended] == [Reply, Reply, StoppedShort, StoppedShort]
     assert "--max-requests 5" in str(ended[2])
-    assert engine.spent == Amount(5, 104, 0.0)
+    assert engine.budget.spent == Amount(5, 104, 0.0)
 
 
 def test_room_that_comes_back_is_used() -> None:
     """Reservations fill the cap; replies cost less; so all are answered in the end."""
     engine = Budgeted(
-        Scripted(lambda _: Reply("a", "stop", 5, 5), lambda _: 1.0), Limits(tokens=500), Prices(), Amount()
+        Scripted(lambda _: Reply("a", "stop", 5, 5), lambda _: 1.0), Budget(Limits(tokens=500), Prices(), Amount())
     )
     ended = ask(engine, *(prompt(n, text="x" * 10, max_tokens=100) for n in range(30)))
     assert all(isinstance(each, Reply) for each in ended)
-    assert engine.spent == Amount(30, 300, 0.0)
+    assert engine.budget.spent == Amount(30, 300, 0.0)
 
 
 def test_a_server_that_does_not_count_costs_the_reservation() -> None:
-    engine = Budgeted(Scripted(lambda _: "a"), Limits(), Prices(), Amount())
+    engine = Budgeted(Scripted(lambda _: "a"), Budget(Limits(), Prices(), Amount()))
     ask(engine, prompt(text="x" * 10, max_tokens=7))
-    assert engine.spent.tokens >= 17
+    assert engine.budget.spent.tokens >= 17
 
 
 def test_a_timeout_counts_at_its_reservation_and_a_refusal_does_not() -> None:
@@ -99,22 +101,22 @@ def test_a_timeout_counts_at_its_reservation_and_a_refusal_does_not() -> None:
     def fail(_: Prompt) -> str:
         raise next(faults)
 
-    engine = Budgeted(Scripted(fail), Limits(), Prices(), Amount())
+    engine = Budgeted(Scripted(fail), Budget(Limits(), Prices(), Amount()))
     ask(engine, prompt(0), prompt(1), prompt(2))
-    assert engine.presumed == engine.spent.requests == 1
-    assert engine.spent.tokens > 16
+    assert engine.budget.presumed == engine.budget.spent.requests == 1
+    assert engine.budget.spent.tokens > 16
 
 
 def test_a_server_that_counts_more_than_it_was_sent_is_believed_from_then_on() -> None:
-    engine = Budgeted(Scripted(lambda _: Reply("a", "stop", 500, 300)), Limits(tokens=2000), Prices(), Amount())
+    engine = Budgeted(Scripted(lambda _: Reply("a", "stop", 500, 300)), Budget(Limits(tokens=2000), Prices(), Amount()))
     chat = Prompt("kind", "m", Sampling(max_tokens=10), 0, messages=(Message("user", "x" * 20),))
     ended = [ask(engine, chat)[0] for _ in range(4)]
     assert [type(each) for each in ended] == [Reply, Reply, StoppedShort, StoppedShort]
-    assert engine.spent.tokens == 1600
+    assert engine.budget.spent.tokens == 1600
 
 
 def test_money_cannot_be_capped_without_a_price() -> None:
-    engine = Budgeted(Scripted(lambda _: "a"), Limits(cost=1.0), PRICES, Amount())
+    engine = Budgeted(Scripted(lambda _: "a"), Budget(Limits(cost=1.0), PRICES, Amount()))
     (ended,) = ask(engine, prompt(model="unknown"))
     assert isinstance(ended, DoorClosed)
     assert "prices" in str(ended)
@@ -124,7 +126,7 @@ def test_money_cannot_be_capped_without_a_price() -> None:
 def test_cancelled_while_waiting_for_room_spends_nothing() -> None:
     async def go() -> None:
         scripted = Scripted(lambda _: Reply("a", "stop", 1, 1), lambda _: 5.0)
-        engine = Budgeted(scripted, Limits(tokens=60), Prices(), Amount())
+        engine = Budgeted(scripted, Budget(Limits(tokens=60), Prices(), Amount()))
         first = asyncio.create_task(engine.complete(prompt(0, max_tokens=20)))
         second = asyncio.create_task(engine.complete(prompt(1, max_tokens=20)))
         await asyncio.sleep(1)
@@ -133,8 +135,8 @@ def test_cancelled_while_waiting_for_room_spends_nothing() -> None:
         await asyncio.wait({second})
         assert second.cancelled()
         assert len(scripted.asked) == 1
-        assert engine.spent == Amount(1, 2)
-        assert engine.held == Amount()
+        assert engine.budget.spent == Amount(1, 2)
+        assert engine.budget.held == Amount()
 
     run(go())
 

@@ -18,7 +18,7 @@ def test_a_server_is_wrapped_in_all_that_is_needed() -> None:
     stack = open_engine(Machine(base_url=("http://a/v1", "http://b/v1")), Limits(requests=3), Amount(requests=2))
     assert isinstance(stack.engine, Retrying)
     assert stack.engine is stack.retrying
-    assert stack.budgeted.spent.requests == 2
+    assert stack.budget.spent.requests == 2
     assert not stack.gate.fixed
     run(stack.engine.aclose())
 

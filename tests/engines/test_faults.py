@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-import bootstruct.engines.gate as gates
+import bootstruct.engines.door as doors
 from bootstruct.domain import Prompt, Reply
 from bootstruct.drive import Run
 from bootstruct.engines import Engine
-from bootstruct.engines.budgeted import Amount, Budgeted, Limits
+from bootstruct.engines.budgeted import Amount, Budget, Budgeted, Limits
 from bootstruct.engines.finishing import Finishing
 from bootstruct.engines.gate import Gate
 from bootstruct.engines.openai import OpenAI
@@ -44,7 +44,8 @@ FAULTS = {
 
 def stack(wire: Engine, limit: int | None = None, first_pause: float = 0.5) -> Retrying:
     return Retrying(
-        Throttled(Budgeted(Finishing(wire), Limits(), Prices(), Amount()), Gate(limit)), first_pause=first_pause
+        Throttled([Budgeted(Finishing(wire), Budget(Limits(), Prices(), Amount()))], Gate(limit)),
+        first_pause=first_pause,
     )
 
 
@@ -140,7 +141,7 @@ def test_each_fault_at_each_step_over_http(
     served: tuple[tuple[object, ...], list[bytes]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(gates, "FIRST_HOLD", 0.01)
+    monkeypatch.setattr(doors, "FIRST_HOLD", 0.01)
     options = Options(faults={fault: 0.5}, first=1, steps=[step], retry_after=0.02)
     state = over_http(tmp_path / "journal.jsonl", options)
     assert (outcome(state), exported(tmp_path / "journal.jsonl", state)) == served
@@ -233,8 +234,8 @@ def test_a_budget_ends_the_run_and_a_higher_one_goes_on(tmp_path: Path) -> None:
 
     def engine(most: int, spent: int) -> tuple[Scripted, Retrying]:
         scripted = Scripted(answer, lambda asked: asked.sample % 7 / 10)
-        budgeted = Budgeted(Finishing(scripted), Limits(requests=most), Prices(), Amount(requests=spent))
-        return scripted, Retrying(Throttled(budgeted, Gate(8)))
+        budgeted = Budgeted(Finishing(scripted), Budget(Limits(requests=most), Prices(), Amount(requests=spent)))
+        return scripted, Retrying(Throttled([budgeted], Gate(8)))
 
     scripted, capped = engine(30, 0)
     with pytest.raises(StoppedShort, match="--max-requests 30"):

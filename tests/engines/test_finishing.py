@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from bootstruct.domain import Prompt, Reply
-from bootstruct.engines.budgeted import Amount, Budgeted, Limits
+from bootstruct.engines.budgeted import Amount, Budget, Budgeted, Limits
 from bootstruct.engines.finishing import Finishing
 from bootstruct.engines.gate import Gate
 from bootstruct.engines.retrying import Retrying
@@ -72,8 +72,8 @@ def test_through_the_whole_stack_the_reply_is_kept_and_no_second_question_follow
     server, kept = Server(latency=5.0), list[Reply]()
 
     async def go() -> None:
-        budgeted = Budgeted(Finishing(server), Limits(), Prices(), Amount())
-        engine = Retrying(Throttled(budgeted, Gate(1)))
+        budgeted = Budgeted(Finishing(server), Budget(Limits(), Prices(), Amount()))
+        engine = Retrying(Throttled([budgeted], Gate(1)))
 
         async def conversation() -> None:
             for step in ("kind", "instances"):
@@ -85,7 +85,7 @@ def test_through_the_whole_stack_the_reply_is_kept_and_no_second_question_follow
             task.cancel()
         await asyncio.wait(tasks)
         assert all(task.cancelled() for task in tasks)
-        assert budgeted.spent == Amount(1, 6)
+        assert budgeted.budget.spent == Amount(1, 6)
 
     run(go())
     assert len(kept) == server.asked == 1
@@ -97,7 +97,7 @@ def test_no_second_attempt_after_a_cancel() -> None:
 
     async def go() -> None:
         scripted = Scripted(fail, lambda _: 1.0)
-        task = asyncio.create_task(Retrying(Throttled(Finishing(scripted), Gate(1))).complete(prompt()))
+        task = asyncio.create_task(Retrying(Throttled([Finishing(scripted)], Gate(1))).complete(prompt()))
         await asyncio.sleep(0.5)
         task.cancel()
         await asyncio.wait({task})

@@ -2,7 +2,8 @@ import asyncio
 
 import pytest
 
-from bootstruct.engines.gate import Gate, Outcome
+from bootstruct.engines.door import Outcome
+from bootstruct.engines.gate import Gate
 from bootstruct.engines.throttled import Throttled
 from bootstruct.errors import Passing, Permanent
 from tests.engines.virtual import now, run
@@ -14,7 +15,7 @@ SERVED = Outcome("served", 0.1, "x")
 def test_growing_the_pool_goes_first() -> None:
     async def go() -> list[tuple[int, str]]:
         server = Server()
-        engine = Throttled(server, Gate(1))
+        engine = Throttled([server], Gate(1))
         steps = ["kind", "instances", "propose", "kind", "propose"]
         await asyncio.gather(*(engine.complete(prompt(n, step)) for n, step in enumerate(steps)))
         return server.order
@@ -25,7 +26,7 @@ def test_growing_the_pool_goes_first() -> None:
 def test_what_was_begun_is_finished_before_new_things_begin() -> None:
     async def go() -> list[tuple[int, str]]:
         server = Server()
-        engine = Throttled(server, Gate(2))
+        engine = Throttled([server], Gate(2))
 
         async def conversation(number: int) -> None:
             for step in ("kind", "instances"):
@@ -42,7 +43,7 @@ def test_what_was_begun_is_finished_before_new_things_begin() -> None:
 def test_never_more_in_flight_than_the_limit() -> None:
     async def go() -> int:
         server = Server(latency=0.3, sigma=1.0)
-        engine = Throttled(server, Gate(7))
+        engine = Throttled([server], Gate(7))
         await asyncio.gather(*(engine.complete(prompt(n)) for n in range(200)))
         return server.peak
 
@@ -52,7 +53,7 @@ def test_never_more_in_flight_than_the_limit() -> None:
 def test_cancelled_in_the_queue_ends_at_once_and_leaves_no_slot_behind() -> None:
     async def go() -> None:
         gate, server = Gate(1), Server(latency=5.0)
-        engine = Throttled(server, gate)
+        engine = Throttled([server], gate)
         first, second, third = (asyncio.create_task(engine.complete(prompt(n))) for n in range(3))
         await asyncio.sleep(1)
         second.cancel()
@@ -70,10 +71,10 @@ def test_cancelled_in_the_queue_ends_at_once_and_leaves_no_slot_behind() -> None
 def test_cancelled_in_the_moment_of_being_let_in_passes_the_slot_on() -> None:
     async def go() -> None:
         gate = Gate(1)
-        await gate.enter()
+        first = await gate.enter()
         second, third = (asyncio.create_task(gate.enter()) for _ in range(2))
         await asyncio.sleep(0)
-        gate.leave(SERVED)  # second is let in, but does not run before
+        gate.leave(first, SERVED)  # second is let in, but does not run before
         second.cancel()
         await third
         assert second.cancelled()
@@ -85,7 +86,7 @@ def test_cancelled_in_the_moment_of_being_let_in_passes_the_slot_on() -> None:
 def test_a_cancelled_task_begins_nothing_new() -> None:
     async def go() -> None:
         server = Server()
-        engine = Throttled(server, Gate(1))
+        engine = Throttled([server], Gate(1))
 
         async def stubborn() -> None:
             try:
@@ -106,19 +107,18 @@ def test_a_cancelled_task_begins_nothing_new() -> None:
 def test_after_a_failure_nothing_begins_until_a_reply_or_the_pause_is_over() -> None:
     async def go() -> None:
         gate = Gate(2)
-        await gate.enter()
-        await gate.enter()
-        gate.leave(Outcome("failed"))
+        first, second = await gate.enter(), await gate.enter()
+        gate.leave(first, Outcome("failed"))
         third = asyncio.create_task(gate.enter())
         await asyncio.sleep(0.4)
         assert not third.done()
         await third
         assert now() == pytest.approx(0.5)
-        gate.leave(Outcome("refused", retry_after=3.0))
+        gate.leave(third.result(), Outcome("refused", retry_after=3.0))
         fourth = asyncio.create_task(gate.enter())
         await asyncio.sleep(0.2)
         assert not fourth.done()
-        gate.leave(SERVED)  # the server answers: no reason to wait
+        gate.leave(second, SERVED)  # the server answers: no reason to wait
         await fourth
         assert now() == pytest.approx(0.7)
 
@@ -128,14 +128,12 @@ def test_after_a_failure_nothing_begins_until_a_reply_or_the_pause_is_over() -> 
 def test_in_an_outage_all_wait_as_long_as_the_server_asks() -> None:
     async def go() -> None:
         gate = Gate(20)
-        for _ in range(10):
-            await gate.enter()
-        for _ in range(10):
-            gate.leave(Outcome("refused", retry_after=30.0))
+        for slot in [await gate.enter() for _ in range(10)]:
+            gate.leave(slot, Outcome("refused", retry_after=30.0))
         waiting = asyncio.create_task(gate.enter())
         await asyncio.sleep(0.6)  # the first short pause is over
         await waiting
-        gate.leave(Outcome("refused", retry_after=30.0))
+        gate.leave(waiting.result(), Outcome("refused", retry_after=30.0))
         waiting = asyncio.create_task(gate.enter())
         await asyncio.sleep(29)
         assert not waiting.done()
@@ -155,7 +153,7 @@ def test_the_slot_is_given_back_whatever_happens(error: Exception) -> None:
     async def go() -> None:
         gate = Gate(3)
         with pytest.raises(type(error)):
-            await Throttled(Broken(), gate).complete(prompt())
+            await Throttled([Broken()], gate).complete(prompt())
         assert gate.flying == 0
         assert gate.refusals == (isinstance(error, Passing) and error.status == 429)
 

@@ -67,7 +67,7 @@ def test_a_pause_holds_no_slot() -> None:
                 raise left.pop()
             return "yes"
 
-        engine = Retrying(Throttled(Scripted(answer, lambda asked: 1.0), Gate(1)))
+        engine = Retrying(Throttled([Scripted(answer, lambda asked: 1.0)], Gate(1)))
         first = asyncio.create_task(engine.complete(prompt(0)))
         others = [asyncio.create_task(engine.complete(prompt(n))) for n in range(1, 6)]
         await asyncio.wait(others)
@@ -157,7 +157,7 @@ def test_an_outage_is_no_such_question() -> None:
 def test_refusals_never_count_against_a_question() -> None:
     async def go() -> None:
         server = Server(latency=0.1, cap=lambda at: 1 if at < 300 else 100)
-        retrying = Retrying(Throttled(server, Gate(2)))
+        retrying = Retrying(Throttled([server], Gate(2)))
         tasks = [asyncio.create_task(retrying.complete(prompt(n))) for n in range(200)]
         for task in tasks:
             assert (await task).text == "a"

@@ -70,7 +70,7 @@ class Server:
 async def ask_all(server: Server, questions: int, limit: int | None, steps: tuple[str, ...] = ("instances",)) -> Gate:
     """Ask so many conversations of these steps through a gate; the gate, once all are answered."""
     gate = Gate(limit)
-    engine = Retrying(Throttled(server, gate))
+    engine = Retrying(Throttled([server], gate))
 
     async def one(number: int) -> None:
         for step in steps:

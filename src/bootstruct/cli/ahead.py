@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bootstruct.cli.tables import duration, money, number
+from bootstruct.cli.cluster import ray_address
+from bootstruct.cli.tables import money, number
 from bootstruct.errors import BadInput
+from bootstruct.status import duration
 
 if TYPE_CHECKING:
     from bootstruct.preview import Preview, Shown
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--base-url", metavar="URL", help="The server, as in http://127.0.0.1:8000/v1.")
 @click.option("--engine", metavar="ENGINE", help="Who answers instead: openai, hf, or recorded:RUN.")
 @click.option("--trust-remote-code", is_flag=True, help="Run the code that a local model (hf/) brings along.")
+@ray_address
 @click.option("--full", is_flag=True, help="Show long prompts whole instead of their beginning and end.")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 def preview_command(
@@ -32,6 +35,7 @@ def preview_command(
     base_url: str | None,
     engine: str | None,
     trust_remote_code: bool,
+    ray_address: str | None,
     full: bool,
     as_json: bool,
 ) -> None:
@@ -51,7 +55,7 @@ def preview_command(
         raise BadInput(f"{run}: no such run folder; `bootstruct init {run}` makes one.")
     if is_begun(run):
         raise BadInput(f"{run}: has begun; `bootstruct status {run}` tells what it takes.")
-    flags = {"engine": engine, "trust_remote_code": trust_remote_code}
+    flags = {"engine": engine, "trust_remote_code": trust_remote_code, "ray_address": ray_address}
     machine = read_machine(run, base_url=(base_url,) if base_url else None, **flags)
     told = asyncio.run(_preview(run, machine, requests))
     if not as_json:
@@ -96,8 +100,9 @@ async def _preview(folder: Path, machine: "Machine", requests: int) -> "Preview"
 
 def _show(shown: "Shown", full: bool) -> None:
     """One question, its reply and what was read from it."""
-    names = {"propose": "new instructions", "kind": "is it classification?", "instances": "instances"}
-    click.secho(f"── {names.get(shown.step, shown.step)}: {shown.about}", bold=True)
+    names = {"propose": "new instructions", "kind": "is it classification?", "rewrite": "an output written anew"}
+    names["kinds"] = "which of these are classification? Asked once for all tasks of a request, as of"
+    click.secho(f"── {names.get(shown.step.partition('/')[0], shown.step)}: {shown.about}", bold=True)
     lines = shown.question.split("\n")
     if not full and len(lines) > 24:
         lines = [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from bootstruct.cli.cluster import ray_actors, ray_address
 from bootstruct.cli.grow import Concurrency
 from bootstruct.errors import BadInput, StoppedShort
 
@@ -44,12 +45,15 @@ _FLAGS = (
         "--max-tokens", type=click.IntRange(1), help="Stop before more tokens than this, over the whole folder."
     ),
     click.option("--max-cost", type=click.FloatRange(0, min_open=True), help="Stop before more US dollars than this."),
+    ray_address,
+    ray_actors,
+    click.option("--batch", is_flag=True, help="Ask by the server's batch API: half the price, within a day."),
     click.option("--retry-failed", is_flag=True, help="Ask again what failed for good."),
     click.option("--quiet", is_flag=True, help="Say nothing but errors and the result."),
 )
 _NAMES = (
     "api", "new_tokens", "temperature", "base_url", "concurrency", "timeout", "max_requests", "max_tokens", "max_cost",
-    "retry_failed", "quiet",
+    "ray_address", "ray_actors", "batch", "retry_failed", "quiet",
 )  # fmt: skip
 
 
@@ -66,6 +70,9 @@ class Reach:
     max_requests: int | None
     max_tokens: int | None
     max_cost: float | None
+    ray_address: str | None
+    ray_actors: tuple[int, ...] | None
+    batch: bool
     retry_failed: bool
     quiet: bool
 
@@ -110,7 +117,10 @@ def ask(folder: Path, questions: "Mapping[str, Prompt]", engine: str, name: str,
     from bootstruct.settings import read_machine
 
     url = (reach.base_url,) if reach.base_url else None
-    machine = read_machine(None, engine=engine, base_url=url, concurrency=reach.concurrency, timeout=reach.timeout)
+    ray = {"ray_address": reach.ray_address, "ray_actors": reach.ray_actors}
+    machine = read_machine(
+        None, engine=engine, base_url=url, concurrency=reach.concurrency, timeout=reach.timeout, **ray
+    )
     if reach.max_cost is not None and machine.prices.of(name) is None:
         raise BadInput(
             f"--max-cost: the price of {name!r} is not known; set `prices:` in the settings file, or --max-tokens."
@@ -122,21 +132,24 @@ def ask(folder: Path, questions: "Mapping[str, Prompt]", engine: str, name: str,
 async def _ask(
     folder: Path, questions: "Mapping[str, Prompt]", machine: "Machine", limits: "Limits", reach: Reach, name: str
 ) -> Outcome:
+    from bootstruct.engines.batch_lines import MOST_REQUESTS
     from bootstruct.engines.budgeted import Amount
-    from bootstruct.engines.build import open_engine
-    from bootstruct.evaluate.asking import opened
+    from bootstruct.engines.build import ByBatch, open_engine
+    from bootstruct.evaluate.asking import MOST_AT_ONCE, opened
 
     with opened(folder) as asking:
         stopped = None
         if asking.unanswered(questions, reach.retry_failed):
             used, cost = asking.spent, _cost(asking.facts, machine.prices, name)
             spent = Amount(used.requests, used.prompt_tokens + used.completion_tokens, cost or 0.0)
-            stack = open_engine(machine, limits, spent)
+            stack = open_engine(machine, limits, spent, ByBatch(folder) if reach.batch else None)
+            batches = stack.batches.told if stack.batches else str
             shown = asyncio.create_task(
-                _tell(asking, folder, lambda: _cost(asking.facts, machine.prices, name), reach.quiet)
+                _tell(asking, folder, lambda: _cost(asking.facts, machine.prices, name), batches, reach.quiet)
             )
             try:
-                await asking.ask_all(questions, stack.engine, reach.retry_failed)
+                at_once = MOST_REQUESTS if reach.batch else MOST_AT_ONCE
+                await asking.ask_all(questions, stack.engine, reach.retry_failed, at_once)
             except StoppedShort as exc:
                 stopped = exc
             finally:
@@ -145,9 +158,12 @@ async def _ask(
         return Outcome(asking.facts, asking.spent, _cost(asking.facts, machine.prices, name), stopped)
 
 
-async def _tell(asking: "Asking", folder: Path, cost: Callable[[], float | None], quiet: bool) -> None:
+async def _tell(
+    asking: "Asking", folder: Path, cost: Callable[[], float | None], batches: Callable[[], str], quiet: bool
+) -> None:
     """How many, how fast, how long still: a line kept up to date on a terminal, one now and then elsewhere."""
-    from bootstruct.cli.tables import duration, money
+    from bootstruct.cli.tables import money
+    from bootstruct.status import duration
 
     await asyncio.sleep(0)
     began, start, live = time.monotonic(), asking.done, sys.stderr.isatty()
@@ -159,6 +175,7 @@ async def _tell(asking: "Asking", folder: Path, cost: Callable[[], float | None]
             tokens = asking.spent.prompt_tokens + asking.spent.completion_tokens
             spent = f", {money(dollars)}" if (dollars := cost()) else ""
             line = f"{asking.done:,}/{asking.total:,} answered, {rate:.1f} replies/s, {tokens:,} tokens{spent}, {left}"
+            line += f"; {under_way}" if (under_way := batches()) else ""
             click.echo(f"\r\x1b[K{folder.name}: {line}" if live else f"{folder.name}: {line}", err=True, nl=not live)
     finally:
         if live and not quiet:
@@ -177,5 +194,5 @@ def _cost(facts: "Mapping[str, Fact]", prices: "Prices", name: str) -> float | N
             cost = prices.cost(known, reply.prompt_tokens, reply.completion_tokens)
             if cost is None:
                 return None
-            total += cost
+            total += cost * (prices.batch_factor if reply.via == "batch" else 1)
     return total

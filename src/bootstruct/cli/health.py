@@ -56,13 +56,12 @@ def doctor_command(model: str | None, base_url: str | None, as_json: bool) -> No
 
 async def _probe(machine: "Machine", name: str) -> "list[Probe]":
     from bootstruct.doctor import probe
-    from bootstruct.engines.openai import OpenAI
+    from bootstruct.engines.build import open_servers
     from bootstruct.errors import BadInput
-    from bootstruct.settings import DEFAULT_URL
 
     if machine.engine != "openai":
         raise BadInput(f"engine {machine.engine!r}: only servers are probed; name one as openai/NAME with --base-url.")
-    engine = OpenAI(machine.base_url[0] if machine.base_url else DEFAULT_URL, machine.key(), machine.timeout)
+    engine = open_servers(machine)[0]
     try:
         return await probe(engine, name)
     finally:

@@ -27,11 +27,11 @@ def status_command(run: Path, as_json: bool) -> None:
     Example:
       bootstruct status runs/a --json
     """
-    from bootstruct.runs import read_run
+    from bootstruct.runs import read_aside, read_run
     from bootstruct.settings import read_machine
     from bootstruct.status import status_of
 
-    status = status_of(read_run(run), read_machine(run).prices)
+    status = status_of(read_run(run), read_machine(run).prices, read_aside(run))
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(status), ensure_ascii=False))
         return

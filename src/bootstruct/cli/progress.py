@@ -12,19 +12,36 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bootstruct.cli.tables import duration, money, number
+from bootstruct.cli.tables import money, number
 from bootstruct.events import State
+from bootstruct.runs import ASIDE_SECONDS, write_aside
 from bootstruct.settings import Prices
-from bootstruct.status import cost_of, total
+from bootstruct.status import cost_of, duration, total
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
 
     from bootstruct.engines.build import Stack
+    from bootstruct.engines.gate import Gate
 
 LINE_SECONDS = 10.0
 WINDOW = 60.0  # seconds over which rates are taken
+
+
+async def tell_aside(folder: Path, gate: "Gate") -> None:
+    """Keep the run folder's word on servers that are set aside up to date, for `status`, until cancelled."""
+    told = False
+    try:
+        while True:
+            aside = {door.name: door.aside.why for door in gate.aside if door.aside is not None}
+            if aside or told:
+                write_aside(folder, aside)
+            told = bool(aside)
+            await asyncio.sleep(ASIDE_SECONDS / 4)
+    finally:
+        if told:
+            write_aside(folder, {})
 
 
 class Progress:
@@ -80,7 +97,7 @@ class Progress:
         missing = max(0, self.tasks - len(self.state.machine))
         unwritten = max(self.tasks, len(self.state.machine)) - len(self.state.annotated)
         if not missing and not unwritten:
-            return "ending"
+            return "checking" if self.state.recipe.checks and self.state.checks_done < len(self.state.annotated) else "ending"
         if (missing and accepting <= 0) or (unwritten and annotating <= 0):
             return "time left not known yet"
         return (
@@ -97,7 +114,14 @@ class Progress:
             f"{len(state.machine)}/{self.tasks} accepted, {len(state.annotated)} annotated, "
             f"{sum(state.refusals.values())} refused, {replies:.1f} replies/s, "
             f"{number(usage.prompt_tokens + usage.completion_tokens)} tokens{spent}, {self._left(accepting, annotating)}"
+            + "".join(f"; {told}" for told in self._elsewhere())
         )
+
+    def _elsewhere(self) -> list[str]:
+        """What is going on beside the usual: batches at a server, servers set aside."""
+        batches = self.stack.batches.told() if self.stack.batches else ""
+        aside = [f"{door.name} set aside: {door.aside.why}" for door in self.stack.gate.aside if door.aside]
+        return [*([batches] if batches else []), *aside]
 
     def panel(self) -> "RenderableType":
         """The panel of a terminal."""
@@ -111,7 +135,8 @@ class Progress:
         table.add_column(style="bold", min_width=10)
         table.add_column(min_width=32)
         table.add_column(style="dim")
-        for name, done in (("accepted", len(state.machine)), ("annotated", len(state.annotated))):
+        streams = [("accepted", len(state.machine)), ("annotated", len(state.annotated))]
+        for name, done in (*streams, *([("checked", state.checks_done)] if state.recipe.checks else [])):
             goal = max(self.tasks, len(state.machine))
             table.add_row(name, ProgressBar(goal, min(done, goal), width=32), f"{number(done)} of {number(goal)}")
         refused = sorted(state.refusals.items(), key=lambda rule: -rule[1])
@@ -120,6 +145,8 @@ class Progress:
         )
         level = f"{gate.flying} of {gate.level}{'' if gate.fixed else ' found'}, {self.stack.retrying.retries} retries"
         table.add_row("in flight", level, f"{replies:.1f} replies/s, {accepting:.1f} accepted/s")
+        for told in self._elsewhere():
+            table.add_row("", told, "")
         cost = cost_of(state, self.prices)
         tokens = f"{number(usage.prompt_tokens)} + {number(usage.completion_tokens)} tokens"
         table.add_row("spent", tokens, self._money(cost))
@@ -142,9 +169,12 @@ class Progress:
             f"{len(state.machine)} instructions accepted, {len(state.annotated)} annotated with {instances} instances; "
             f"{asked} replies in {duration(time.monotonic() - self.began)}"
         ]
+        if state.recipe.checks:
+            standing = sum(len(state.standing(task)) for task in state.annotated)
+            told.append(f"{state.checks_done} tasks checked; {standing} instances stand")
         if state.failures:
             told.append(f"{state.failures} requests failed for good; --retry-failed asks those of tasks again")
-        if presumed := self.stack.budgeted.presumed:
+        if presumed := self.stack.budget.presumed:
             told.append(f"{presumed} calls timed out; the budget counts them at their upper bound")
         if state.annotated and len(state.machine) >= self.tasks and len(state.annotated) == len(state.machine):
             told.append(f"Next: bootstruct export {folder} --format messages --out {folder / 'train.jsonl'}")

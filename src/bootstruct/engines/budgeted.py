@@ -47,14 +47,12 @@ class Limits:
         return None
 
 
-class Budgeted:
-    """spent: what the run has used before. presumed: calls without an answer, counted at their reservation.
+class Budget:
+    """What a run may use and has used, through whatever engines. spent: what it has used before. presumed: calls without
+    an answer, counted at their reservation."""
 
-    Raises StoppedShort where a cap leaves no room, DoorClosed where money is capped and the model's price is not known.
-    """
-
-    def __init__(self, engine: Engine, limits: Limits, prices: Prices, spent: Amount) -> None:
-        self.engine, self.limits, self.prices, self.spent = engine, limits, prices, spent
+    def __init__(self, limits: Limits, prices: Prices, spent: Amount) -> None:
+        self.limits, self.prices, self.spent = limits, prices, spent
         self.presumed = 0
         self.held = Amount()
         self._beyond = (
@@ -63,27 +61,15 @@ class Budgeted:
         )  # by how much servers have counted more than reserved, prompt and reply: reserved from then on
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    async def complete(self, prompt: Prompt) -> Reply:
-        reservation = self._reservation(prompt)
-        await self._reserve(reservation)
-        used = reservation
-        try:
-            reply = await self.engine.complete(prompt)
-            used = self._used(reply, reservation, prompt)
-            return reply
-        except (CallFailed, DoorClosed) as exc:
-            if isinstance(exc, Passing) and exc.status == 0 and exc.connected:
-                self.presumed += 1  # it may have been answered, and billed, without our hearing of it
-            else:
-                used = Amount()
-            raise
-        finally:
-            rest = self.held.plus(reservation, -1)
-            self.held = rest if rest.requests else Amount()  # no crumbs of rounding, which would be waited for
-            self.spent = self.spent.plus(used)
-            self._wake()
+    def settle(self, reservation: Amount, used: Amount) -> None:
+        """A reservation ends: so much was used of it."""
+        rest = self.held.plus(reservation, -1)
+        self.held = rest if rest.requests else Amount()  # no crumbs of rounding, which would be waited for
+        self.spent = self.spent.plus(used)
+        self._wake()
 
-    async def _reserve(self, amount: Amount) -> None:
+    async def reserve(self, amount: Amount) -> None:
+        """Hold this much as soon as there is room. Raises StoppedShort where there will never be."""
         while self.limits.exceeded_by(self.spent.plus(self.held).plus(amount)):
             cap = self.limits.exceeded_by(self.spent.plus(amount))
             if cap:
@@ -107,7 +93,8 @@ class Budgeted:
         money = f", ${self.spent.cost:.4f}" if self.spent.cost else ""
         return f"{self.spent.requests} requests, {self.spent.tokens} tokens{money}"
 
-    def _reservation(self, prompt: Prompt) -> Amount:
+    def reservation(self, prompt: Prompt, factor: float) -> Amount:
+        """The most that a question can use. Raises DoorClosed where money is capped and the price is not known."""
         size = sum(len(text.encode("utf-8", "replace")) + 16 for text in _texts(prompt)) + self._beyond[0]
         most = prompt.sampling.max_tokens + self._beyond[1]
         cost = self.prices.cost(prompt.model, size, most)
@@ -116,14 +103,15 @@ class Budgeted:
                 f"--max-cost cannot be kept: the price of the model {prompt.model!r} is not known; write it into the "
                 "settings file under `prices:`, or cap tokens with --max-tokens."
             )
-        return Amount(1, size + most, cost or 0.0)
+        return Amount(1, size + most, factor * (cost or 0.0))
 
-    def _used(self, reply: Reply, reservation: Amount, prompt: Prompt) -> Amount:
+    def used(self, reply: Reply, reservation: Amount, prompt: Prompt, factor: float) -> Amount:
+        """What a reply took of its reservation."""
         if not reply.prompt_tokens and not reply.completion_tokens:
             return reservation  # the server does not count: the bound is all we know
         self._learn(reply, prompt)
         cost = self.prices.cost(prompt.model, reply.prompt_tokens, reply.completion_tokens) or 0.0
-        return Amount(1, reply.prompt_tokens + reply.completion_tokens, cost)
+        return Amount(1, reply.prompt_tokens + reply.completion_tokens, factor * cost)
 
     def _learn(self, reply: Reply, prompt: Prompt) -> None:
         """Some servers add long texts of their own to a prompt, some think beyond max_tokens."""
@@ -132,6 +120,34 @@ class Budgeted:
             max(self._beyond[0], reply.prompt_tokens - ours),
             max(self._beyond[1], reply.completion_tokens - prompt.sampling.max_tokens),
         )
+
+
+class Budgeted:
+    """An engine that answers as far as the budget goes; several may share one. factor: of the list price.
+
+    Raises StoppedShort where a cap leaves no room, DoorClosed where money is capped and the model's price is not known.
+    """
+
+    def __init__(self, engine: Engine, budget: Budget, factor: float = 1.0) -> None:
+        self.engine, self.budget, self.factor = engine, budget, factor
+
+    async def complete(self, prompt: Prompt) -> Reply:
+        budget = self.budget
+        reservation = budget.reservation(prompt, self.factor)
+        await budget.reserve(reservation)
+        used = reservation
+        try:
+            reply = await self.engine.complete(prompt)
+            used = budget.used(reply, reservation, prompt, self.factor)
+            return reply
+        except (CallFailed, DoorClosed) as exc:
+            if isinstance(exc, Passing) and exc.status == 0 and exc.connected:
+                budget.presumed += 1  # it may have been answered, and billed, without our hearing of it
+            else:
+                used = Amount()
+            raise
+        finally:
+            budget.settle(reservation, used)
 
     async def aclose(self) -> None:
         await self.engine.aclose()

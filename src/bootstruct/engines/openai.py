@@ -21,39 +21,63 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10
 PASSING = {408, 409, 425, 429}
+BEARER = "authorization"  # the usual header of a key, behind the word Bearer
 NEVER = {501, 505}  # the server cannot, and will not be able to
 KEY_SHAPE = re.compile(r"\b(sk|pk|key|token)-[A-Za-z0-9_*\-]{8,}")
 LEAST_SECRET = 8  # characters; a shorter key ("EMPTY", "none") is no secret, and its letters stand in honest replies
 WANTS_OTHER_NAME = "max_completion_tokens"
+NO_SCHEMAS = {400, 404, 422, 501}  # how servers answer that do not know `response_format`, or not this schema
 
 
 class OpenAI:
-    """base_url ends before `/chat/completions`, as in `http://127.0.0.1:8000/v1`. timeout: seconds a call may take."""
+    """base_url ends before `/chat/completions`, as in `http://127.0.0.1:8000/v1`. timeout: seconds a call may take.
 
-    def __init__(self, base_url: str, key: str | None, timeout: float = 120.0) -> None:
+    key_header: which header holds the key. headers: more of them, none of them secret.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        key: str | None,
+        timeout: float = 120.0,
+        key_header: str = BEARER,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.base_url, self._key, self.timeout = base_url.rstrip("/"), key, timeout
-        self._where = _without_credentials(self.base_url)
+        self._key_header, self._headers = key_header, headers or {}
+        self.where = _without_credentials(self.base_url)
         self._secret = (key or "").encode() if len(key or "") >= LEAST_SECRET else b""
         self._session: aiohttp.ClientSession | None = None
         self._limit_name = "max_tokens"
+        self._takes_schema: dict[tuple[str, str], bool] = {}  # (model, schema): as far as answers have told
 
     async def complete(self, prompt: Prompt) -> Reply:
-        path = "/chat/completions" if prompt.is_chat else "/completions"
-        limit_name = self._limit_name
-        status, headers, body = await self.post(path, self._payload(prompt))
-        if status == 400 and limit_name != WANTS_OTHER_NAME and WANTS_OTHER_NAME.encode() in body:
-            self._limit_name = WANTS_OTHER_NAME  # newer OpenAI models know the limit by this name only
-            status, headers, body = await self.post(path, self._payload(prompt))
-        if status != 200:
+        asked = (prompt.model, prompt.schema)
+        with_schema = bool(prompt.schema) and self._takes_schema.get(asked, True)
+        status, headers, body, answer = await self._put(prompt, with_schema)
+        if with_schema and status in NO_SCHEMAS and not self._takes_schema.get(asked, False):
+            with_schema = False
+            status, headers, body, answer = await self._put(prompt, with_schema)
+        if status != 200:  # with a schema or without: it is the question that is refused
             raise self._refusal(status, headers, *_error_of(body), prompt.model)
-        answer = _parsed(body)
-        if isinstance(answer, dict) and "choices" not in answer and isinstance(answer.get("error"), dict):
-            code = answer["error"].get("code")  # some gateways tell the errors of others with a 200
-            if isinstance(code, int) and 400 <= code < 600:
-                raise self._refusal(code, headers, *_error_of(body), prompt.model)
+        self._takes_schema.setdefault(asked, with_schema)
         return reply_of(answer, prompt)
 
-    def _payload(self, prompt: Prompt) -> dict[str, Any]:
+    async def _put(self, prompt: Prompt, with_schema: bool) -> tuple[int, Mapping[str, str], bytes, Any]:
+        """(status, headers, body, body as JSON) of one question."""
+        path = "/chat/completions" if prompt.is_chat else "/completions"
+        limit_name = self._limit_name
+        status, headers, body = await self.post(path, self._payload(prompt, with_schema))
+        if status == 400 and limit_name != WANTS_OTHER_NAME and WANTS_OTHER_NAME.encode() in body:
+            self._limit_name = WANTS_OTHER_NAME  # newer OpenAI models know the limit by this name only
+            status, headers, body = await self.post(path, self._payload(prompt, with_schema))
+        answer = _parsed(body) if status == 200 else None
+        if isinstance(answer, dict) and "choices" not in answer and isinstance(answer.get("error"), dict):
+            code = answer["error"].get("code")  # some gateways tell the errors of others with a 200
+            status = code if isinstance(code, int) and 400 <= code < 600 else status
+        return status, headers, body, answer
+
+    def _payload(self, prompt: Prompt, with_schema: bool = True) -> dict[str, Any]:
         sampling = prompt.sampling
         payload: dict[str, Any] = {
             "model": prompt.model,
@@ -72,29 +96,39 @@ class OpenAI:
             payload["frequency_penalty"] = sampling.frequency_penalty
         if sampling.stop:
             payload["stop"] = list(sampling.stop)
+        if prompt.schema and prompt.is_chat and with_schema:
+            form = {"name": prompt.step, "strict": True, "schema": orjson.loads(prompt.schema)}
+            payload["response_format"] = {"type": "json_schema", "json_schema": form}
         return payload
 
     async def post(self, path: str, payload: dict[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
         """(status, headers, body without the key) of one call. Raises Passing where no whole answer came."""
+        return await self.call("POST", path, orjson.dumps(payload))
+
+    async def call(
+        self, method: str, path: str, data: "bytes | aiohttp.FormData | None" = None, seconds: float | None = None
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Like `post`; data: JSON or a form. seconds: the most it may take, if not the usual."""
         import aiohttp
 
-        session = self._open()
+        session, headers = self._open(), {"content-type": "application/json"} if isinstance(data, bytes) else None
+        timeout = aiohttp.ClientTimeout(total=seconds or self.timeout, sock_connect=CONNECT_SECONDS)
         try:
-            async with session.post(
-                self.base_url + path, data=orjson.dumps(payload), allow_redirects=False
+            async with session.request(
+                method, self._address(path), data=data, headers=headers, timeout=timeout, allow_redirects=False
             ) as response:
                 body = await response.read()
                 return response.status, response.headers, body.replace(self._secret, b"[key]") if self._secret else body
         except aiohttp.ConnectionTimeoutError:
-            raise Passing(0, f"cannot connect to {self._where} within {CONNECT_SECONDS} s", connected=False) from None
+            raise Passing(0, f"cannot connect to {self.where} within {CONNECT_SECONDS} s", connected=False) from None
         except TimeoutError:
             raise Passing(0, f"no answer within {self.timeout:g} s") from None
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, ValueError):
-            raise DoorClosed(f"{self._where}: not an address; give it as --base-url http://HOST:PORT/v1.") from None
+            raise DoorClosed(f"{self.where}: not an address; give it as --base-url http://HOST:PORT/v1.") from None
         except aiohttp.ClientConnectorError as exc:
             cause = getattr(exc, "_os_error", exc)  # errors of certificates have none
             reason = getattr(cause, "strerror", None) or type(cause).__name__
-            raise Passing(0, f"cannot connect to {self._where}: {reason}", connected=False) from None
+            raise Passing(0, f"cannot connect to {self.where}: {reason}", connected=False) from None
         except (aiohttp.ClientError, OSError) as exc:
             raise Passing(0, f"the connection broke ({type(exc).__name__})") from None
 
@@ -102,12 +136,11 @@ class OpenAI:
         import aiohttp
 
         if self._session is None:
-            headers = {"content-type": "application/json"}
+            headers = dict(self._headers)
             if self._key:
-                headers["authorization"] = f"Bearer {self._key}"
+                headers[self._key_header] = self._key if self._key_header != BEARER else f"Bearer {self._key}"
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),  # how many at once is the gate's business
-                timeout=aiohttp.ClientTimeout(total=self.timeout, sock_connect=CONNECT_SECONDS),
                 headers=headers,
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
@@ -117,7 +150,7 @@ class OpenAI:
         """What a status other than 200 means for the run."""
         if self._key and len(self._key) < LEAST_SECRET:
             message = re.sub(rf"(?<!\w){re.escape(self._key)}(?!\w)", "[key]", message)
-        where = f"{self._where} answers {status}: {message}"
+        where = f"{self.where} answers {status}: {message}"
         if status in (401, 403):
             hint = "check the key and its rights" if self._key else "set the key in the environment (OPENAI_API_KEY)"
             return DoorClosed(f"{where}; {hint}.")
@@ -130,6 +163,44 @@ class OpenAI:
         if status in PASSING or (status >= 500 and status not in NEVER):
             return Passing(status, message, _retry_after(headers))
         return Permanent(status, message)
+
+    def _address(self, path: str) -> str:
+        """What stands behind a `?` in the base address (Azure's api-version) goes behind each path."""
+        before, mark, query = self.base_url.partition("?")
+        if not mark:
+            return before + path
+        return f"{before.rstrip('/')}{path}{'&' if '?' in path else '?'}{query}"
+
+    def question(self, prompt: Prompt) -> tuple[str, dict[str, Any]]:
+        """(path behind /v1, body) of a question, as this server is known to want it: for batches."""
+        with_schema = self._takes_schema.get((prompt.model, prompt.schema), True)
+        return "/chat/completions" if prompt.is_chat else "/completions", self._payload(prompt, with_schema)
+
+    def learn(self, prompt: Prompt, status: int, body: Any) -> bool:
+        """True where a question of a batch was refused for its form; it is asked in another one from now on."""
+        told = str(body)
+        if status == 400 and WANTS_OTHER_NAME in told:
+            self._limit_name = WANTS_OTHER_NAME
+            return True
+        if prompt.schema and status in NO_SCHEMAS and ("response_format" in told or "schema" in told):
+            self._takes_schema[prompt.model, prompt.schema] = False
+            return True
+        return False
+
+    def heard(self, prompt: Prompt, body: Any) -> Reply:
+        """The reply in the body of a batch's line, the key taken out of it."""
+        if self._secret and self._secret in (told := orjson.dumps(body)):
+            body = orjson.loads(told.replace(self._secret, b"[key]"))
+        return reply_of(body, prompt)
+
+    def reason_of(self, body: Any) -> str:
+        """Why a question was refused, from the body of a batch's line."""
+        told = orjson.dumps(body)
+        return _error_of(told.replace(self._secret, b"[key]") if self._secret else told)[0]
+
+    def refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> Exception:
+        """What a status other than 200 means for the run, where no model was asked."""
+        return self._refusal(status, headers, *_error_of(body), "")
 
     async def aclose(self) -> None:
         if self._session is not None:

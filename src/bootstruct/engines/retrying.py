@@ -44,7 +44,7 @@ class Retrying:
             else:
                 self._successes += 1
                 self._silent_since = None
-                return replace(reply, retries=attempt) if attempt else reply
+                return replace(reply, retries=reply.retries + attempt) if attempt else reply
 
     async def _rest(self, seconds: float) -> None:
         self.retries += 1

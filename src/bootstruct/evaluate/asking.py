@@ -81,7 +81,9 @@ class Asking:
                 left.append((key, prompt))
         return left
 
-    async def ask_all(self, questions: Mapping[str, Prompt], engine: Engine, retry_failed: bool = False) -> None:
+    async def ask_all(
+        self, questions: Mapping[str, Prompt], engine: Engine, retry_failed: bool = False, at_once: int = MOST_AT_ONCE
+    ) -> None:
         """Get every question answered, or failed for good; `facts` tells which. Raises what the engine stops with."""
         left = self.unanswered(questions, retry_failed)
         self.total, self.done = len(questions), len(questions) - len(left)
@@ -89,7 +91,7 @@ class Asking:
             self._succeeded.set()
         queue = iter(left)
         enough = min(EARLY_FAILURES, len(left))
-        tasks = [asyncio.create_task(self._work(queue, engine, enough)) for _ in range(min(MOST_AT_ONCE, len(left)))]
+        tasks = [asyncio.create_task(self._work(queue, engine, enough)) for _ in range(min(at_once, len(left)))]
         if not tasks:
             return
         try:

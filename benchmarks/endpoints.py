@@ -1,0 +1,227 @@
+"""How several equal servers do together: one command prints a table of ratios.
+
+    python benchmarks/endpoints.py [CASE ...] [--rounds 2] [--seconds 20]
+
+Servers are simulators in processes of their own, each with 16 slots of 0.5 s (what does not fit waits there), so no core is
+the limit. A run of our client annotates accepted instructions, two calls each, through the stack and journal of `generate`.
+Throughput is counted by the replies in the journal; a change in the middle is made at a third of the time, and what comes
+after it, the moment of noticing included, is held against the share of the servers that stayed well.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from load_parts import NAME, Server, median, run_folder, serving
+
+import bootstruct.engines.gate as gates
+from bootstruct.drive import News, Run
+from bootstruct.engines.budgeted import Amount, Limits
+from bootstruct.engines.build import open_engine
+from bootstruct.events import State
+from bootstruct.journal import Journal, read_state
+from bootstruct.pipeline import generate, grow_pool
+from bootstruct.settings import Machine
+
+SLOTS, LATENCY = 16, 0.5
+WORDS = ("--latency", str(LATENCY), "--slots", str(SLOTS))
+TASKS = 3000  # more than any case gets through
+SETTLED = 0.25  # of the time, after which throughput is counted: levels are found by then
+
+
+@dataclass
+class Seen:
+    """Replies counted: (seconds, number) a few times a second; who was set aside when, and why."""
+
+    counts: list[tuple[float, int]]
+    aside: list[tuple[float, str]]
+    levels: list[int]
+
+    def rate(self, first: float, last: float) -> float:
+        """Replies a second between two moments."""
+        inside = [count for count in self.counts if first <= count[0] <= last]
+        return (inside[-1][1] - inside[0][1]) / (inside[-1][0] - inside[0][0])
+
+
+async def watch(state: State, stack: Any, seconds: float, at: float, change: Callable[[], None] | None) -> Seen:
+    """Count for so many seconds from the first reply on; make the change at its time."""
+    while not state.usage:
+        await asyncio.sleep(0.05)
+    seen, began = Seen([], [], []), time.monotonic()
+    known: list[str] = []
+    while (now := time.monotonic() - began) < seconds:
+        seen.counts.append((now, sum(used.requests for used in state.usage.values())))
+        if change is not None and now >= at:
+            await asyncio.to_thread(change)
+            change = None
+        told = [f"{door.number}: {door.aside.why}" for door in stack.gate.aside if door.aside]
+        if told != known:
+            seen.aside += [(now, each) for each in told if each not in known]
+            seen.aside += [(now, f"{each[0]} is back") for each in known if each[0] not in {t[0] for t in told}]
+            known = told
+        await asyncio.sleep(0.1)
+    seen.levels = [door.level for door in stack.gate.doors]
+    return seen
+
+
+def go(
+    servers: list[Server],
+    seconds: float,
+    concurrency: int | None,
+    change: Callable[[], None] | None = None,
+    at: float = 0.0,
+) -> Seen:
+    """One run against these servers, cut off after so many seconds."""
+    with run_folder(TASKS) as folder:
+        return asyncio.run(_go(folder, servers, seconds, concurrency, change, at))
+
+
+async def _go(
+    folder: Path,
+    servers: list[Server],
+    seconds: float,
+    concurrency: int | None,
+    change: Callable[[], None] | None,
+    at: float,
+) -> Seen:
+    stack = open_engine(Machine(base_url=tuple(s.url for s in servers), concurrency=concurrency), Limits(), Amount())
+    journal = Journal(folder / NAME)
+    state = read_state(folder / NAME)
+    assert state is not None
+    work = asyncio.create_task(generate(Run(state, journal, stack.engine), 1))
+    try:
+        return await watch(state, stack, seconds, at, change)
+    finally:
+        work.cancel()
+        await asyncio.sleep(0)
+        work.cancel()  # a second time: do not wait for what is in flight
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait({work}, timeout=1)
+        await stack.engine.aclose()
+        journal.close()
+
+
+@contextlib.contextmanager
+def farm(number: int) -> Iterator[list[Server]]:
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(serving(*WORDS)) for _ in range(number)]
+
+
+def two(rounds: int, seconds: float) -> None:
+    for concurrency in (None, 64):
+        ratios, rates = [], []
+        for _ in range(rounds):
+            with farm(2) as servers:
+                one = go(servers[:1], seconds, concurrency).rate(SETTLED * seconds, seconds)
+                both = go(servers, seconds, concurrency).rate(SETTLED * seconds, seconds)
+            ratios.append(both / one)
+            rates.append(f"{both:.0f}/s to {one:.0f}/s")
+        tell(f"two servers against one, {concurrency or 'auto'}", ">= 1.9", median(ratios), ", ".join(rates), 1.9)
+
+
+def turned(name: str, change: dict[str, Any], rounds: int, seconds: float, is_careless: bool = False) -> None:
+    """Four servers; one changes at a third of the time. Against three quarters of what all four did before."""
+    for concurrency in (None, 32):  # 32: fewer than the others could take over
+        ratios, told = [], []
+        for _ in range(rounds):
+            with farm(4) as servers, careless() if is_careless else contextlib.nullcontext():
+                at = seconds / 3
+                seen = go(servers, seconds, concurrency, lambda bad=servers[0]: bad.set(**change), at)  # type: ignore[misc]
+            before, after = seen.rate(SETTLED * at, at), seen.rate(at, seconds)
+            ratios.append(after / (0.75 * before))
+            told.append(
+                f"{before:.0f}/s, then {after:.0f}/s; " + ("; ".join(f"{t - at:.1f} s {w}" for t, w in seen.aside))
+            )
+        goal = None if is_careless else 0.9
+        tell(f"{name}, {concurrency or 'auto'}", ">= 0.9" if goal else "-", median(ratios), " | ".join(told), goal)
+
+
+def grow(rounds: int, _: float) -> None:
+    """Growing the pool waits for its oldest request: four servers, one of them slow from the start, against four well ones."""
+
+    def seconds_to(servers: list[Server], tasks: int) -> float:
+        async def growing(folder: Path) -> float:
+            stack = open_engine(Machine(base_url=tuple(s.url for s in servers)), Limits(), Amount())
+            journal = Journal(folder / NAME)
+            state = read_state(folder / NAME)
+            assert state is not None
+            run, began = Run(state, journal, stack.engine), time.monotonic()
+            try:
+                await grow_pool(run, tasks, News(), None)
+                return time.monotonic() - began
+            finally:
+                await stack.engine.aclose()
+                journal.close()
+
+        with run_folder(0) as folder:
+            return asyncio.run(growing(folder))
+
+    found: dict[str, list[float]] = {"well": [], "slow": [], "careless": []}
+    for _ in range(rounds):
+        with farm(4) as servers:
+            found["well"].append(seconds_to(servers, 600))
+            servers[0].set(**SLOW)
+            found["slow"].append(seconds_to(servers, 600))
+            with careless():
+                found["careless"].append(seconds_to(servers, 600))
+    for name, case in (
+        ("slow", "growing 600 with one slow server of four"),
+        ("careless", "the same, nobody set aside"),
+    ):
+        ratios = [slow / well for slow, well in zip(found[name], found["well"], strict=True)]
+        tell(
+            f"{case}, times as long",
+            "-",
+            median(ratios),
+            f"{median(found[name]):.1f} s to {median(found['well']):.1f} s",
+            None,
+        )
+
+
+@contextlib.contextmanager
+def careless() -> Iterator[None]:
+    """A gate that only counts what is in flight and never sets anybody aside."""
+    kept = gates.Gate._set_aside
+    gates.Gate._set_aside = lambda *_, **__: None  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        gates.Gate._set_aside = kept  # type: ignore[method-assign]
+
+
+def tell(case: str, goal: str, ratio: float, seen: str, least: float | None) -> None:
+    met = "-" if least is None else "yes" if ratio >= least else "NO"
+    print(f"| {case} | {goal} | {ratio:.2f} | {met} | {seen} |", flush=True)
+
+
+SLOW, HUNG = {"latency": 10 * LATENCY}, {"faults": {"hang": 1.0}}
+BROKEN, LIMITED = {"faults": {"500": 1.0}}, {"faults": {"429": 1.0}, "retry_after": 30.0}
+CASES: dict[str, Callable[[int, float], None]] = {
+    "two": two,
+    "slow": lambda rounds, seconds: turned("one of four turns ten times as slow", SLOW, rounds, seconds),
+    "plain": lambda rounds, seconds: turned("the same, nobody set aside", SLOW, rounds, seconds, is_careless=True),
+    "hung": lambda rounds, seconds: turned("one of four answers no more", HUNG, rounds, seconds),
+    "broken": lambda rounds, seconds: turned("one of four answers 500", BROKEN, rounds, seconds),
+    "grow": grow,
+    "limited": lambda rounds, seconds: turned("one of four answers 429, Retry-After: 30", LIMITED, rounds, seconds),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(CASES))
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each run")
+    words = parser.parse_args()
+    print("| case | goal | ratio | met | seen |\n|---|---|---|---|---|")
+    for name in words.cases or CASES:
+        CASES[name](words.rounds, words.seconds)
+
+
+if __name__ == "__main__":
+    main()
