@@ -357,7 +357,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--measure", type=float, default=300, help="seconds between measurements")
     parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--bf16", action="store_true", help="products in bf16: twice as fast where the CPU has units for it")
+    parser.add_argument(
+        "--bf16", action="store_true", help="products in bf16: twice as fast where the CPU has units for it"
+    )
     arguments = parser.parse_args()
     Trainer(arguments.folder, arguments).run()
     (arguments.folder / "arguments.json").write_text(

@@ -224,7 +224,9 @@ class Connection(asyncio.Protocol):
             return
         if "response_format" in asked:
             stats.with_schema += 1
-            if options.schemas == "refused" or (options.schemas == "obeyed" and not is_strict(asked["response_format"])):
+            if options.schemas == "refused" or (
+                options.schemas == "obeyed" and not is_strict(asked["response_format"])
+            ):
                 self.send(error(options.schema_status, "response_format: this is not supported here", "unsupported"))
                 return
         prompt = "\n".join(str(m["content"]) for m in asked["messages"]) if is_chat else asked["prompt"]

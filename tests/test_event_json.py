@@ -107,7 +107,20 @@ SAMPLES: list[Event] = [
     Annotated("0.0", True, (Instance("a", "b"),), (Refused(Instance("", ""), "empty output"),)),
     Recorded("0.0", (("a", 0.5),), 0.1, 3),
 ]
-LEFT_OUT = {"question", "source", "at", "seconds", "retries", "inherited", "tokens", "model", "failed", "rule", "score", "near"}
+LEFT_OUT = {
+    "question",
+    "source",
+    "at",
+    "seconds",
+    "retries",
+    "inherited",
+    "tokens",
+    "model",
+    "failed",
+    "rule",
+    "score",
+    "near",
+}
 RECIPE_DEFAULTS = {"recipe"}  # what a recipe may leave out is the business of its own tests
 
 

@@ -25,6 +25,7 @@ FLOORS: list[set[str]] = [
     {"engines"},
     {"shards"},
     {"drive"},
+    {"checking"},
     {"pipeline", "lineage", "status"},
     {"export_original", "openai_format", "judgements"},
     {
@@ -115,7 +116,7 @@ class TestEveryFile:
 
 
 def test_the_pipeline_is_one_page() -> None:
-    assert len((HOUSE / "pipeline.py").read_text().splitlines()) <= 150
+    assert len((HOUSE / "pipeline.py").read_text().splitlines()) <= 110
 
 
 def test_the_map_in_the_docs_is_the_tree() -> None:

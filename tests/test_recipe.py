@@ -65,7 +65,10 @@ def test_a_shipped_recipe_loads_and_survives_the_journal(name: str) -> None:
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_template_of_a_shipped_recipe_fills(name: str) -> None:
     recipe = shipped(name)
-    worked = [{"instruction": each, "input": "", "output": "x", "json": f'{{"instruction": "{each}"}}'} for each in ("one", "two")]
+    worked = [
+        {"instruction": each, "input": "", "output": "x", "json": f'{{"instruction": "{each}"}}'}
+        for each in ("one", "two")
+    ]
     shown = {"examples": ["one", "two"], "worked": worked, "hints": draw_hints(recipe.propose, 42, 0)}
     for only, reply in itertools.product((False, True), ("text", "json")):
         values = {"language": "German", "reply": reply}

@@ -79,7 +79,7 @@ def test_a_reply_says_how_long_it_took_and_how_often_it_was_asked() -> None:
             raise errors.pop()
         return "yes"
 
-    reply = run(Retrying(Throttled(Scripted(answer, delay=lambda _: 1.5), Gate(1))).complete(prompt()))
+    reply = run(Retrying(Throttled([Scripted(answer, delay=lambda _: 1.5)], Gate(1))).complete(prompt()))
     assert reply.retries == 2
     assert reply.seconds == pytest.approx(1.5)  # of the call that was answered; pauses are not part of it
 

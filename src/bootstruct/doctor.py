@@ -201,7 +201,9 @@ async def schema(server: Server) -> Probe:
     except (ValueError, KeyError, TypeError):
         obeys = False
     return Probe(
-        "JSON schema", "yes" if obeys else "ignored", "replies are constrained" if obeys else "replies are read as they come"
+        "JSON schema",
+        "yes" if obeys else "ignored",
+        "replies are constrained" if obeys else "replies are read as they come",
     )
 
 

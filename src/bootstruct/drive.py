@@ -127,7 +127,6 @@ class Run:
             result: R = done.value
             return result
 
-
     async def consult(self, flow: Generator[Questions, Answers, R]) -> R:
         """Run a flow that asks many questions at once, each under its own key, and is told of those that failed."""
         answers: Answers | None = None

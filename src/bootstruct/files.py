@@ -122,7 +122,10 @@ def recipe_names() -> list[str]:
 
 def recipe_lines() -> dict[str, str]:
     """Each shipped recipe and the line that says what it is: the first one of its file."""
-    first = {name: (recipe_folder(name) / "recipe.yaml").read_text(encoding="utf-8").split("\n")[0] for name in recipe_names()}
+    first = {
+        name: (recipe_folder(name) / "recipe.yaml").read_text(encoding="utf-8").split("\n")[0]
+        for name in recipe_names()
+    }
     return {name: line.lstrip("# ") for name, line in first.items()}
 
 
@@ -160,9 +163,7 @@ def read_recipe(path: Path, begun: Recipe | None = None) -> Recipe:
     return from_mapping(mapping, str(path))
 
 
-def _fill_in_check(
-    check: dict[str, Any], mapping: dict[str, Any], path: Path, key: str, begun: Recipe | None
-) -> None:
+def _fill_in_check(check: dict[str, Any], mapping: dict[str, Any], path: Path, key: str, begun: Recipe | None) -> None:
     """What a check leaves open is as its kind is shipped (as it was, in a begun run); prompts and texts are read in."""
     ask, kind = check.get("ask", {}), str(check.get("kind"))
     check.setdefault("name", kind)
@@ -174,7 +175,9 @@ def _fill_in_check(
             check.setdefault(name, was.get(name, value))
     if isinstance(ask, dict) and "ask" in usual:
         old = was.get("ask") or {}
-        check["ask"] = {name: old.get(name, value) if name != "prompt" else value for name, value in usual["ask"].items()} | ask
+        check["ask"] = {
+            name: old.get(name, value) if name != "prompt" else value for name, value in usual["ask"].items()
+        } | ask
         for name in ("prompt", "system"):
             value = check["ask"].get(name)
             if isinstance(value, str) and value.endswith(".jinja"):
@@ -208,7 +211,9 @@ def _texts_to_avoid(text: object, path: Path, key: str) -> list[object]:
     for number, row in read_rows(path.parent / text):
         texts = list(texts_of_row(row))
         if not texts:
-            raise BadInput(f"{path.parent / text}:{number}: holds no text; fields such as instruction or prompt are expected.")
+            raise BadInput(
+                f"{path.parent / text}:{number}: holds no text; fields such as instruction or prompt are expected."
+            )
         found |= dict.fromkeys([texts[0], *(each for each in texts[1:] if len(each.split()) >= LEAST_INPUT)])
     return list(found)
 

@@ -9,17 +9,16 @@ in the journal first: running again *is* resuming.
 
 from contextlib import aclosing
 
+from bootstruct.checking import check_again, check_instances
 from bootstruct.domain import Reply
 from bootstruct.drive import News, Run, in_order, together
 from bootstruct.errors import StoppedShort
-from bootstruct.events import Annotated, Checked, Proposed, State, siblings
+from bootstruct.events import Annotated, Proposed, State, siblings
 from bootstruct.stages.annotate import annotate
-from bootstruct.stages.checks import Checks
 from bootstruct.stages.pool import Pool
 from bootstruct.stages.propose import propose_prompt, read_instructions
 
 AHEAD = 4096  # tasks annotated beyond the first uncommitted one; bounds memory, changes no byte
-CHECKED_AHEAD = 512  # tasks likewise; each may ask dozens of questions at once
 STALL_AFTER = 100  # committed requests in a row without a kept instruction before a run stops by itself
 
 
@@ -29,7 +28,11 @@ async def generate(run: Run, tasks: int, stall_after: int | None = STALL_AFTER) 
     Raises StoppedShort (budget, stall, silence) and DoorClosed (key, model, server); all that was paid for is recorded.
     """
     grown, written = News(), News()
-    streams = grow_pool(run, tasks, grown, stall_after), write_instances(run, grown, written), check_instances(run, written)
+    streams = (
+        grow_pool(run, tasks, grown, stall_after),
+        write_instances(run, grown, written),
+        check_instances(run, written),
+    )
     await together(run, *streams, retry_failed(run))
     await together(run, check_again(run))
 
@@ -76,41 +79,6 @@ async def write_instances(run: Run, grown: News, written: News) -> None:
             run.record(annotated or Annotated(state.machine[n].name, False, (), failed=True))
             written.tell()
     written.close()
-
-
-async def check_instances(run: Run, written: News) -> None:
-    """Beyond the paper: the recipe's checks of the instances of each annotated task."""
-    state, checks = run.state, Checks(run.state.recipe)
-
-    def may_start(n: int) -> bool:
-        return n < min(len(state.annotated), state.checks_done + (run.ahead or CHECKED_AHEAD))
-
-    async def conversation(n: int) -> tuple[Checked, ...]:
-        task = state.machine[n]
-        return await run.consult(checks.flow(task, state.annotated[task.name].instances))
-
-    if not state.recipe.checks:
-        return
-    async with aclosing(in_order(state.checks_done, may_start, conversation, written)) as answers:
-        async for n, decided in answers:
-            for checked in decided[len(state.checked.get(state.machine[n].name, ())) :]:
-                run.record(checked)
-
-
-async def check_again(run: Run) -> None:
-    """Check what `--retry-failed` brought, and ask again what failed for good while checking; the later event wins."""
-    state, checks = run.state, Checks(run.state.recipe)
-    done = [task for task in state.machine if task.name in state.checked and not state.is_settled(task.name)]
-    again = [t for t in done if run.retry_failed or not any(checked.failed for checked in state.checked[t.name])]
-
-    async def conversation(n: int) -> tuple[Checked, ...]:
-        return await run.consult(checks.flow(again[n], state.annotated[again[n].name].instances))
-
-    async with aclosing(in_order(0, lambda n: n < len(again), conversation)) as answers:
-        async for n, decided in answers:
-            for checked in decided:
-                if checked not in state.checked[again[n].name]:
-                    run.record(checked)
 
 
 async def retry_failed(run: Run) -> None:

@@ -241,7 +241,9 @@ def _check(recipe: Recipe, where: str) -> None:
         (not recipe.language.strip(), "language: is empty; name one, as in `language: German`"),
         (
             recipe.reading == "original"
-            and bool(recipe.classify_together or propose.with_instances or any(a.reply == "json" for a in _asks(recipe))),
+            and bool(
+                recipe.classify_together or propose.with_instances or any(a.reply == "json" for a in _asks(recipe))
+            ),
             "reading: `original` knows one task a question and text replies only; take `robust`",
         ),
         (recipe.instances.most < 1, "instances.most: must be at least 1"),

@@ -204,7 +204,9 @@ class _Check:
         task, check = self.state.machine[position], self.state.recipe.checks[place]
         instances, before = self.state.annotated[task.name].instances, self.state.checked.get(task.name, ())
         self.findings.count("checks")
-        known = [(key, self.state.replies[key]) for key in check_keys(self.state, task.name) if key in self.state.replies]
+        known = [
+            (key, self.state.replies[key]) for key in check_keys(self.state, task.name) if key in self.state.replies
+        ]
         answers = {key: each.reply if isinstance(each, Replied) else None for key, each in known}
         left = before[place - 1].kept if place else range(len(instances))
         name = f"task {task.name} {task.text!r}, check {event.check!r}"

@@ -75,7 +75,9 @@ class Concurrency(click.ParamType[int | None]):
 @click.option(
     "--batch-results", type=FOLDER, metavar="IN.jsonl", multiple=True, help="Answers to them, as of vllm run-batch."
 )
-@click.option("--retry-failed", is_flag=True, help="Ask again what failed for good while writing instances or checking them.")
+@click.option(
+    "--retry-failed", is_flag=True, help="Ask again what failed for good while writing instances or checking them."
+)
 @click.option("--ignore-stall", is_flag=True, help="Go on although the last 100 requests brought nothing new.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors and the result.")
 def generate_command(

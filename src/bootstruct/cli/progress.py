@@ -97,7 +97,11 @@ class Progress:
         missing = max(0, self.tasks - len(self.state.machine))
         unwritten = max(self.tasks, len(self.state.machine)) - len(self.state.annotated)
         if not missing and not unwritten:
-            return "checking" if self.state.recipe.checks and self.state.checks_done < len(self.state.annotated) else "ending"
+            return (
+                "checking"
+                if self.state.recipe.checks and self.state.checks_done < len(self.state.annotated)
+                else "ending"
+            )
         if (missing and accepting <= 0) or (unwritten and annotating <= 0):
             return "time left not known yet"
         return (

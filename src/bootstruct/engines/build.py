@@ -110,7 +110,9 @@ def _by_step(ordinary: Engine, machine: Machine, wanted: ByBatch, budget: Budget
         by_step.batched = Budgeted(Offline(client, wanted.results, wanted.out, by_step), budget, factor)
         return by_step, None
     if machine.engine != "openai":
-        raise BadInput(f"--batch: engine {machine.engine!r} has no batches; take openai, or go offline by --batch-file.")
+        raise BadInput(
+            f"--batch: engine {machine.engine!r} has no batches; take openai, or go offline by --batch-file."
+        )
     batches = Batches(client, wanted.folder, lambda: by_step.asking)
     by_step.batched = Budgeted(batches, budget, factor)
     return by_step, batches

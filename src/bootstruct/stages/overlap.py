@@ -108,7 +108,9 @@ class KeptAway:
     run_length: words in a row that must not be shared. near: ROUGE-L F that must not be exceeded.
     """
 
-    def __init__(self, texts: Sequence[str], run_length: int = RUN_LENGTH, near: float = NEAR, words: str = "rouge") -> None:
+    def __init__(
+        self, texts: Sequence[str], run_length: int = RUN_LENGTH, near: float = NEAR, words: str = "rouge"
+    ) -> None:
         self._runs: dict[tuple[str, ...], int] = {}
         for number, text in enumerate(texts):
             for gram in _grams(unicode_tokens(text), run_length):
