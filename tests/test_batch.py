@@ -278,6 +278,7 @@ def stats(root: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("after", ["uploads", "made", "waiting"])
+@pytest.mark.slow
 def test_killed_while_a_batch_is_under_way_nothing_is_submitted_twice(after: str, tmp_path: Path) -> None:
     """SIGKILL as soon as the file is up, as soon as the batch is made, and in the middle of waiting."""
     with batch_server(seconds=3.0) as root:
@@ -301,6 +302,7 @@ def test_killed_while_a_batch_is_under_way_nothing_is_submitted_twice(after: str
         assert json.loads(bootstruct("status", run, "--json").stdout)["batched"] == told["lines"]
 
 
+@pytest.mark.slow
 def test_interrupted_a_batch_is_left_to_the_server_at_once(tmp_path: Path) -> None:
     with batch_server(seconds=2.0) as root:
         run = tmp_path / "run"

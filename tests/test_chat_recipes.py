@@ -164,6 +164,7 @@ def test_a_preview_is_taken_over(tmp_path: Path, recipe: str) -> None:
 
 
 @pytest.mark.parametrize("recipe", ["chat", "alpaca json"])
+@pytest.mark.slow
 def test_killed_and_resumed(tmp_path: Path, recipe: str) -> None:
     """SIGKILL at random moments: the same bytes, and nothing paid twice but what was in flight."""
     with simulator(

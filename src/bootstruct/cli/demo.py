@@ -110,7 +110,7 @@ def differences_table(told: Json) -> "Table":
     """What self-instruct data adds, with intervals."""
     from bootstruct.demo.page import difference_rows
 
-    table = _table("Difference, first line (95% interval over families)", "", "all", "in no seed")
+    table = _table("What self-instruct data adds, first line (95% interval over families)", "", "all", "in no seed")
     for row in difference_rows(told):
         table.add_row(*row)
     return table

@@ -52,7 +52,7 @@ def difference_rows(told: Json) -> list[tuple[str, str, str]]:
     names = {"as-it-was": "the model as it was", "seeds-only": "the seeds only", "solved": "the upper bound"}
     found = {(row["over"], row["prompts"]): _difference(row) for row in told["differences"]}
     return [
-        (f"self-instruct against {name}", found[over, "all"], found[over, UNSEEDED])
+        (f"against {name}", found[over, "all"], found[over, UNSEEDED])
         for over, name in names.items()
         if (over, "all") in found
     ]
@@ -109,7 +109,7 @@ def _page(told: Json, curve: list[Json]) -> Iterator[str]:
         for name, scores, right in score_rows(told)
     ]
     yield from _table(("model", "all", SEEDED, UNSEEDED, "exact"), rows)
-    yield from _table(("difference (95% interval)", "all", UNSEEDED), difference_rows(told))
+    yield from _table(("self-instruct data (95% interval)", "all", UNSEEDED), difference_rows(told))
     yield from (one_seed(told), "", *reader_lines(told), "")
     if len(told["finetuning seeds"]) > 1:
         yield from ("## Each finetuning seed", "", "The mean over all prompts, answers cut at the first line.", "")
