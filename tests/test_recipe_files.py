@@ -81,7 +81,7 @@ def test_every_shipped_recipe_says_what_it_is_on_its_first_line() -> None:
     for line in lines.values():
         assert line.endswith(".")
         assert 40 < len(line) < 120
-    told = CliRunner().invoke(cli, ["init", "--recipes"])
+    told = CliRunner().invoke(cli, ["init", "--recipe"])
     assert told.exit_code == 0
     assert [line.split()[0] for line in told.output.splitlines()] == recipe_names()
 

@@ -4,25 +4,31 @@ from pathlib import Path
 
 import click
 
+LIST = "list"
 
-def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:
-    """Print the shipped recipes and leave."""
-    if not wanted or context.resilient_parsing:
-        return
+
+def _list(context: click.Context, _: click.Parameter, value: str) -> str:
+    """Print the shipped recipes and leave, where `--recipe` has no value."""
+    if value != LIST or context.resilient_parsing:
+        return value
     from bootstruct.files import recipe_lines
 
     for name, line in recipe_lines().items():
         click.echo(f"{name:10} {line}")
-    context.exit()
+    return context.exit()
 
 
 @click.command("init", short_help="Make a run folder.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
-    "--recipe", default="chat", show_default=True, help="A name that --recipes lists, or a YAML file of yours."
-)
-@click.option(
-    "--recipes", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="List the recipes and leave."
+    "--recipe",
+    default="chat",
+    show_default=True,
+    is_flag=False,
+    flag_value=LIST,
+    is_eager=True,
+    callback=_list,
+    help="A shipped one, or a YAML file of yours; without a value: list them and leave.",
 )
 @click.option("--model", metavar="ENGINE/NAME", help="Who answers, as in openai/gpt-4.1-mini.")
 @click.option("--base-url", metavar="URL", help="The server, as in http://127.0.0.1:8000/v1; kept in machine.yaml.")
@@ -42,7 +48,7 @@ def init_command(
 
     \b
     Examples:
-      bootstruct init --recipes
+      bootstruct init --recipe                              (lists them)
       bootstruct init runs/a --model openai/gpt-4.1-mini
       bootstruct init runs/b --recipe paper --model openai/davinci-002 --seeds my_tasks.jsonl
       bootstruct init runs/c --model openai/Qwen3-8B --base-url http://127.0.0.1:8000/v1 --eject
