@@ -45,6 +45,7 @@ _FLAGS = (
         "--max-tokens", type=click.IntRange(1), help="Stop before more tokens than this, over the whole folder."
     ),
     click.option("--max-cost", type=click.FloatRange(0, min_open=True), help="Stop before more US dollars than this."),
+    click.option("--trust-remote-code", is_flag=True, help="Run the code that a local model (hf/) brings along."),
     ray_address,
     ray_actors,
     click.option("--batch", is_flag=True, help="Ask by the server's batch API: half the price, within a day."),
@@ -53,7 +54,7 @@ _FLAGS = (
 )
 _NAMES = (
     "api", "new_tokens", "temperature", "base_url", "concurrency", "timeout", "max_requests", "max_tokens", "max_cost",
-    "ray_address", "ray_actors", "batch", "retry_failed", "quiet",
+    "trust_remote_code", "ray_address", "ray_actors", "batch", "retry_failed", "quiet",
 )  # fmt: skip
 
 
@@ -70,6 +71,7 @@ class Reach:
     max_requests: int | None
     max_tokens: int | None
     max_cost: float | None
+    trust_remote_code: bool
     ray_address: str | None
     ray_actors: tuple[int, ...] | None
     batch: bool
@@ -118,9 +120,9 @@ def ask(folder: Path, questions: "Mapping[str, Prompt]", engine: str, name: str,
 
     url = (reach.base_url,) if reach.base_url else None
     ray = {"ray_address": reach.ray_address, "ray_actors": reach.ray_actors}
-    machine = read_machine(
-        None, engine=engine, base_url=url, concurrency=reach.concurrency, timeout=reach.timeout, **ray
-    )
+    speed = {"concurrency": reach.concurrency, "timeout": reach.timeout}
+    trust = reach.trust_remote_code
+    machine = read_machine(None, engine=engine, base_url=url, trust_remote_code=trust, **speed, **ray)
     if reach.max_cost is not None and machine.prices.of(name) is None:
         raise BadInput(
             f"--max-cost: the price of {name!r} is not known; set `prices:` in the settings file, or --max-tokens."
