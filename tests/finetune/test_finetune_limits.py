@@ -14,22 +14,10 @@ for package in ("torch", "transformers", "trl", "peft", "datasets"):
 
 from bootstruct.domain import Prompt, Sampling  # noqa: E402
 from bootstruct.engines.local.load import load  # noqa: E402
-from tests.finetune.runs import make_run  # noqa: E402
 from tests.servers import bootstruct, environment  # noqa: E402
-from tests.tiny_model import make  # noqa: E402
 
 pytestmark = pytest.mark.real
 ENV = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_run(tmp_path_factory.mktemp("finetune") / "run", 30)
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("base"))
 
 
 def test_it_stops_early_and_keeps_the_best(run: Path, base: Path, tmp_path: Path) -> None:

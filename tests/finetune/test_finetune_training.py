@@ -19,22 +19,10 @@ from bootstruct.engines.local.load import load  # noqa: E402
 from bootstruct.finetune.data import read_data  # noqa: E402
 from bootstruct.finetune.settings import Part  # noqa: E402
 from bootstruct.finetune.tokens import IGNORED, encode_all, split_tokens  # noqa: E402
-from tests.finetune.runs import make_run  # noqa: E402
 from tests.servers import CLI, bootstruct, environment  # noqa: E402
-from tests.tiny_model import make  # noqa: E402
 
 pytestmark = pytest.mark.real
 ENV = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_run(tmp_path_factory.mktemp("finetune") / "run", 30)
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from typing import Any
 
 from bootstruct.domain import Prompt, Reply
 from bootstruct.engines.cluster import Cluster, Lost, Worker
-from bootstruct.engines.finishing import GRACE
+from bootstruct.engines.finishing import GRACE, outcome
 from bootstruct.engines.local import Answer
 from bootstruct.engines.local.batcher import LINGER, MOST, size_of
 from bootstruct.engines.throttled import GROWS_THE_POOL
@@ -84,19 +84,7 @@ class Crew:
         if self._runner is None:
             self._runner = asyncio.create_task(self._run())
         self._news.set()
-        try:
-            answer = await asyncio.shield(mine.answer)
-        except asyncio.CancelledError:
-            if mine.is_out:
-                await asyncio.wait({mine.answer}, timeout=self._grace)
-            if not mine.answer.done():
-                mine.answer.cancel()
-            if mine.answer.cancelled() or mine.answer.exception() is not None:
-                raise
-            answer = mine.answer.result()
-        if isinstance(answer, Reply):
-            return answer
-        raise answer
+        return await outcome(mine.answer, lambda: mine.is_out, self._grace)
 
     async def aclose(self) -> None:
         self._finish(DoorClosed("The model was closed before it had answered."))

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from bootstruct.domain import Prompt, Reply
-from bootstruct.engines.finishing import GRACE
+from bootstruct.engines.finishing import GRACE, outcome
 from bootstruct.engines.local import Answer, Model, Stopped
 from bootstruct.errors import BootstructError, DoorClosed
 
@@ -65,19 +65,7 @@ class Batcher:
         self._waiting.append(mine)
         if self._runner is None or self._runner.done():
             self._runner = asyncio.create_task(self._run())
-        try:
-            answer = await asyncio.shield(mine.answer)
-        except asyncio.CancelledError:
-            if mine.begun:
-                await asyncio.wait({mine.answer}, timeout=self._grace)
-            if not mine.answer.done():
-                mine.answer.cancel()
-            if mine.answer.cancelled() or mine.answer.exception() is not None:
-                raise
-            answer = mine.answer.result()
-        if isinstance(answer, Reply):
-            return answer
-        raise answer
+        return await outcome(mine.answer, lambda: mine.begun, self._grace)
 
     async def _run(self) -> None:
         while self._waiting:
