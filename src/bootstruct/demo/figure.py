@@ -7,10 +7,10 @@ from typing import Any
 from bootstruct.demo.prompts import UNSEEDED
 
 Json = dict[str, Any]
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 360, 48, 24, 78, 50
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 376, 48, 24, 98, 50
 STYLE = """
 text{font:13px system-ui,sans-serif;fill:#3d4450}.t{font-size:16px;font-weight:600;fill:#16191d}.s{font-size:12px;fill:#6a7280}
-.g{stroke:#e3e6ea}.a{stroke:#2563a8;fill:#2563a8}.b{stroke:#c2701c;fill:#c2701c}.l{fill:none;stroke-width:2.5}
+.g{stroke:#e3e6ea}.a{stroke:#2563a8;fill:#2563a8}.b{stroke:#c2701c;fill:#c2701c}.l.l{fill:none;stroke-width:2.5}
 .d{fill-opacity:.45;stroke:none}.r{stroke:#6a7280;stroke-dasharray:5 4}.bg{fill:#fff}
 @media(prefers-color-scheme:dark){text{fill:#c8ced8}.t{fill:#f2f4f7}.s{fill:#98a1ae}.g{stroke:#2d333c}.bg{fill:#14171b}
 .a{stroke:#74abe6;fill:#74abe6}.b{stroke:#e8a05c;fill:#e8a05c}.r{stroke:#98a1ae}}"""
@@ -82,5 +82,5 @@ def _curve(rows: Sequence[Json], kind: str, group: str, label: str, low: int) ->
             place = f'x="{_x(n, len(rows)):.1f}" y="{_y(value, low) + shift:.1f}"'
             yield f'<text class="s" {place} text-anchor="middle">{value:.1f}</text>'
     spot = LEFT if kind == "a" else LEFT + 130
-    yield f'<rect class="{kind}" x="{spot}" y="{TOP - 18}" width="14" height="4" rx="2"/>'
-    yield f'<text class="s" x="{spot + 20}" y="{TOP - 12}">{label}</text>'
+    yield f'<rect class="{kind}" x="{spot}" y="{TOP - 36}" width="14" height="4" rx="2"/>'
+    yield f'<text class="s" x="{spot + 20}" y="{TOP - 30}">{label}</text>'
