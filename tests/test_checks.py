@@ -9,64 +9,34 @@ from pathlib import Path
 
 import pytest
 
-from bootstruct.domain import Checkmark, Prompt, Reply, Sampling, digest_of
+from bootstruct.domain import Prompt, Reply
 from bootstruct.drive import Run
 from bootstruct.engines import Engine
 from bootstruct.engines.budgeted import Amount, Budget, Budgeted, Limits
-from bootstruct.engines.gate import Gate
-from bootstruct.engines.recorded import Recorded
 from bootstruct.engines.scripted import Scripted
-from bootstruct.engines.throttled import Throttled
-from bootstruct.errors import BadJournal, Permanent, StoppedShort
-from bootstruct.events import Annotated, Checked, Event, Replied, Started, State, apply, begin
+from bootstruct.errors import Permanent, StoppedShort
+from bootstruct.events import Checked, State
 from bootstruct.export import rows
 from bootstruct.finetune.data import read_data
 from bootstruct.finetune.settings import Part
 from bootstruct.journal import Journal, read_events, read_state
 from bootstruct.pipeline import generate
-from bootstruct.recipe import Ask, Check, Recipe
 from bootstruct.settings import Prices
 from bootstruct.stages.overlap import trained_in_run
 from bootstruct.status import status_of
-from bootstruct.verify import Findings, verify
-from tests.scripts import SEEDS, WORDS, answer, open_journal, outcome, recipe, run_to
-from tests.test_replay import Crash, Fragile, exported
-
-TASKS = 30
-AGREEMENT = Check(
-    "agreement", "agreement", Ask("Do: {{ instruction }} {{ input }}", Sampling(0.7)), samples=3, at_least=0.6
+from tests.checked_runs import (
+    ALL,
+    OUTPUTS,
+    TASKS,
+    checked_recipe,
+    checking,
+    events,
+    found,
+    keys,
+    throttled,
 )
-RUBRIC = Check("rubric", "rubric", Ask("Grade: {{ instruction }} {{ input }} {{ output }}", Sampling()), level="3")
-BACK = Check("back", "back-check", Ask("Task? {{ input }} {{ output }}", Sampling(0.7)), samples=2, at_least=0.17)
-AWAY = Check("away", "decontamination", texts=(" ".join(WORDS[::2]), " ".join(WORDS[1::2])), near=0.28)
-ALL = (AGREEMENT, RUBRIC, BACK, AWAY)
-
-
-def checked_recipe(*checks: Check) -> Recipe:
-    return replace(recipe(), checks=checks)
-
-
-def checking(prompt: Prompt) -> Reply:
-    """Answers to checks that depend on the prompt alone: some agree, some grade high, some cannot be read."""
-    rng = random.Random(digest_of(prompt))
-    if not prompt.step.startswith("check "):
-        return answer(prompt)
-    if prompt.step == "check agreement":
-        # An answer that agrees for most instances: the recorded output is told by a hidden table.
-        given = prompt.text.removeprefix("Do: ")
-        return Reply(
-            OUTPUTS.get(given, "?") if random.Random(given).random() < 0.7 else rng.choice("abc"), "stop", 40, 2
-        )
-    if prompt.step == "check rubric":
-        return Reply(rng.choice(["Grade: 4", "5", "2", "No idea."]), "stop", 60, 3)
-    return Reply("Task: Describe the " + " ".join(rng.sample(WORDS, 12)), "stop", 50, 9)
-
-
-OUTPUTS: dict[str, str] = {}
-
-
-def throttled(engine: Engine, at_once: int) -> Engine:
-    return Throttled([engine], Gate(at_once))
+from tests.scripts import answer, open_journal, outcome, run_to
+from tests.test_replay import Crash, Fragile, exported
 
 
 @pytest.fixture(scope="module")
@@ -80,21 +50,6 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> tuple[State, dict[str,
     path = tmp_path_factory.mktemp("checked") / "journal.jsonl"
     state = run_to(path, throttled(Scripted(checking), 1), TASKS, checked_recipe(*ALL))
     return state, exported(path, state), path
-
-
-def found(path: Path) -> Findings:
-    findings = Findings()
-    for _ in verify(read_events(path), findings):
-        pass
-    return findings
-
-
-def events(path: Path, kind: type[Event]) -> list[Event]:
-    return [event for _, event in read_events(path) if isinstance(event, kind)]
-
-
-def keys(path: Path) -> list[str]:
-    return [event.key for event in events(path, Replied) if isinstance(event, Replied)]
 
 
 def test_one_decision_for_each_task_and_check_in_order(straight: tuple[State, dict[str, bytes], Path]) -> None:
@@ -208,42 +163,6 @@ def test_a_finished_run_asks_nothing(tmp_path: Path, straight: tuple[State, dict
     assert path.read_bytes() == straight[2].read_bytes()
 
 
-def test_extended_is_as_made_at_once(tmp_path: Path) -> None:
-    parts, whole = tmp_path / "parts" / "journal.jsonl", tmp_path / "whole" / "journal.jsonl"
-    parts.parent.mkdir(), whole.parent.mkdir()
-    run_to(parts, throttled(Scripted(checking), 5), 10, checked_recipe(*ALL))
-    extended = run_to(parts, throttled(Scripted(checking), 64), 40)
-    at_once = run_to(whole, Scripted(checking), 40, checked_recipe(*ALL))
-    assert extended.checked == at_once.checked
-    assert exported(parts, extended) == exported(whole, at_once)
-
-
-def reused(path: Path, old: Path, chosen: Recipe, engine: Engine, tasks: int = TASKS) -> State:
-    async def main() -> State:
-        state, journal = open_journal(path, chosen)
-        try:
-            await generate(Run(state, journal, engine, Recorded(old)), tasks, None)
-        finally:
-            journal.close()
-        return state
-
-    return asyncio.run(main())
-
-
-def test_checks_are_added_to_a_finished_run_for_the_price_of_the_checks(tmp_path: Path) -> None:
-    old, new = tmp_path / "old.jsonl", tmp_path / "new.jsonl"
-    plain = run_to(old, Scripted(answer), TASKS)
-    engine = Scripted(checking)
-    state = reused(new, old, checked_recipe(AGREEMENT, RUBRIC), engine)
-    assert engine.asked
-    assert {prompt.step for prompt in engine.asked} == {"check agreement", "check rubric"}
-    assert outcome(state) == outcome(plain)
-    more = Scripted(checking)  # and one check more on top of that
-    last = reused(tmp_path / "last.jsonl", new, checked_recipe(AGREEMENT, RUBRIC, BACK), more)
-    assert {prompt.step for prompt in more.asked} == {"check back"}
-    assert [each[:2] for each in last.checked.values()] == list(state.checked.values())
-
-
 def test_without_checks_nothing_changes(tmp_path: Path, straight: tuple[State, dict[str, bytes], Path]) -> None:
     path = tmp_path / "journal.jsonl"
     state = run_to(path, Scripted(answer), TASKS)
@@ -252,17 +171,6 @@ def test_without_checks_nothing_changes(tmp_path: Path, straight: tuple[State, d
     assert b'"checks"' not in path.read_bytes()
     assert all(state.standing(task.name) == state.annotated[task.name].instances for task in state.machine)
     assert status_of(state, Prices()).checks == []
-
-
-def test_all_instances_refused(tmp_path: Path) -> None:
-    strict = replace(AGREEMENT, at_least=1.0)
-    state = run_to(tmp_path / "journal.jsonl", Scripted(lambda p: answer(p) if p.step[:5] != "check" else "!?"), TASKS,
-                   checked_recipe(strict, RUBRIC))  # fmt: skip
-    assert sum(len(each.instances) for each in state.annotated.values())
-    assert list(rows(state)) == []
-    told = status_of(state, Prices())
-    assert told.standing == 0
-    assert told.checks[1].asked == told.checks[1].requests == 0
 
 
 def refusing(bad: Callable[[Prompt], bool], calls: list[Prompt] | None = None) -> Callable[[Prompt], Reply]:
@@ -382,46 +290,6 @@ def test_budget_in_the_middle(tmp_path: Path, straight: tuple[State, dict[str, b
     assert len(keys(path)) == len(set(keys(path)))
 
 
-def test_checks_run_beside_the_other_streams(tmp_path: Path) -> None:
-    order: list[str] = []
-
-    def note(prompt: Prompt) -> Reply:
-        order.append(prompt.step)
-        return checking(prompt)
-
-    def slow(prompt: Prompt) -> float:
-        return 0.2 if prompt.step == "kind" and prompt.sample % 4 == 0 else 0.0
-
-    run_to(tmp_path / "journal.jsonl", Scripted(note, slow), TASKS, checked_recipe(RUBRIC))
-    first = order.index("check rubric")
-    assert "instances" in order[first:], "no check was asked before the last annotation"
-
-
-def small_state(*checks: Check) -> State:
-    state = begin(Started(checked_recipe(*checks), SEEDS))
-    from bootstruct.domain import Instance, Verdict
-    from bootstruct.events import Proposed
-
-    apply(state, Proposed(0, (), (Verdict("One task of some kind"), Verdict("Another task of its kind"))))
-    apply(state, Annotated("0.0", False, (Instance("a", "b"), Instance("c", "d"))))
-    return state
-
-
-@pytest.mark.parametrize(
-    ("event", "fault"),
-    [
-        (Checked("0.1", "rubric", ()), "out of order"),  # not annotated yet
-        (Checked("9.9", "rubric", ()), "out of order"),
-        (Checked("0.0", "back", ()), "out of order"),
-        (Checked("0.0", "strange", ()), "does not have"),
-        (Checked("0.0", "rubric", (Checkmark(2),)), "an instance that it does not have"),
-    ],
-)
-def test_disorder_in_a_journal_is_told(event: Checked, fault: str) -> None:
-    with pytest.raises(BadJournal, match=fault):
-        apply(small_state(RUBRIC, BACK), event)
-
-
 CORRUPTIONS: dict[str, Callable[[Checked], Checked]] = {
     "a refused one kept": lambda e: replace(e, verdicts=tuple(replace(v, rule=None) for v in e.verdicts)),
     "a score": lambda e: replace(e, verdicts=tuple(replace(v, score=0.123) for v in e.verdicts)),
@@ -463,27 +331,3 @@ def test_verify_reports_another_question(tmp_path: Path, straight: tuple[State, 
         path.write_bytes(straight[2].read_bytes().replace(old, new, 1))
         assert path.read_bytes() != straight[2].read_bytes()
         assert found(path).disagreements
-
-
-def test_a_preview_asks_one_question_of_each_check_and_counts_all(tmp_path: Path) -> None:
-    from bootstruct.plan import init_run
-    from bootstruct.preview import estimate, preview
-    from bootstruct.runs import read_plan
-
-    folder = tmp_path / "run"
-    init_run(folder, "paper", None, None, None, (), False)
-    plain = read_plan(folder)[0]
-    path = folder / "recipe.yaml"
-    path.write_text(
-        path.read_text() + "\nchecks: [{kind: agreement, samples: 3}, {kind: rubric}, {kind: decontamination}]\n"
-    )
-    engine = Scripted(checking)
-    told = asyncio.run(preview(folder, engine, 2))
-    asked = [prompt.step for prompt in engine.asked]
-    assert 0 < asked.count("check agreement") == asked.count("check rubric") <= told.annotated
-    recipe = read_plan(folder)[0]
-    with_checks, without = (estimate(told, each, Prices({"davinci-002": (2.0, 2.0)}), 600) for each in (recipe, plain))
-    expected = 4 * 600 * told.instances / told.annotated
-    assert with_checks.calls - without.calls == pytest.approx(expected, abs=2)
-    assert with_checks.cost is not None and without.cost is not None
-    assert with_checks.cost > without.cost
