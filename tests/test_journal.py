@@ -25,14 +25,18 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "journal.jsonl"
 
 
-@pytest.fixture
-def begun(path: Path) -> Path:
-    """A journal of four lines: begun, two replies, one decision."""
+def four_lines(path: Path) -> Path:
+    """A journal: begun, two replies, one decision."""
     journal = Journal(path)
     for event in (STARTED, replied(0), replied(1), Proposed(0, (), ())):
         journal.append(event)
     journal.close()
     return path
+
+
+@pytest.fixture
+def begun(path: Path) -> Path:
+    return four_lines(path)
 
 
 def fault(path: Path) -> str:

@@ -11,18 +11,10 @@ from pathlib import Path
 import pytest
 
 from bootstruct import journal as journals
-from bootstruct.domain import Reply
 from bootstruct.errors import BadInput, StoppedShort
-from bootstruct.events import Proposed, Replied, Started
 from bootstruct.journal import Journal, read_events
 
-from .scripts import SEEDS, recipe
-
-STARTED = Started(recipe(), SEEDS)
-
-
-def replied(n: int, text: str = "x") -> Replied:
-    return Replied(f"propose/{n}", "d" * 32, Reply(text))
+from .test_journal import four_lines, replied
 
 
 @pytest.fixture
@@ -32,12 +24,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def begun(path: Path) -> Path:
-    """A journal of four lines: begun, two replies, one decision."""
-    journal = Journal(path)
-    for event in (STARTED, replied(0), replied(1), Proposed(0, (), ())):
-        journal.append(event)
-    journal.close()
-    return path
+    return four_lines(path)
 
 
 def events(path: Path) -> list[object]:

@@ -5,7 +5,6 @@ import http.client
 import http.server
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -16,25 +15,7 @@ from bootstruct.judgements import NAME, PAIR, QUALITY, RATING, read_reviews
 from tests.review.review_runs import HOSTILE, Served, append, events, make_run, make_sheet, served, tasks
 
 pytestmark = pytest.mark.real
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 DONE = "count => document.querySelector('#said b')?.textContent === String(count)"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="the browser tests need playwright: pip install playwright"
-    )
-    if not CHROMIUM.exists():
-        pytest.skip(f"the browser tests need {CHROMIUM}: apt-get install chromium")
-    with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield opened
-        opened.close()
 
 
 class Tab:
