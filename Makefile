@@ -3,12 +3,16 @@ PYTHON ?= python3
 VENV ?= .venv
 PY := $(VENV)/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport PYTHONDONTWRITEBYTECODE  # compiled once, not by each of the many processes that tests start
 
-.PHONY: help test test-all lint demo map clean
+.PHONY: help test test-lowest test-all lint docs dist demo map clean
 help:
 	@echo "make test      base install, fakes: the tests to run all the time"
+	@echo "make test-lowest  the same with the lowest versions of all direct dependencies, and a short run"
 	@echo "make test-all  extras and real parts as well (torch, browser ...)"
 	@echo "make lint      ruff and mypy --strict"
+	@echo "make docs      the documentation site in out/site; any warning fails"
+	@echo "make dist      wheel and sdist, checked, and a tour of the wheel in a clean environment"
 	@echo "make demo      the whole loop with the embedded model: no network, no key, a few minutes"
 	@echo "make map       write docs/map.md anew"
 
@@ -27,6 +31,18 @@ $(VENV)/.all: $(VENV)/.base
 test: $(VENV)/.base
 	$(PY) -m pytest -n 2 -m "not slow and not real"
 
+LOWEST := $(VENV)-lowest
+$(LOWEST)/.done: pyproject.toml tools/lowest.py | $(PY)
+	$(PYTHON) tools/lowest.py > /dev/null
+	rm -rf $(LOWEST) && $(PYTHON) -m venv --without-pip $(LOWEST)
+	$(PYTHON) tools/lowest.py > $(LOWEST)/lowest.txt
+	$(PY) -m pip --python $(LOWEST)/bin/python install -q -c $(LOWEST)/lowest.txt -e '.[review,parquet,report]' --group dev
+	touch $@
+
+test-lowest: $(LOWEST)/.done
+	$(LOWEST)/bin/python -m pytest -n 2 -m "not slow and not real"
+	$(LOWEST)/bin/python tools/tour.py --here
+
 test-all: $(VENV)/.all
 	$(PY) -m pytest -n 2
 
@@ -34,6 +50,22 @@ lint: $(VENV)/.base
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+
+$(VENV)/.docs: pyproject.toml constraints.txt $(VENV)/.base
+	$(PY) -m pip install -q -c constraints.txt --group docs && touch $@
+
+docs: $(VENV)/.docs
+	$(PY) tools/commands.py
+	$(PY) tools/site.py
+
+$(VENV)/.dist: pyproject.toml $(VENV)/.base
+	$(PY) -m pip install -q -c constraints.txt --group dist && touch $@
+
+dist: $(VENV)/.dist
+	rm -rf dist
+	$(PY) -m build --outdir dist .
+	$(PY) -m twine check --strict dist/*
+	$(PY) tools/tour.py dist/*.whl
 
 $(VENV)/.demo: $(VENV)/.base
 	$(PY) -c 'import torch' 2>/dev/null || $(PY) -m pip install -q "$$(grep '^torch' constraints.txt)"
@@ -46,4 +78,4 @@ map:
 	$(PYTHON) tools/map.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-lowest .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,10 +1,10 @@
-"""What checks of instances find, measured where the truth is known: in the pocket model's world.
+"""Measure what checks of instances find where the truth is known: in the pocket model's world.
 
     python benchmarks/checks.py --out DIR          make a pocket run, check it, print the tables (and DIR/tables.md)
     python benchmarks/checks.py --out DIR --tasks 300 --seeded 150
 
-A strict reader tells right from wrong for every instance. Two kinds of errors are looked for: those that the model really
-made, and errors seeded into instances that were right. Running it again goes on where it stopped. Needs bootstruct[local,train].
+A strict reader knows for every instance whether it is right. Two kinds of errors are looked for: those that the model made, and
+errors injected into right instances. Running it again goes on where it stopped. Needs bootstruct[local,train].
 """
 
 import argparse
@@ -21,21 +21,24 @@ from typing import Any
 import orjson
 from checks_cases import WAYS, Case, Key, own_cases, seeded_cases
 
-from bootstruct.domain import Instance
-from bootstruct.evaluate.intervals import mean_interval
-from bootstruct.event_json import to_json
-from bootstruct.events import Annotated, Event, Replied, Started, State
-from bootstruct.files import read_recipe, read_rows, recipe_folder, shipped_seeds
-from bootstruct.journal import read_events
-from bootstruct.pocket.families import FAMILIES
-from bootstruct.pocket.reading import Meant, read_instruction
-from bootstruct.recipe import Recipe
-from bootstruct.runs import read_run
-from bootstruct.settings import Prices
-from bootstruct.stages.checks import Checks
-from bootstruct.stages.overlap import LEAST_INPUT, KeptAway
-from bootstruct.stages.rouge import rouge_l
-from bootstruct.status import CheckStatus, status_of
+from bootstruct.config.loading import read_recipe, recipe_folder
+from bootstruct.config.machine import Prices
+from bootstruct.config.recipe import Recipe
+from bootstruct.config.seeds import shipped_seeds
+from bootstruct.evaluation.intervals import mean_interval
+from bootstruct.io.rows import read_rows
+from bootstruct.journal.codec import to_json
+from bootstruct.journal.events import Event, ReplyReceived, RunStarted, TaskCompleted
+from bootstruct.journal.file import read_events
+from bootstruct.journal.state import State
+from bootstruct.novelty.rouge import rouge_l
+from bootstruct.pocket.world.families import FAMILIES
+from bootstruct.pocket.world.strict_reader import ReadTask, read_instruction
+from bootstruct.run.folder import read_run
+from bootstruct.run.status import CheckStatus, status_of
+from bootstruct.stages.contamination import LEAST_INPUT, KeepAwayIndex
+from bootstruct.stages.instance_checks import InstanceChecks
+from bootstruct.types import Instance
 
 Z = 1.96
 TUNED_PROMPT = "{{ instruction }}\n{% if input %}{{ input }}\n{% endif %}Answer:"  # a format that finetuning taught
@@ -56,7 +59,7 @@ PAIRED = ("agreement", "back-check", "rubric")  # in the order in which a run wo
 class Outcome:
     """What one check, asked about every case, said: refused, its score (None: unreadable) by case; and what it took."""
 
-    refused: dict[Key, bool]
+    rejected: dict[Key, bool]
     scores: dict[Key, float | None]
     spent: CheckStatus
     fewer: list[dict[Key, bool]]
@@ -78,7 +81,10 @@ def main() -> None:
     state = read_run(base)
     own, unknown = own_cases(state)
     seeded = seeded_cases(state, own, args.seeded)
-    lines = [f"{len(state.machine)} tasks, {len(own)} instances that the reader knows, {unknown} that it does not.", ""]
+    lines = [
+        f"{len(state.accepted)} tasks, {len(own)} instances that the reader knows, {unknown} that it does not.",
+        "",
+    ]
     for who in ("pocket", "tuned"):
         done = {name: checked(args.out, base, who, name, own, "own") for name in MEASURED}
         more = {name: checked(args.out, base, who, name, seeded, "seeded") for name in MEASURED}
@@ -112,22 +118,22 @@ def checked(out: Path, base: Path, who: str, name: str, cases: dict[Key, Case], 
     reuse = ("--reuse", same) if name.startswith("agreement") and folder != same else ()
     run("generate", folder, "--tasks", 1, "--quiet", *reuse)
     state = read_run(folder)
-    verdicts = {(task, v.instance): v for task, each in state.checked.items() for v in each[0].verdicts}
+    verdicts = {(task, v.instance): v for task, entry in state.checked.items() for v in entry[0].verdicts}
     assert verdicts.keys() == cases.keys()
     spent = status_of(state, Prices()).checks[0]
-    refused = {key: not v.kept for key, v in verdicts.items()}
-    return Outcome(refused, {key: v.score for key, v in verdicts.items()}, spent, fewer(folder, state, cases))
+    rejected = {key: not v.kept for key, v in verdicts.items()}
+    return Outcome(rejected, {key: v.score for key, v in verdicts.items()}, spent, fewer(folder, state, cases))
 
 
 def fewer(folder: Path, state: State, cases: dict[Key, Case]) -> list[dict[Key, bool]]:
-    """What an agreement would have refused with only the first 1, 2, 3 ... of its replies."""
-    check, checks = state.recipe.checks[0], Checks(state.recipe)
+    """What an agreement would have rejected with only the first 1, 2, 3 ... of its replies."""
+    check, checks = state.recipe.checks[0], InstanceChecks(state.recipe)
     if check.kind != "agreement":
         return []
     replies = {
-        event.key: event.reply for _, event in read_events(folder / "journal.jsonl") if isinstance(event, Replied)
+        event.key: event.reply for _, event in read_events(folder / "journal.jsonl") if isinstance(event, ReplyReceived)
     }
-    texts, found = {task.name: task for task in state.machine}, []
+    texts, found = {task.name: task for task in state.accepted}, []
     for count in range(1, check.samples + 1):
         found.append({})
         for (task, n), case in cases.items():
@@ -154,10 +160,10 @@ def with_cases(base: Path, recipe: Recipe, cases: dict[Key, Case]) -> Iterator[E
     for (task, _), case in cases.items():
         by_task.setdefault(task, []).append(case.instance)
     for _, event in read_events(base / "journal.jsonl"):
-        if isinstance(event, Started):
+        if isinstance(event, RunStarted):
             yield dataclasses.replace(event, recipe=recipe)
-        elif isinstance(event, Annotated):
-            yield dataclasses.replace(event, instances=tuple(by_task.get(event.task, ())), refused=())
+        elif isinstance(event, TaskCompleted):
+            yield dataclasses.replace(event, instances=tuple(by_task.get(event.task, ())), rejected=())
         else:
             yield event
 
@@ -165,7 +171,7 @@ def with_cases(base: Path, recipe: Recipe, cases: dict[Key, Case]) -> Iterator[E
 # The tables
 
 
-def told(values: list[bool], groups: list[str]) -> str:
+def result(values: list[bool], groups: list[str]) -> str:
     """A share in percent with its 95% interval, whole tasks drawn."""
     if not values:
         return "-"
@@ -179,27 +185,27 @@ def told(values: list[bool], groups: list[str]) -> str:
 
 
 def table(head: list[str], rows: list[list[str]]) -> list[str]:
-    return ["| " + " | ".join(each) + " |" for each in (head, ["---"] * len(head), *rows)]
+    return ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
 
 
-def row_of(name: str, cases: dict[Key, Case], refused: dict[Key, bool], cost: list[str]) -> list[str]:
+def row_of(name: str, cases: dict[Key, Case], rejected: dict[Key, bool], cost: list[str]) -> list[str]:
     def share(of: Callable[[Case], bool], among: Callable[[Key], bool]) -> str:
         keys = [key for key in cases if among(key)]
-        return told([of(cases[key]) for key in keys], [cases[key].task for key in keys])
+        return result([of(cases[key]) for key in keys], [cases[key].task for key in keys])
 
     def caught(among: Callable[[Case], bool]) -> str:
         keys = [key for key in cases if among(cases[key])]
-        return told([refused[key] for key in keys], [cases[key].task for key in keys])
+        return result([rejected[key] for key in keys], [cases[key].task for key in keys])
 
     return [
         name,
-        share(lambda case: not case.truth, lambda key: refused[key]),
+        share(lambda case: not case.truth, lambda key: rejected[key]),
         caught(lambda case: not case.truth),
         caught(lambda case: not case.truth and case.fits),
         caught(lambda case: not case.fits),
         caught(lambda case: case.truth),
-        share(lambda case: case.truth, lambda key: not refused[key]),
-        str(sum(not each for each in refused.values())),
+        share(lambda case: case.truth, lambda key: not rejected[key]),
+        str(sum(not entry for entry in rejected.values())),
         *cost,
     ]
 
@@ -207,7 +213,7 @@ def row_of(name: str, cases: dict[Key, Case], refused: dict[Key, bool], cost: li
 def own_table(cases: dict[Key, Case], done: dict[str, Outcome]) -> list[str]:
     """The model's own errors."""
     wrong, misfits = (
-        sum(not each for each in flags)
+        sum(not flag for flag in flags)
         for flags in ([c.truth for c in cases.values()], [c.fits for c in cases.values()])
     )
     head = ["check", "wrong among refused (precision)", "refused among wrong (recall)", "of wrong outputs", "of inputs that do not fit",
@@ -216,37 +222,39 @@ def own_table(cases: dict[Key, Case], done: dict[str, Outcome]) -> list[str]:
     for name, outcome in done.items():
         spent = done["agreement"].spent if name == "agreement-rouge" else outcome.spent
         cost = [f"{spent.requests:,}", f"{spent.prompt_tokens + spent.completion_tokens:,}"]
-        rows.append(row_of(name, cases, outcome.refused, [str(outcome.spent.unreadable), *cost]))
-    together = {key: any(done[name].refused[key] for name in PAIRED) for key in cases}
+        rows.append(row_of(name, cases, outcome.rejected, [str(outcome.spent.unreadable), *cost]))
+    together = {key: any(done[name].rejected[key] for name in PAIRED) for key in cases}
     rows.append(row_of(", ".join(PAIRED), cases, together, ["", *chained(cases, done)]))
-    said = f"The model's own errors: {wrong} wrong of {len(cases)}, {misfits} of them inputs that do not fit the task."
-    return [said, "", *table(head, rows)]
+    written = (
+        f"The model's own errors: {wrong} wrong of {len(cases)}, {misfits} of them inputs that do not fit the task."
+    )
+    return [written, "", *table(head, rows)]
 
 
 def samples_table(own: dict[Key, Case], done: dict[str, Outcome]) -> list[str]:
     """Agreement with fewer replies, from those of the full check."""
     rows = []
     for name in ("agreement", "agreement-cool"):
-        for count, refused in enumerate(done[name].fewer, 1):
-            row = row_of(name, own, refused, [])
+        for count, rejected in enumerate(done[name].fewer, 1):
+            row = row_of(name, own, rejected, [])
             rows.append([row[0], str(count), *row[1:3], *row[5:8]])
     head = ["check", "replies", "precision", "recall", "refused among right", "right among kept", "kept"]
     return ["Fewer replies.", "", *table(head, rows)]
 
 
 def chained(cases: dict[Key, Case], done: dict[str, Outcome]) -> list[str]:
-    """What the three cost one after another, as a run asks them: what is refused is not asked about again."""
+    """What the three cost one after another, as in a run: what is rejected is not asked about again."""
     left, requests, tokens = set(cases), 0.0, 0.0
     for name in PAIRED:
         spent, share = done[name].spent, len(left) / len(cases)
         requests += share * (spent.requests + spent.reused)
         tokens += share * (spent.prompt_tokens + spent.completion_tokens)
-        left -= {key for key in left if done[name].refused[key]}
+        left -= {key for key in left if done[name].rejected[key]}
     return [f"about {requests:,.0f}", f"about {tokens:,.0f}"]
 
 
 def seeded_table(cases: dict[Key, Case], done: dict[str, Outcome]) -> list[str]:
-    """Recall by kind of seeded error; the last column is what is lost of the same instances when they are right."""
+    """Recall by kind of injected error; the last column is the share of the same right instances that is rejected."""
     head = ["check", *(f"{kind} ({sum(c.seeded == kind for c in cases.values())})" for kind in WAYS),
             f"as they were ({sum(c.truth for c in cases.values())})"]  # fmt: skip
     rows = []
@@ -254,14 +262,14 @@ def seeded_table(cases: dict[Key, Case], done: dict[str, Outcome]) -> list[str]:
         rows.append([name])
         for kind in (*WAYS, ""):
             keys = [key for key, case in cases.items() if case.seeded == kind]
-            rows[-1].append(told([outcome.refused[key] for key in keys], [cases[key].task for key in keys]))
+            rows[-1].append(result([outcome.rejected[key] for key in keys], [cases[key].task for key in keys]))
     return ["Seeded errors: how many of each kind are refused.", "", *table(head, rows)]
 
 
 def thresholds(
     own: dict[Key, Case], seeded: dict[Key, Case], done: dict[str, Outcome], more: dict[str, Outcome]
 ) -> list[str]:
-    """The same replies judged by other thresholds: refused among own wrong, own right, seeded wrong."""
+    """The same replies judged by other thresholds: rejected among own wrong, own right, injected wrong."""
     rows = []
     for name, steps in (("agreement", (0.2, 0.4, 0.6, 0.8, 1.0)), ("agreement-cool", (0.2, 0.4, 0.6, 0.8, 1.0)), ("agreement-rouge", (0.3, 0.5, 0.7, 0.9)),
                         ("back-check", (0.2, 0.3, 0.4, 0.5, 0.6)), ("rubric", (1, 2, 3, 4))):  # fmt: skip
@@ -273,8 +281,8 @@ def thresholds(
                 (seeded, more[name], False),
             ):
                 keys = [key for key, case in cases.items() if case.truth is truth]
-                refused = [(score := outcome.scores[key]) is not None and score < step for key in keys]
-                shares.append(f"{100 * sum(refused) / max(1, len(refused)):.0f}%")
+                rejected = [(score := outcome.scores[key]) is not None and score < step for key in keys]
+                shares.append(f"{100 * sum(rejected) / max(1, len(rejected)):.0f}%")
             rows.append([name, f"{step:g}" if name != "rubric" else str(step + 1), *shares])
     head = ["check", "kept at or above", "own wrong refused", "own right refused", "seeded wrong refused"]
     return ["Other thresholds, from the same replies.", "", *table(head, rows)]
@@ -284,11 +292,11 @@ def ceiling(state: State) -> list[str]:
     """What the best possible back-check could score: ROUGE-L of an instruction with another phrasing of the very same task,
     against one of another task."""
     rng, same, other = Random("ceiling"), list[float](), list[float]()
-    for task in state.machine:
-        meant = read_instruction(task.text)
-        if isinstance(meant, Meant):
-            strange = rng.choice([family for family in FAMILIES.values() if family.name != meant.family.name])
-            same.append(max(rouge_l(task.text, meant.family.instruction(rng, meant.params)) for _ in range(3)))
+    for task in state.accepted:
+        known = read_instruction(task.text)
+        if isinstance(known, ReadTask):
+            strange = rng.choice([family for family in FAMILIES.values() if family.name != known.family.name])
+            same.append(max(rouge_l(task.text, known.family.instruction(rng, known.params)) for _ in range(3)))
             other.append(max(rouge_l(task.text, strange.instruction(rng, strange.params(rng))) for _ in range(3)))
     rows = [
         [
@@ -302,8 +310,8 @@ def ceiling(state: State) -> list[str]:
 
 
 def decontamination(state: State, own: dict[Key, Case]) -> list[str]:
-    """Items of a test set planted in the run, changed or not: are they found? It asks no model."""
-    rng, texts = Random("planted"), {task.name: task.text for task in state.machine}
+    """Whether items of a test set that were put into the run, changed or not, are found; no model is asked."""
+    rng, texts = Random("planted"), {task.name: task.text for task in state.accepted}
     cases = rng.sample(list(own.values()), min(200, len(own)))
     plants: dict[str, Callable[[str, str], list[str]]] = {
         "the same instruction": lambda text, given: [text],
@@ -317,12 +325,12 @@ def decontamination(state: State, own: dict[Key, Case]) -> list[str]:
         found = []
         for case in cases:
             if item := plant(texts[case.task], case.instance.input):
-                away = KeptAway(item)
+                away = KeepAwayIndex(item)
                 found.append(away.find(texts[case.task], (case.instance.input, case.instance.output)) is not None)
-        rows.append([name, str(len(found)), told(found, [str(n) for n in range(len(found))])])
-    strangers = KeptAway([row["instruction"] for _, row in read_rows(Path(str(shipped_seeds())))])
+        rows.append([name, str(len(found)), result(found, [str(n) for n in range(len(found))])])
+    strangers = KeepAwayIndex([row["instruction"] for _, row in read_rows(Path(str(shipped_seeds())))])
     hits = [strangers.find(texts[c.task], (c.instance.input, c.instance.output)) is not None for c in own.values()]
-    rows.append(["nothing: the 175 shipped seeds", str(len(hits)), told(hits, [c.task for c in own.values()])])
+    rows.append(["nothing: the 175 shipped seeds", str(len(hits)), result(hits, [c.task for c in own.values()])])
     return ["## Decontamination", "", *table(["what the test item shares with an instance", "pairs", "refused"], rows)]
 
 

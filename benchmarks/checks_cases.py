@@ -1,14 +1,14 @@
-"""The instances that `checks.py` has checked: a pocket run's own, and right ones with an error put into them."""
+"""The instances that `checks.py` checks: a pocket run's own, and right ones with an injected error."""
 
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from bootstruct.domain import Instance
-from bootstruct.events import State
-from bootstruct.pocket.families import FAMILIES
-from bootstruct.pocket.reading import Meant, check_instance, read_instruction
+from bootstruct.journal.state import State
+from bootstruct.pocket.world.families import FAMILIES
+from bootstruct.pocket.world.strict_reader import ReadTask, check_instance, read_instruction
+from bootstruct.types import Instance
 
 SWAPPED, DROPPED, COUNTED, NEIGHBOUR = (
     "another task's output",
@@ -21,8 +21,11 @@ Key = tuple[str, int]  # task and number of the instance
 
 @dataclass(frozen=True)
 class Case:
-    """An instance under check. truth: right or wrong; fits: whether its input fits the task (an answer may be as wrong as
-    it likes to an input that does not); seeded: how it was made wrong, empty for the model's own."""
+    """An instance under check.
+
+    truth: whether it is right; fits: whether its input fits the task (otherwise no output is right); seeded: which error was
+    injected, empty for the model's own instances.
+    """
 
     task: str
     instance: Instance
@@ -32,22 +35,22 @@ class Case:
 
 
 def own_cases(state: State) -> tuple[dict[Key, Case], int]:
-    """Every instance of the run that the reader can judge, and how many it cannot (an instruction it does not know)."""
+    """Every instance of the run that the reader can judge, and how many it cannot, since it does not know the task."""
     found: dict[Key, Case] = {}
     unknown = 0
-    for task in state.machine:
-        for number, each in enumerate(state.annotated[task.name].instances):
-            status = check_instance(task.text, each.input, each.output)
+    for task in state.accepted:
+        for number, instance in enumerate(state.completed[task.name].instances):
+            status = check_instance(task.text, instance.input, instance.output)
             if status in ("right", "wrong", "bad input"):
-                found[task.name, number] = Case(task.name, each, status == "right", status != "bad input")
+                found[task.name, number] = Case(task.name, instance, status == "right", status != "bad input")
             else:
                 unknown += 1
     return found, unknown
 
 
 def seeded_cases(state: State, own: dict[Key, Case], most: int) -> dict[Key, Case]:
-    """Errors of each kind put into `most` right instances, and these instances as they were; all judged by the reader."""
-    texts = {task.name: task.text for task in state.machine}
+    """Up to `most` right instances with an error of each kind, and the same instances without it."""
+    texts = {task.name: task.text for task in state.accepted}
     right = [case for case in own.values() if case.truth]
     picked = Random("seeded").sample(right, min(most, len(right)))
     made: dict[Key, Case] = {}
@@ -65,7 +68,7 @@ def seeded_cases(state: State, own: dict[Key, Case], most: int) -> dict[Key, Cas
 
 
 def _swapped(rng: Random, text: str, case: Case, right: list[Case]) -> str | None:
-    return rng.choice([each for each in right if each.task != case.task]).instance.output
+    return rng.choice([entry for entry in right if entry.task != case.task]).instance.output
 
 
 def _dropped(rng: Random, text: str, case: Case, right: list[Case]) -> str | None:
@@ -89,12 +92,12 @@ def _counted(rng: Random, text: str, case: Case, right: list[Case]) -> str | Non
 
 def _neighbour(rng: Random, text: str, case: Case, right: list[Case]) -> str | None:
     """What another task of the same theme would answer to this input."""
-    meant = read_instruction(text)
-    if not isinstance(meant, Meant) or not case.instance.input:
+    task = read_instruction(text)
+    if not isinstance(task, ReadTask) or not case.instance.input:
         return None
     found = []
     for family in FAMILIES.values():
-        if family.theme == meant.family.theme and family.takes_input and family.name != meant.family.name:
+        if family.theme == task.family.theme and family.takes_input and family.name != task.family.name:
             output = family.solve(case.instance.input, family.params(rng))
             found += [output] if output not in (None, "", case.instance.output) else []
     return rng.choice(found) if found else None

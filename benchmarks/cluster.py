@@ -20,21 +20,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bootstruct.domain import Prompt, Reply, Sampling, digest_of
-from bootstruct.drive import Run
-from bootstruct.engines import Engine
-from bootstruct.engines.cluster.crew import Crew
-from bootstruct.engines.cluster.on_ray import OnRay
-from bootstruct.engines.local import Answer, Model
-from bootstruct.engines.local.batcher import Batcher
+from bootstruct.config.machine import RayActorSettings
+from bootstruct.engines.base import Engine
+from bootstruct.engines.local import GenerationResult, LocalModel
+from bootstruct.engines.local.batcher import BatchingEngine
 from bootstruct.engines.local.load import load
-from bootstruct.engines.scripted import Scripted
-from bootstruct.settings import Actor
+from bootstruct.engines.ray.actors import RayCluster
+from bootstruct.engines.ray.worker_pool import WorkerPool
+from bootstruct.engines.scripted import ScriptedEngine
+from bootstruct.run.scheduler import ActiveRun
+from bootstruct.types import Prompt, Reply, Sampling, digest_of
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 WAITING = 32
 REPLIES_PER_GPU = 20  # a second, assumed: 3,000 tokens a second and 150 tokens a reply
-ONE = Actor(gpus=0, cpus=1)
+ONE = RayActorSettings(gpus=0, cpus=1)
 
 
 @dataclass
@@ -43,11 +43,11 @@ class Trivial:
 
     name: str
 
-    def generate(self, prompts: list[Prompt], stopping: Callable[[], bool]) -> list[Answer]:
+    def generate(self, prompts: list[Prompt], stopping: Callable[[], bool]) -> list[GenerationResult]:
         return [Reply("yes", model=self.name) for _ in prompts]
 
 
-def trivial(name: str) -> Model:
+def trivial(name: str) -> LocalModel:
     return Trivial(name)
 
 
@@ -81,7 +81,7 @@ async def in_turns(
             seen.append(replies)
             if number:
                 seconds[name].append(taken)
-        assert all(each == seen[0] for each in seen), "replies differ"
+        assert all(entry == seen[0] for entry in seen), "replies differ"
     return seconds
 
 
@@ -89,14 +89,14 @@ def calls() -> None:
     """Questions a second with a model that takes no time: what the way there and back costs."""
 
     async def go() -> None:
-        crew = Crew(OnRay(trivial, "local", ONE), 1, 1)
-        engines: dict[str, Engine] = {"one process": Batcher(trivial), "Ray, one actor": crew}
+        pool = WorkerPool(RayCluster(trivial, "local", ONE), 1, 1)
+        engines: dict[str, Engine] = {"one process": BatchingEngine(trivial), "Ray, one actor": pool}
         prompts = questions(8000)
         seconds = await in_turns(engines, prompts, 1024, 3)
         cpu = time.process_time()
-        await asked(crew, prompts, 1024)
+        await asked(pool, prompts, 1024)
         cpu = time.process_time() - cpu
-        rates = {name: len(prompts) / statistics.median(each) for name, each in seconds.items()}
+        rates = {name: len(prompts) / statistics.median(second) for name, second in seconds.items()}
         for engine in engines.values():
             await engine.aclose()
         print(f"calls: {rates['one process']:,.0f} questions a second in one process, {rates['Ray, one actor']:,.0f} "
@@ -111,15 +111,15 @@ def pocket() -> None:
 
     async def go() -> None:
         find = partial(load, is_pocket=True)
-        crew = Crew(OnRay(find, "local", ONE), 1, 1)
-        engines: dict[str, Engine] = {"one": Batcher(find), "ray": crew}
+        pool = WorkerPool(RayCluster(find, "local", ONE), 1, 1)
+        engines: dict[str, Engine] = {"one": BatchingEngine(find), "ray": pool}
         prompts = questions(WAITING, "propose")
         seconds = await in_turns(engines, prompts, WAITING, 5)
-        tokens = sum(each.completion_tokens for each in (await asked(engines["one"], prompts, WAITING))[1])
+        tokens = sum(entry.completion_tokens for entry in (await asked(engines["one"], prompts, WAITING))[1])
         for engine in engines.values():
             await engine.aclose()
         ratios = [one / ray for one, ray in zip(seconds["one"], seconds["ray"], strict=True)]
-        rate = {name: tokens / statistics.median(each) for name, each in seconds.items()}
+        rate = {name: tokens / statistics.median(second) for name, second in seconds.items()}
         print(f"pocket: {rate['one']:,.0f} tokens/s in one process, {rate['ray']:,.0f} through Ray: "
               f"{statistics.median(ratios):.2f} times, {WAITING} waiting, replies the same", flush=True)  # fmt: skip
 
@@ -148,9 +148,9 @@ def pool_of(count: int) -> list[str]:
 
 def ceiling(texts: int) -> None:
     """What one coordinator commits a second: a whole run, journal and novelty included, on an engine that takes no time."""
-    from bootstruct.journal import Journal, read_state
+    from bootstruct.journal.file import Journal, read_state
     from bootstruct.pipeline import generate
-    from tests.scripts import answer, open_journal
+    from tests.support.scripts import answer, open_journal
 
     made = pool_of(texts)
 
@@ -168,16 +168,16 @@ def ceiling(texts: int) -> None:
         done, replies, before, began, cpu = 0, 0, 0, time.perf_counter(), time.process_time()
         for goal in (texts // 10, texts // 4):
             try:
-                await generate(Run(state, journal, Scripted(replied)), goal, None)
+                await generate(ActiveRun(state, journal, ScriptedEngine(replied)), goal, None)
             finally:
                 now, used = time.perf_counter() - began, time.process_time() - cpu
-            everything = sum(each.requests for each in state.usage.values())
-            offered = 8 * (len(state.marks) - before)
+            everything = sum(entry.requests for entry in state.usage.values())
+            offered = 8 * (len(state.accepted_after) - before)
             count = everything - replies
-            print(f"ceiling: from {done:,} to {len(state.machine):,} tasks: {count / used:,.0f} replies a second of one core "
+            print(f"ceiling: from {done:,} to {len(state.accepted):,} tasks: {count / used:,.0f} replies a second of one core "
                   f"({count / now:,.0f} of the clock), {offered / used:,.0f} candidates among them; "
                   f"feeds {count / used / REPLIES_PER_GPU:,.0f} GPUs of {REPLIES_PER_GPU} replies a second", flush=True)  # fmt: skip
-            done, replies, before = len(state.machine), everything, len(state.marks)
+            done, replies, before = len(state.accepted), everything, len(state.accepted_after)
             began, cpu = time.perf_counter(), time.process_time()
         journal.close()
         assert read_state(folder / "journal.jsonl") is not None
@@ -188,39 +188,39 @@ def ceiling(texts: int) -> None:
 
 def dedup(texts: int) -> None:
     """The same rows by one process and by 1 and 2 shards: seconds, and memory of the largest process with the pool."""
-    from bootstruct.dedup import Told, report_rows
-    from bootstruct.dedup import dedup as run
-    from bootstruct.shards import Shards
+    from bootstruct.deduplication.filter import Told, report_rows
+    from bootstruct.deduplication.filter import dedup as run
+    from bootstruct.deduplication.shards import Shards
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "texts.jsonl"
         file.write_text("".join(json.dumps({"text": text}) + "\n" for text in pool_of(texts)))
         expected: tuple[int, list[Any]] | None = None
         for count in (0, 1, 2):
-            told, made = Told(), list[Shards[Any]]()
+            result, made = Told(), list[Shards[Any]]()
 
             def pool(places: Any, count: int = count, made: list[Shards[Any]] = made) -> Shards[Any]:
-                made.append(Shards(((each.text, each) for each in places), 0.7, "unicode", count=count))
+                made.append(Shards(((place.text, place) for place in places), 0.7, "unicode", count=count))
                 return made[0]
 
             if count:
                 pool([])
                 empty = max(made[0].memory())
             began, cpu = time.perf_counter(), time.process_time()
-            for _ in run([file], told=told, shards=(lambda places, made=made: made[0]) if count else None):
+            for _ in run([file], result=result, shards=(lambda places, made=made: made[0]) if count else None):
                 pass
             seconds, used = time.perf_counter() - began, time.process_time() - cpu
-            got = (told.kept, list(report_rows(told)))
+            got = (result.kept, list(report_rows(result)))
             expected = expected or got
             assert got == expected
             where = f"{count} shards" if count else "one process"
             extra = f", a shard {max(made[0].memory()) - empty >> 20} MB above its start" if count else ""
             print(
-                f"dedup {texts:,}: {where}: {seconds:.1f} s, {used:.1f} s CPU here{extra}; {told.kept:,} kept",
+                f"dedup {texts:,}: {where}: {seconds:.1f} s, {used:.1f} s CPU here{extra}; {result.kept:,} kept",
                 flush=True,
             )
-            for each in made:
-                each.close()
+            for entry in made:
+                entry.close()
 
 
 def main() -> None:

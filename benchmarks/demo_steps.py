@@ -1,11 +1,14 @@
-"""Steps and learning rate of the demo's finetunings, chosen on a development set and never on the evaluation.
+"""Choose steps and learning rate of the demo's finetunings, and the best format of the model as it was, on a development
+set and never on the evaluation.
 
     python benchmarks/demo_steps.py --run out/demo/run
     python benchmarks/demo_steps.py --run out/demo/run --steps 40,80 --rates 5e-4 --prompts 1    a small one
+    python benchmarks/demo_steps.py --run out/demo/run --formats                                 formats only
 
 For the baseline (the seeds only) and the self-instruct model alike, every pair of the grid is trained with each finetuning
-seed and asked prompts of the same families in phrasings and with inputs that the evaluation does not have. What is trained
-stands in a file beside the run (--out) and is not trained again. The choice goes into src/bootstruct/demo/models.py.
+seed and asked prompts of the same families, in phrasings and with inputs that the evaluation does not have. Results are
+kept in a file beside the run (--out), so that nothing is trained twice. The choice goes into
+src/bootstruct/pocket/demo/experiment_configs.py.
 """
 
 import argparse
@@ -20,19 +23,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bootstruct.demo.data import seeds_as_data
-from bootstruct.demo.loop import jsonl
-from bootstruct.demo.models import RUN, SEEDS_ROWS
-from bootstruct.demo.prompts import HEADLINE, NEW_TOKENS, development_rows
-from bootstruct.demo.scores import answers, first_line, line, whole
-from bootstruct.domain import Prompt, Sampling
-from bootstruct.evaluate.cases import Case
-from bootstruct.evaluate.user_tasks import user_prompt
-from bootstruct.finetune.build import finetune
-from bootstruct.finetune.settings import Part, Settings
-from bootstruct.runs import read_run
+from bootstruct.evaluation.cases import EvaluationCase
+from bootstruct.evaluation.user_tasks import user_prompt
+from bootstruct.finetuning.run import finetune
+from bootstruct.finetuning.settings import FinetuneSettings, MixturePart
+from bootstruct.pocket.demo.evaluation_data import NEITHER, NEW_TOKENS, development_rows, family_groups
+from bootstruct.pocket.demo.formats import FEW_SHOT, FORMATS, HEADLINE, format_template
+from bootstruct.pocket.demo.options import RUN
+from bootstruct.pocket.demo.scores import in_run, mean_of, score_answers
+from bootstruct.pocket.demo.training_data import seed_rows_in_all_templates
+from bootstruct.pocket.demo.write_data import write_jsonl
+from bootstruct.run.folder import read_run
+from bootstruct.types import Prompt, Sampling
 
 BATCH = 48
+SEEDS = "seeds.jsonl"
 Json = dict[str, Any]
 
 
@@ -42,68 +47,88 @@ def main() -> None:
     parser.add_argument("--steps", type=numbers, default=[20, 40, 80, 160], help="steps, with commas")
     parser.add_argument("--rates", type=numbers, default=[2.5e-4, 5e-4, 1e-3], help="learning rates, with commas")
     parser.add_argument("--seeds", type=numbers, default=[7, 8], help="finetuning seeds, with commas")
-    parser.add_argument("--prompts", type=int, default=2, help="a family")
+    parser.add_argument("--prompts", type=int, default=2, help="prompts per family")
     parser.add_argument("--model", default="pocket", help="the base model: pocket, or a folder")
     parser.add_argument("--out", type=Path, help="[default: demo-steps.jsonl beside the run]")
+    parser.add_argument("--formats", action="store_true", help="only the formats of the model as it was")
     args = parser.parse_args()
     out = args.out or args.run.parent / "demo-steps.jsonl"
     state = read_run(args.run)
     rows = development_rows(
-        {seed.instruction for seed in state.seeds} | {task.text for task in state.machine}, args.prompts
+        {seed.instruction for seed in state.seeds} | {task.text for task in state.accepted}, args.prompts
     )
     families = len({row["family"] for row in rows})
     print(
-        f"{len(rows)} development prompts of {families} families; {len(state.machine)} tasks in {args.run}", flush=True
+        f"{len(rows)} development prompts of {families} families; {len(state.accepted)} tasks in {args.run}", flush=True
     )
+    if args.formats:
+        formats(args.model, rows)
+        return
+    groups = family_groups([seed.instruction for seed in state.seeds], [task.text for task in state.accepted])
     done = [json.loads(text) for text in out.read_text().splitlines()] if out.is_file() else []
     with tempfile.TemporaryDirectory(prefix="bootstruct-steps-") as name:
-        sources = {SEEDS_ROWS: jsonl(Path(name) / SEEDS_ROWS, seeds_as_data(state)), RUN: args.run}
+        sources = {SEEDS: write_jsonl(Path(name) / SEEDS, seed_rows_in_all_templates(state)), RUN: args.run}
         grid = itertools.product(sources, args.seeds, args.rates, args.steps)
         for number, (source, seed, rate, steps) in enumerate(grid):
             point = {"source": source, "steps": int(steps), "rate": rate, "seed": int(seed), "prompts": len(rows)}
             if any(point.items() <= row.items() for row in done):
                 continue
-            row = point | measured(sources[source], point, args.model, Path(name) / str(number), rows)
+            row = point | measured(sources[source], point, args.model, Path(name) / str(number), rows, groups)
             done.append(row)
             with out.open("a") as file:
                 file.write(json.dumps(row) + "\n")
-            print(told(row), flush=True)
+            print(result(row), flush=True)
     for source in sources:
         table([row for row in done if row["source"] == source and row["prompts"] == len(rows)], source)
 
 
 def numbers(text: str) -> list[float]:
-    return [float(each) for each in text.split(",")]
+    return [float(part) for part in text.split(",")]
 
 
-def measured(source: Path, point: Json, model: str, out: Path, rows: Sequence[Json]) -> Json:
+def measured(source: Path, point: Json, model: str, out: Path, rows: Sequence[Json], groups: Any) -> Json:
     """Train one point of the grid and ask it the development prompts."""
-    settings = Settings(
-        mixture=(Part(str(source)),), held_out=0.0, max_steps=point["steps"], learning_rate=point["rate"],
+    settings = FinetuneSettings(
+        mixture=(MixturePart(str(source)),), held_out=0.0, max_steps=point["steps"], learning_rate=point["rate"],
         seed=point["seed"],
     )  # fmt: skip
     began = time.monotonic()
     with contextlib.redirect_stdout(io.StringIO()):
         finetune(model, out, settings, False, lambda _line: None)
     trained = time.monotonic()
-    found = answers(ask(out, rows), rows)
+    answers = in_run(score_answers(ask(str(out), rows), rows), 1, groups)
+    first_line = mean_of(answers, "first_line")
+    assert first_line.interval is not None
     return {
-        "first line": line(found, first_line).all.value,
-        "in no seed": line(found, first_line).unseeded.value,
-        "error": line(found, first_line).all.error,
-        "whole": line(found, whole).all.value,
+        "first line": first_line.value,
+        "neither": mean_of(answers, "first_line", NEITHER).value,
+        "interval": [first_line.interval.low, first_line.interval.high],
+        "whole": mean_of(answers, "whole").value,
         "seconds": [round(trained - began, 1), round(time.monotonic() - trained, 1)],
     }
 
 
-def ask(folder: Path, rows: Sequence[Json]) -> list[Json]:
-    """Greedy answers in the headline's format."""
+def formats(model: str, rows: Sequence[Json]) -> None:
+    """Ask the model as it was in every format."""
+    from bootstruct.engines.local.load import place_of
+
+    place = place_of(model, is_pocket=model == "pocket")
+    for name in (*FORMATS, FEW_SHOT):
+        answers = score_answers(ask(place, rows, format_template(name)), rows)
+        whole, cut = (mean_of(answers, measure).value for measure in ("whole", "first_line"))
+        print(f"{name:16} whole {whole:5.1f}, first line {cut:5.1f}", flush=True)
+
+
+def ask(folder: str, rows: Sequence[Json], template: str = HEADLINE) -> list[Json]:
+    """Greedy answers in a format."""
     from bootstruct.engines.local.load import load
 
-    model = load(str(folder))
-    cases = [Case(row["family"], row["id"], row["instruction"], row["instances"][0]["input"], ()) for row in rows]
+    model = load(folder)
+    cases = [
+        EvaluationCase(row["family"], row["id"], row["instruction"], row["instances"][0]["input"], ()) for row in rows
+    ]
     sampling = Sampling(max_tokens=NEW_TOKENS)
-    prompts = [Prompt("predict", "m", sampling, 0, text=user_prompt(HEADLINE, case)) for case in cases]
+    prompts = [Prompt("predict", "m", sampling, 0, text=user_prompt(template, case)) for case in cases]
     replies: list[Any] = []
     for start in range(0, len(prompts), BATCH):
         replies += model.generate(prompts[start : start + BATCH], lambda: False)
@@ -114,10 +139,10 @@ def ask(folder: Path, rows: Sequence[Json]) -> list[Json]:
     ]
 
 
-def told(row: Json) -> str:
+def result(row: Json) -> str:
     return (
         f"{row['source']:16} seed {row['seed']}, {row['steps']:4} steps at {row['rate']:.2g}: {row['first line']:5.1f} "
-        f"±{row['error']:.1f} (whole {row['whole']:.1f}; in no seed {row['in no seed']:.1f}); "
+        f"[{row['interval'][0]:.1f}, {row['interval'][1]:.1f}] (whole {row['whole']:.1f}; neither {row['neither']:.1f}); "
         f"{row['seconds'][0]} + {row['seconds'][1]} s"
     )
 

@@ -19,14 +19,16 @@ from typing import Any
 
 from load_parts import NAME, Server, median, run_folder, serving
 
-import bootstruct.engines.gate as gates
-from bootstruct.drive import News, Run
-from bootstruct.engines.budgeted import Amount, Limits
+import bootstruct.engines.traffic.concurrency_limiter as limiters
+from bootstruct.config.machine import MachineSettings
 from bootstruct.engines.build import open_engine
-from bootstruct.events import State
-from bootstruct.journal import Journal, read_state
+from bootstruct.engines.traffic.budgeted import BudgetAmount, BudgetLimits
+from bootstruct.journal.file import Journal, read_state
+from bootstruct.journal.state import State
 from bootstruct.pipeline import generate, grow_pool
-from bootstruct.settings import Machine
+from bootstruct.run.goal import Goal
+from bootstruct.run.pacing import Pacer
+from bootstruct.run.scheduler import ActiveRun
 
 SLOTS, LATENCY = 16, 0.5
 WORDS = ("--latency", str(LATENCY), "--slots", str(SLOTS))
@@ -36,7 +38,7 @@ SETTLED = 0.25  # of the time, after which throughput is counted: levels are fou
 
 @dataclass
 class Seen:
-    """Replies counted: (seconds, number) a few times a second; who was set aside when, and why."""
+    """Replies counted: (seconds, number) a few times a second; which server was suspended when, and why."""
 
     counts: list[tuple[float, int]]
     aside: list[tuple[float, str]]
@@ -59,13 +61,17 @@ async def watch(state: State, stack: Any, seconds: float, at: float, change: Cal
         if change is not None and now >= at:
             await asyncio.to_thread(change)
             change = None
-        told = [f"{door.number}: {door.aside.why}" for door in stack.gate.aside if door.aside]
-        if told != known:
-            seen.aside += [(now, each) for each in told if each not in known]
-            seen.aside += [(now, f"{each[0]} is back") for each in known if each[0] not in {t[0] for t in told}]
-            known = told
+        result = [
+            f"{backend.number}: {backend.suspension.reason}"
+            for backend in stack.limiter.suspended
+            if backend.suspension
+        ]
+        if result != known:
+            seen.aside += [(now, entry) for entry in result if entry not in known]
+            seen.aside += [(now, f"{entry[0]} is back") for entry in known if entry[0] not in {t[0] for t in result}]
+            known = result
         await asyncio.sleep(0.1)
-    seen.levels = [door.level for door in stack.gate.doors]
+    seen.levels = [backend.level for backend in stack.limiter.backends]
     return seen
 
 
@@ -89,11 +95,13 @@ async def _go(
     change: Callable[[], None] | None,
     at: float,
 ) -> Seen:
-    stack = open_engine(Machine(base_url=tuple(s.url for s in servers), concurrency=concurrency), Limits(), Amount())
+    stack = open_engine(
+        MachineSettings(base_url=tuple(s.url for s in servers), concurrency=concurrency), BudgetLimits(), BudgetAmount()
+    )
     journal = Journal(folder / NAME)
     state = read_state(folder / NAME)
     assert state is not None
-    work = asyncio.create_task(generate(Run(state, journal, stack.engine), 1))
+    work = asyncio.create_task(generate(ActiveRun(state, journal, stack.engine), 1))
     try:
         return await watch(state, stack, seconds, at, change)
     finally:
@@ -127,18 +135,18 @@ def two(rounds: int, seconds: float) -> None:
 def turned(name: str, change: dict[str, Any], rounds: int, seconds: float, is_careless: bool = False) -> None:
     """Four servers; one changes at a third of the time. Against three quarters of what all four did before."""
     for concurrency in (None, 32):  # 32: fewer than the others could take over
-        ratios, told = [], []
+        ratios, result = [], []
         for _ in range(rounds):
             with farm(4) as servers, careless() if is_careless else contextlib.nullcontext():
                 at = seconds / 3
                 seen = go(servers, seconds, concurrency, lambda bad=servers[0]: bad.set(**change), at)  # type: ignore[misc]
             before, after = seen.rate(SETTLED * at, at), seen.rate(at, seconds)
             ratios.append(after / (0.75 * before))
-            told.append(
+            result.append(
                 f"{before:.0f}/s, then {after:.0f}/s; " + ("; ".join(f"{t - at:.1f} s {w}" for t, w in seen.aside))
             )
         goal = None if is_careless else 0.9
-        tell(f"{name}, {concurrency or 'auto'}", ">= 0.9" if goal else "-", median(ratios), " | ".join(told), goal)
+        tell(f"{name}, {concurrency or 'auto'}", ">= 0.9" if goal else "-", median(ratios), " | ".join(result), goal)
 
 
 def grow(rounds: int, _: float) -> None:
@@ -146,13 +154,15 @@ def grow(rounds: int, _: float) -> None:
 
     def seconds_to(servers: list[Server], tasks: int) -> float:
         async def growing(folder: Path) -> float:
-            stack = open_engine(Machine(base_url=tuple(s.url for s in servers)), Limits(), Amount())
+            stack = open_engine(MachineSettings(base_url=tuple(s.url for s in servers)), BudgetLimits(), BudgetAmount())
             journal = Journal(folder / NAME)
             state = read_state(folder / NAME)
             assert state is not None
-            run, began = Run(state, journal, stack.engine), time.monotonic()
+            alone = Pacer(state, ahead=10**9)  # nothing is completed here
+            run, began = ActiveRun(state, journal, stack.engine, pacer=alone), time.monotonic()
             try:
-                await grow_pool(run, tasks, News(), None)
+                run.pacer.goal = Goal(tasks)
+                await grow_pool(run, None)
                 return time.monotonic() - began
             finally:
                 await stack.engine.aclose()
@@ -171,7 +181,7 @@ def grow(rounds: int, _: float) -> None:
                 found["careless"].append(seconds_to(servers, 600))
     for name, case in (
         ("slow", "growing 600 with one slow server of four"),
-        ("careless", "the same, nobody set aside"),
+        ("careless", "the same, no server suspended"),
     ):
         ratios = [slow / well for slow, well in zip(found[name], found["well"], strict=True)]
         tell(
@@ -185,13 +195,13 @@ def grow(rounds: int, _: float) -> None:
 
 @contextlib.contextmanager
 def careless() -> Iterator[None]:
-    """A gate that only counts what is in flight and never sets anybody aside."""
-    kept = gates.Gate._set_aside
-    gates.Gate._set_aside = lambda *_, **__: None  # type: ignore[method-assign]
+    """A limiter that only counts what is in flight and never suspends a server."""
+    kept = limiters.ConcurrencyLimiter._suspend
+    limiters.ConcurrencyLimiter._suspend = lambda *_, **__: None  # type: ignore[method-assign]
     try:
         yield
     finally:
-        gates.Gate._set_aside = kept  # type: ignore[method-assign]
+        limiters.ConcurrencyLimiter._suspend = kept  # type: ignore[method-assign]
 
 
 def tell(case: str, goal: str, ratio: float, seen: str, least: float | None) -> None:
@@ -204,7 +214,7 @@ BROKEN, LIMITED = {"faults": {"500": 1.0}}, {"faults": {"429": 1.0}, "retry_afte
 CASES: dict[str, Callable[[int, float], None]] = {
     "two": two,
     "slow": lambda rounds, seconds: turned("one of four turns ten times as slow", SLOW, rounds, seconds),
-    "plain": lambda rounds, seconds: turned("the same, nobody set aside", SLOW, rounds, seconds, is_careless=True),
+    "plain": lambda rounds, seconds: turned("the same, no server suspended", SLOW, rounds, seconds, is_careless=True),
     "hung": lambda rounds, seconds: turned("one of four answers no more", HUNG, rounds, seconds),
     "broken": lambda rounds, seconds: turned("one of four answers 500", BROKEN, rounds, seconds),
     "grow": grow,

@@ -19,11 +19,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from local import pocket_sized, texts
 
-from bootstruct.domain import Message
-from bootstruct.finetune.data import Taught
-from bootstruct.finetune.settings import Settings
-from bootstruct.finetune.tokens import Encoded, encode_all
-from bootstruct.finetune.train import load_model, train
+from bootstruct.finetuning.data import TrainingExample
+from bootstruct.finetuning.settings import FinetuneSettings
+from bootstruct.finetuning.tokens import TokenizedExamples, encode_all
+from bootstruct.finetuning.train import load_model, train
+from bootstruct.types import Message
 
 RATE, LENGTH = 1e-3, 512
 
@@ -35,7 +35,7 @@ def main() -> None:
     args = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": str(args.threads), "OMP_WAIT_POLICY": "PASSIVE"}  # before torch is imported
     folder = pocket_sized(Path(tempfile.mkdtemp(prefix="bootstruct-bench-")))
-    _, tokenizer = load_model(str(folder), Settings())
+    _, tokenizer = load_model(str(folder), FinetuneSettings())
     rows = encode_all(tokenizer, examples(args.examples), False, LENGTH)
     tokens = sum(map(len, rows.ids))
     longest = max(map(len, rows.ids))
@@ -52,32 +52,34 @@ def main() -> None:
         print(f"{name}: {rate:,.0f} tokens/s, {rate / base:.2f} times the plain loop")
 
 
-def examples(count: int) -> list[Taught]:
+def examples(count: int) -> list[TrainingExample]:
     """Short and long ones, as instruction data has them: some have a context of a few hundred words."""
     rng, seeds = random.Random(0), texts()
     made = []
     for n in range(count):
         given = " ".join(rng.choices(seeds, k=rng.choice((0, 0, 1, 1, 2, 6))))
         prompt, completion = f"{seeds[n % len(seeds)]}\nInput: {given}\nOutput:", f" {rng.choice(seeds)}"
-        made.append(Taught(f"{n}", prompt, completion, (Message("user", prompt), Message("assistant", completion))))
+        made.append(
+            TrainingExample(f"{n}", prompt, completion, (Message("user", prompt), Message("assistant", completion)))
+        )
     return made
 
 
-def with_trl(folder: Path, rows: Encoded, packing: bool) -> float:
+def with_trl(folder: Path, rows: TokenizedExamples, packing: bool) -> float:
     """One epoch through our own set-up; only the training is timed, by the trainer."""
     options = {"per_device_train_batch_size": 1 if packing else 8, "save_strategy": "no"}
-    settings = Settings(epochs=1, packing=packing, learning_rate=RATE, max_length=LENGTH, trainer=options)
+    settings = FinetuneSettings(epochs=1, packing=packing, learning_rate=RATE, max_length=LENGTH, trainer=options)
     model, tokenizer = load_model(str(folder), settings)
     out = Path(tempfile.mkdtemp(prefix="bootstruct-bench-"))
-    nothing = Encoded([], [], 0, 0)
+    nothing = TokenizedExamples([], [], 0, 0)
     return train(model, tokenizer, rows, nothing, settings, out, False, lambda line: None).tokens_per_second
 
 
-def plain(folder: Path, rows: Encoded) -> float:
+def plain(folder: Path, rows: TokenizedExamples) -> float:
     """The loop anybody would write: shuffle, pad, forward, backward, step."""
     import torch
 
-    model: Any = load_model(str(folder), Settings())[0].train()
+    model: Any = load_model(str(folder), FinetuneSettings())[0].train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE)
     order = random.Random(0).sample(range(len(rows.ids)), len(rows.ids))
     began = time.perf_counter()

@@ -2,7 +2,7 @@
 
     python benchmarks/load.py [S1 S5 ...] [--rounds 3] [--mock PATH]
 
-Everything is judged at the server (a simulator in a process of its own, on loopback) and told as a ratio to a bare aiohttp
+Everything is judged at the server (a simulator in a process of its own, on loopback) and given as a ratio to a bare aiohttp
 client with a semaphore that makes the same calls in the same minute, in turns; medians over the rounds. Other work on the
 machine moves all absolute figures. S1-S3, S5-S8 and S11 annotate accepted instructions, two calls each, through the stack
 and journal that `bootstruct generate` uses. --mock runs S1, S2, S5, S6 and S8 against another simulator as well (not S3: other answers, so other prompts and delays).
@@ -34,8 +34,9 @@ from load_parts import (
     serving,
 )
 
-from bootstruct.events import Failed, State
-from bootstruct.journal import read_events, read_state
+from bootstruct.journal.events import RequestFailed
+from bootstruct.journal.file import read_events, read_state
+from bootstruct.journal.state import State
 
 ROUNDS = 3
 TAIL = ("--latency", "0.5", "--dist", "lognormal", "--sigma", "1.2")
@@ -114,23 +115,22 @@ def s4() -> None:
 
 def list_schedule(folder: Path, state: State, seed: int, slots: int) -> float:
     """When a client without any cost of its own would be done: the same calls, lag and priorities, known delays."""
-    from simulator import Options, Simulator
-
-    from bootstruct.journal import read_reply
+    from bootstruct.journal.file import read_reply
     from bootstruct.stages.annotate import annotate
     from bootstruct.stages.propose import propose_prompt
+    from tests.support.simulator import Options, Simulator
 
     simulator = Simulator(Options(latency=0.5, dist="lognormal", sigma=1.2, seed=seed))
 
     def delay(prompt: object) -> float:
         return simulator.delay_of(f"{prompt.sample}:{prompt.text}")  # type: ignore[attr-defined]
 
-    propose = [delay(propose_prompt(state, index)[0]) for index in range(len(state.marks))]
+    propose = [delay(propose_prompt(state, index)[0]) for index in range(len(state.accepted_after))]
     calls: list[list[float]] = []
-    for task in state.machine:
+    for task in state.accepted:
         flow = annotate(state.recipe, task)
         kind = next(flow)
-        replied = read_reply(folder / NAME, state.answered[f"annotate/{task.name}/kind"])
+        replied = read_reply(folder / NAME, state.reply_offsets[f"annotate/{task.name}/kind"])
         assert replied is not None
         calls.append([delay(kind), delay(flow.send(replied.reply))])
     return _schedule(propose, calls, state, slots)
@@ -139,26 +139,28 @@ def list_schedule(folder: Path, state: State, seed: int, slots: int) -> float:
 def _schedule(propose: list[float], calls: list[list[float]], state: State, slots: int) -> float:
     lag = state.recipe.propose.lag
     ready: list[tuple[int, int, int]] = []  # growing first, then tasks in order: (class, number, call)
-    flying: list[tuple[float, int, int, int]] = []
+    in_flight: list[tuple[float, int, int, int]] = []
     done: set[int] = set()
     committed = launched = 0
     now = 0.0
-    while committed < len(propose) or ready or flying:
+    while committed < len(propose) or ready or in_flight:
         while launched < len(propose) and launched - lag.of(launched) < committed:
             heapq.heappush(ready, (0, launched, 0))
             launched += 1
-        while ready and len(flying) < slots:
+        while ready and len(in_flight) < slots:
             kind, number, call = heapq.heappop(ready)
-            heapq.heappush(flying, (now + (propose[number] if kind == 0 else calls[number][call]), kind, number, call))
-        now, kind, number, call = heapq.heappop(flying)
+            heapq.heappush(
+                in_flight, (now + (propose[number] if kind == 0 else calls[number][call]), kind, number, call)
+            )
+        now, kind, number, call = heapq.heappop(in_flight)
         if kind == 1 and call == 0:
             heapq.heappush(ready, (1, number, 1))
         if kind == 0:
             done.add(number)
-            before = state.marks[committed - 1] if committed else 0
+            before = state.accepted_after[committed - 1] if committed else 0
             while committed in done:
                 committed += 1
-            for task in range(before, state.marks[committed - 1] if committed else 0):
+            for task in range(before, state.accepted_after[committed - 1] if committed else 0):
                 heapq.heappush(ready, (1, task, 0))
     return now
 
@@ -170,10 +172,10 @@ def s5() -> None:
         for _ in range(ROUNDS):
             with run_folder(1000) as folder:
                 seen.append(ours(server, folder, 0, None))
-    ratio = median([each.server["span"] / 8.0 for each in seen])
-    refused = [each.server["by_status"].get("429", 0) for each in seen]
+    ratio = median([entry.server["span"] / 8.0 for entry in seen])
+    rejected = [entry.server["by_status"].get("429", 0) for entry in seen]
     tell("S5 50 admitted, left to itself", "<= 1.25 of the ideal 8 s, < 50 refusals",
-         f"{ratio:.2f}, refusals {refused}", ratio <= 1.25 and max(refused) < 50)  # fmt: skip
+         f"{ratio:.2f}, refusals {rejected}", ratio <= 1.25 and max(rejected) < 50)  # fmt: skip
 
 
 def s6() -> None:
@@ -185,7 +187,7 @@ def s6() -> None:
                 with run_folder(500) as folder:
                     seen = ours(server, folder, 0, concurrency)
                     assert seen.state is not None
-                    ok = ok and len(seen.state.annotated) == 500 and not seen.state.failures
+                    ok = ok and len(seen.state.completed) == 500 and not seen.state.failures
                     spans.append(seen.server["span"])
         tell(f"S6 10% 429, 5% 500, {concurrency or 'auto'}", "<= 8 s, all rows",
              f"{median(spans):.1f} s, {'all rows' if ok else 'ROWS LOST'}", ok and median(spans) <= 8)  # fmt: skip
@@ -197,19 +199,19 @@ def s7() -> None:
         server.forget()
         words = [sys.executable, str(HERE / "load_parts.py"), str(folder), server.root, "50"]
         client = subprocess.Popen(words, env=os.environ | {"KEEP_COUNTS": "1"})
-        while server.told()["ok"] < 500 and client.poll() is None:
+        while server.stats()["ok"] < 500 and client.poll() is None:
             time.sleep(0.01)
-        flying = server.told()["in_flight"]
+        in_flight = server.stats()["in_flight"]
         client.send_signal(signal.SIGKILL)
         client.wait()
         subprocess.run(words, env=os.environ | {"KEEP_COUNTS": "1"}, check=True)
-        told, state = server.told(), read_state(folder / NAME)
+        result, state = server.stats(), read_state(folder / NAME)
         assert state is not None
         assert straight.state is not None
         same = exports(state) == exports(straight.state)
-        again = told["requests"] - 1000
+        again = result["requests"] - 1000
         tell("S7 kill -9 at half", "only what was in flight asked again, same exports",
-             f"{again} asked again ({flying} in flight), exports {'same' if same else 'DIFFER'}",
+             f"{again} asked again ({in_flight} in flight), exports {'same' if same else 'DIFFER'}",
              again <= 50 and same)  # fmt: skip
 
 
@@ -219,12 +221,12 @@ def s8() -> None:
     ) as server:
         with run_folder(500) as folder:
             seen = ours(server, folder, 0, 50)
-            failed = [event for _, event in read_events(folder / NAME) if isinstance(event, Failed)]
+            failed = [event for _, event in read_events(folder / NAME) if isinstance(event, RequestFailed)]
     assert seen.state is not None
-    told = seen.server
-    wasted, refused = told["requests"] - told["unique"], told["by_status"].get("400", 0)
-    kept = sum(bool(each.instances) for each in seen.state.annotated.values())
-    good = wasted == 0 and len(failed) == refused == seen.state.failures and len(seen.state.annotated) == 500
+    result = seen.server
+    wasted, rejected = result["requests"] - result["unique"], result["by_status"].get("400", 0)
+    kept = sum(bool(entry.instances) for entry in seen.state.completed.values())
+    good = wasted == 0 and len(failed) == rejected == seen.state.failures and len(seen.state.completed) == 500
     tell("S8 2% permanent 400", "all other rows kept, no wasted call, reasons listed",
          f"{kept} rows, {seen.state.failures} failed, {wasted} wasted calls, reasons {sorted({f.reason for f in failed})}",
          good)  # fmt: skip
@@ -237,7 +239,7 @@ def s10() -> None:
             with run_folder(0) as folder:
                 seen = ours(server, folder, 200, None)
                 assert seen.state is not None
-                assert len(seen.state.annotated) >= 200
+                assert len(seen.state.completed) >= 200
                 spans.append(seen.wall)
     tell("S10 200 accepted and annotated, 0.1 s", "< 2 s", f"{median(spans):.2f} s wall, engine and journal opened and closed",
          median(spans) < 2)  # fmt: skip
@@ -252,9 +254,9 @@ def s12() -> None:
         ours(server, old, 200, 50)
         server.forget()
         seen = ours(server, new, 200, 50, reuse=old / NAME)
-        told = seen.server["by_step"]
+        result = seen.server["by_step"]
         tell("S12 one later prompt changed, --reuse", "only that step asked again",
-             f"asked again: {told}", set(told) == {"instances"})  # fmt: skip
+             f"asked again: {result}", set(result) == {"instances"})  # fmt: skip
 
 
 def s13() -> None:
@@ -277,7 +279,7 @@ def cpu() -> None:
         for _ in range(ROUNDS):
             with run_folder(2000) as folder:
                 seen.append(ours(server, folder, 0, 256))
-    spent = median([each.cpu_ms for each in seen])
+    spent = median([entry.cpu_ms for entry in seen])
     what = f"{spent:.2f} ms (journal, prompts, reading and start included)"
     tell("CPU at 256 in flight", "< 0.5 ms a call", what, spent < 0.5)
 

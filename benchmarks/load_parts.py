@@ -23,30 +23,30 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "tests"))
+sys.path.insert(0, str(HERE.parent))
 
-from simulator_texts import answer
-
-from bootstruct.domain import Instance, Prompt, Reply, Seed, Verdict
-from bootstruct.drive import Run
-from bootstruct.engines.budgeted import Amount, Limits
-from bootstruct.engines.build import Stack, open_engine
-from bootstruct.engines.openai import OpenAI
-from bootstruct.engines.recorded import Recorded
-from bootstruct.events import Proposed, Started, State
-from bootstruct.files import read_recipe
-from bootstruct.journal import NAME, Journal, read_state
+from bootstruct.config.loading import read_recipe
+from bootstruct.config.machine import MachineSettings
+from bootstruct.config.recipe import Recipe
+from bootstruct.engines.build import EngineStack, open_engine
+from bootstruct.engines.openai import OpenAIEngine
+from bootstruct.engines.recorded import RecordedEngine
+from bootstruct.engines.traffic.budgeted import BudgetAmount, BudgetLimits
+from bootstruct.journal.events import CandidatesJudged, RunStarted
+from bootstruct.journal.file import NAME, Journal, read_state
+from bootstruct.journal.state import State
 from bootstruct.pipeline import generate
-from bootstruct.recipe import Recipe
-from bootstruct.settings import Machine
+from bootstruct.run.scheduler import ActiveRun
 from bootstruct.stages.annotate import annotate
+from bootstruct.types import Instance, Prompt, Reply, Seed, Verdict
+from tests.support.simulator_texts import answer
 
 RECIPES = HERE.parent / "src" / "bootstruct" / "recipes"
-SIMULATOR = HERE.parent / "tests" / "simulator.py"
+SIMULATOR = HERE.parent / "tests" / "support" / "simulator.py"
 
 
 class Server:
-    """A simulator in a process of its own. `told` is its own account since the last `forget`."""
+    """A simulator in a process of its own. `stats` is its own account since the last `forget`."""
 
     def __init__(self, root: str) -> None:
         self.root = root
@@ -58,14 +58,14 @@ class Server:
     def set(self, **options: Any) -> None:
         self._call("/set", json.dumps(options).encode())
 
-    def told(self) -> dict[str, Any]:
+    def stats(self) -> dict[str, Any]:
         """requests, ok, peak, span (seconds from the first request to the last answer), and what else the server tells."""
-        told = self._call("/stats")
-        if "n" in told:  # a foreign simulator's names
-            told |= {"requests": told["n"], "first_at": told["t_first"], "last_at": told["t_last"]}
-            told["by_status"] = {"429": told["e429"], "500": told["e500"], "400": told["e400"]}
-        told["span"] = (told["last_at"] or 0) - (told["first_at"] or 0)
-        return told
+        result = self._call("/stats")
+        if "n" in result:  # a foreign simulator's names
+            result |= {"requests": result["n"], "first_at": result["t_first"], "last_at": result["t_last"]}
+            result["by_status"] = {"429": result["e429"], "500": result["e500"], "400": result["e400"]}
+        result["span"] = (result["last_at"] or 0) - (result["first_at"] or 0)
+        return result
 
     def _call(self, path: str, data: bytes | None = None) -> dict[str, Any]:
         with urllib.request.urlopen(self.root + path, data, timeout=30) as response:
@@ -88,7 +88,7 @@ def serving(*words: str, foreign: Path | None = None) -> Iterator[Server]:
         server = Server(f"http://127.0.0.1:{port}")
         for _ in range(100):
             with contextlib.suppress(OSError):
-                server.told()
+                server.stats()
                 break
             time.sleep(0.1)
         yield server
@@ -118,10 +118,10 @@ def run_folder(tasks: int, recipe: Recipe | None = None) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="bootstruct-load-"))
     try:
         journal = Journal(folder / NAME)
-        journal.append(Started(recipe or recipe_named(), seeds()))
+        journal.append(RunStarted(recipe or recipe_named(), seeds()))
         for index, first in enumerate(range(0, tasks, 8)):
             made = (f"Do task {n} for reader {n * 7919 % 10007} as shown." for n in range(first, min(first + 8, tasks)))
-            journal.append(Proposed(index, (), tuple(Verdict(text) for text in made)))
+            journal.append(CandidatesJudged(index, (), tuple(Verdict(text) for text in made)))
         journal.close()
         yield folder
     finally:
@@ -136,7 +136,7 @@ class Seen:
     wall: float
     cpu: float
     state: State | None = None
-    stack: Stack | None = None
+    stack: EngineStack | None = None
 
     @property
     def rate(self) -> float:
@@ -150,15 +150,15 @@ class Seen:
 
 def ours(server: Server, folder: Path, tasks: int, concurrency: int | None, reuse: Path | None = None) -> Seen:
     """Bring a run to its end through the whole stack, journal included."""
-    machine = Machine(base_url=(server.url,), concurrency=concurrency)
+    machine = MachineSettings(base_url=(server.url,), concurrency=concurrency)
 
-    async def go() -> tuple[State, Stack]:
-        stack = open_engine(machine, Limits(), Amount())
+    async def go() -> tuple[State, EngineStack]:
+        stack = open_engine(machine, BudgetLimits(), BudgetAmount())
         journal = Journal(folder / NAME)
         state = read_state(folder / NAME)
         assert state is not None
         try:
-            run = Run(state, journal, stack.engine, Recorded(reuse) if reuse else None)
+            run = ActiveRun(state, journal, stack.engine, RecordedEngine(reuse) if reuse else None)
             await generate(run, tasks)
         finally:
             await stack.engine.aclose()
@@ -169,14 +169,14 @@ def ours(server: Server, folder: Path, tasks: int, concurrency: int | None, reus
         server.forget()
     wall, cpu = time.perf_counter(), time.process_time()
     state, stack = asyncio.run(go())
-    return Seen(server.told(), time.perf_counter() - wall, time.process_time() - cpu, state, stack)
+    return Seen(server.stats(), time.perf_counter() - wall, time.process_time() - cpu, state, stack)
 
 
 def payloads(state: State, seed: int = 0) -> list[list[tuple[str, bytes]]]:
     """For each task the two requests (path, body) that annotating it takes, in order, as our client would send them."""
-    client = OpenAI("http://unused", None)
+    client = OpenAIEngine("http://unused", None)
     made = []
-    for task in state.machine:
+    for task in state.accepted:
         flow = annotate(state.recipe, task)
         prompt: Prompt = next(flow)
         mine = []
@@ -211,7 +211,7 @@ def bare(server: Server, tasks: list[list[tuple[str, bytes]]], concurrency: int)
     server.forget()
     wall, cpu = time.perf_counter(), time.process_time()
     asyncio.run(go())
-    return Seen(server.told(), time.perf_counter() - wall, time.process_time() - cpu)
+    return Seen(server.stats(), time.perf_counter() - wall, time.process_time() - cpu)
 
 
 def median(values: list[float]) -> float:
@@ -220,8 +220,8 @@ def median(values: list[float]) -> float:
 
 def exports(state: State) -> list[object]:
     """All that a run decided, as plain values in order: what any export is made of."""
-    names = {task.name: task.text for task in state.machine}
-    return [(name, names[name], dataclasses.astuple(state.annotated[name])) for name in sorted(state.annotated)]
+    names = {task.name: task.text for task in state.accepted}
+    return [(name, names[name], dataclasses.astuple(state.completed[name])) for name in sorted(state.completed)]
 
 
 if __name__ == "__main__":

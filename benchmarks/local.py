@@ -16,10 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bootstruct.domain import Prompt, Sampling
-from bootstruct.files import read_recipe, read_seeds, recipe_folder, shipped_seeds
+from bootstruct.config.loading import read_recipe, recipe_folder
+from bootstruct.config.seeds import read_seeds, shipped_seeds
 from bootstruct.stages.draw import sample_number
-from bootstruct.stages.propose import prompt_of
+from bootstruct.stages.propose import build_prompt
+from bootstruct.types import Prompt, Sampling
 
 WAITING = 32
 
@@ -39,7 +40,7 @@ def main() -> None:
     folder = args.model or pocket_sized(Path(tempfile.mkdtemp(prefix="bootstruct-bench-")))
     model: Any = load(str(folder))
     torch.set_num_threads(args.threads)
-    count = sum(each.numel() for each in model.model.parameters())
+    count = sum(parameter.numel() for parameter in model.model.parameters())
     print(f"model {folder}: {count / 1e6:.1f} M parameters, {args.threads} thread(s), torch {torch.__version__}")
     speed(model, args.tokens)
     prefix(model)
@@ -64,7 +65,7 @@ def pocket_sized(folder: Path) -> Path:
         vocab_size=2048, special_tokens=["<|end|>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )  # fmt: skip
-    tokenizer.train_from_iterator([*texts(), *(each.text for each in classification(8))], trainer)
+    tokenizer.train_from_iterator([*texts(), *(entry.text for entry in classification(8))], trainer)
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>", pad_token="<|end|>")
     fast.save_pretrained(folder)
     torch.manual_seed(0)
@@ -83,7 +84,8 @@ def classification(count: int) -> list[Prompt]:
     seeds = texts()
     tasks = [f"{seeds[n % len(seeds)]}{' Be brief.' * (n // len(seeds))}" for n in range(count)]
     return [
-        prompt_of(recipe, recipe.classify, "kind", sample_number(42, "kind", task), instruction=task) for task in tasks
+        build_prompt(recipe, recipe.classify, "kind", sample_number(42, "kind", task), instruction=task)
+        for task in tasks
     ]
 
 
@@ -111,7 +113,7 @@ def speed(model: Any, tokens: int) -> None:
     def loop() -> int:
         made = 0
         for prompt in asked[:8]:
-            ids = torch.tensor([model.words.tokens(prompt)])
+            ids = torch.tensor([model.tokenization.tokens(prompt)])
             out = model.model.generate(
                 ids, attention_mask=torch.ones_like(ids), do_sample=True, temperature=0.8, top_p=0.9, top_k=0,
                 max_new_tokens=tokens, pad_token_id=0,
@@ -134,12 +136,15 @@ def speed(model: Any, tokens: int) -> None:
 
 def prefix(model: Any) -> None:
     """64 classification prompts in batches of 32, with what they share computed once, and without."""
-    from bootstruct.engines.local.causal import Causal
+    from bootstruct.engines.local.causal import CausalModel
 
     prompts = classification(64)
-    sharing, plain = Causal(model.model, model.words), Causal(model.model, model.words, share=False)
+    sharing, plain = (
+        CausalModel(model.model, model.tokenization),
+        CausalModel(model.model, model.tokenization, share=False),
+    )
 
-    def run(which: Causal) -> Callable[[], list[Any]]:
+    def run(which: CausalModel) -> Callable[[], list[Any]]:
         return lambda: [
             *which.generate(prompts[:32], lambda: False), *which.generate(prompts[32:], lambda: False)
         ]  # fmt: skip
@@ -159,9 +164,9 @@ def noise(model: Any) -> None:
     import torch
 
     from bootstruct.engines.local.causal import CausalBatch
-    from bootstruct.engines.local.choose import STEP
+    from bootstruct.engines.local.sampling import STEP
 
-    rows = [model.words.tokens(Prompt("p", "m", Sampling(), 0, text=text)) for text in texts()[:40]]
+    rows = [model.tokenization.tokens(Prompt("p", "m", Sampling(), 0, text=text)) for text in texts()[:40]]
     with torch.inference_mode():
         batch = CausalBatch(model.model, model.layers, rows, None, 1)
         together = batch.begin()
@@ -181,7 +186,7 @@ def flips(model: Any, tokens: int) -> None:
     """
     import torch
 
-    from bootstruct.engines.local.choose import choose, rules_of
+    from bootstruct.engines.local.sampling import parameters_of, sample
 
     ways = [Sampling(), Sampling(temperature=0.8, top_p=0.9)]
     seeds, ends = texts(), 0
@@ -192,7 +197,9 @@ def flips(model: Any, tokens: int) -> None:
         for length in lengths:
             ids: list[int] = []
             while len(ids) < length:
-                ids += model.words.tokens(Prompt("p", "m", Sampling(), 0, text=f"{ends}. {seeds[ends % len(seeds)]}\n"))
+                ids += model.tokenization.tokens(
+                    Prompt("p", "m", Sampling(), 0, text=f"{ends}. {seeds[ends % len(seeds)]}\n")
+                )
                 ends += 1
             rows.append(ids[:length])
         longest = max(lengths)
@@ -205,10 +212,10 @@ def flips(model: Any, tokens: int) -> None:
             ).logits
             for n, row in enumerate(rows):
                 alone = model.model(input_ids=torch.tensor([row]), use_cache=False).logits[0].float()
-                rules = rules_of([ways[n % 2]] * len(row), [made + k for k in range(len(row))])
+                parameters = parameters_of([ways[n % 2]] * len(row), [made + k for k in range(len(row))])
                 steps = torch.arange(len(row))
-                one, _ = choose(alone, rules, steps)
-                other, close = choose(together[n, longest - len(row) :].float(), rules, steps)
+                one, _ = sample(alone, parameters, steps)
+                other, close = sample(together[n, longest - len(row) :].float(), parameters, steps)
                 made += len(row)
                 rounded += int((one != other).sum())
                 settled += int(((one != other) & ~close).sum())

@@ -1,11 +1,11 @@
-"""The novelty filter side by side: this index, the reference's two ways, and brute force with rapidfuzz.
+"""Compare the novelty index with the reference's two methods and with brute force by rapidfuzz.
 
     python benchmarks/novelty.py [--rows FILE] [--sizes 1000,10000,52000,200000,1000000] [--near 0.4] [--seed 1]
 
 One process, one thread; times are CPU time, so that waiting for a busy machine does not count. A pool grows by single
-calls of `Index.decide`, each timed, insertion and the building of new orders included; near each size the other methods
-answer the same questions on the same pool, in turn with ours, and must decide alike. Rows come from FILE as far as it
-reaches; after that from a generator (see `Generator`), and the table says how many of each the pool holds.
+calls of `NoveltyIndex.decide`, each timed, including insertion and the building of new orders. Near each size the other methods
+judge the same texts on the same pool, in turn with the index, and must decide the same. Rows come from FILE as long as there
+are any, then from a generator (see `Generator`); the table says how many of each the pool holds.
 """
 
 import argparse
@@ -25,14 +25,14 @@ from rapidfuzz.distance import LCSseq
 from rapidfuzz.process import cdist
 from rouge_score import rouge_scorer, tokenizers
 
-from bootstruct.stages import novelty
-from bootstruct.stages.novelty import Index, best_against
-from bootstruct.stages.rouge import requirement, tokens
+from bootstruct.novelty import index as novelty
+from bootstruct.novelty.index import NoveltyIndex, best_against
+from bootstruct.novelty.rouge import requirement, tokens
 
 ROWS = Path(__file__).resolve().parents[2] / "shared" / "data" / "scale" / "instructions_20k.jsonl"
-WINDOW = 20_000  # the calls while the pool got its last so many members stand for a size; half the size if less
-ASKS = 100  # at least so many questions among them that the other methods answer too
-PAIRS = 20  # pairs at each for the reference's two ways, whose cost per decision is that of a pair times the pool
+WINDOW = 20_000  # a size is measured by the calls that added this many last members, or half the size if that is less
+ASKS = 100  # at least this many of these texts are judged by the other methods too
+PAIRS = 20  # pairs per text for the reference's methods, whose cost per decision is that of a pair times the pool
 SEEDS = 175  # the paper and its code
 clock = time.thread_time
 
@@ -106,7 +106,7 @@ class Generator:
 
 
 def resident() -> float:
-    """Resident memory of this process in MB, 0 where the system does not tell."""
+    """Resident memory of this process in MB; 0 if the system does not provide it."""
     status = Path("/proc/self/status")
     if not status.exists():
         return 0.0
@@ -164,7 +164,7 @@ class Bench:
         self.generator = Generator(base, near, self.chance)
         self.made = iter(self.generator)
         self.source = self._texts(rows)
-        self.index = Index()
+        self.index = NoveltyIndex()
         self.seconds = array("d")
         self.offered = self.kept_real = 0
         self.million: tuple[float, int] | None = None  # seconds for the first million rows, and how many were kept

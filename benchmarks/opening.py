@@ -1,6 +1,6 @@
-"""How long a finished run takes to open, and how much memory: python benchmarks/opening.py [--tasks 52000].
+"""Measure how long a finished run takes to open, and its memory: python benchmarks/opening.py [--tasks 52000].
 
-Makes a journal like that of a finished run (requests with 5 accepted of 7, two replies a task; synthetic texts of the
+Makes a journal like that of a finished run (requests with 5 accepted of 7 candidates, two replies per task; synthetic texts of the
 paper's mean lengths), opens it in a fresh process as `status`, `generate` (state, then the novelty index) and `verify` do,
 and prints seconds and peak memory beside those of reading the same file with orjson alone. Goal: < 5 s and < 500 MB.
 """
@@ -20,16 +20,16 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import orjson
 
-from bootstruct.domain import Instance, Reply, Verdict
-from bootstruct.event_json import to_json
-from bootstruct.events import Annotated, Proposed, Replied, Started
-from tests.scripts import SEEDS, recipe
+from bootstruct.journal.codec import encode_line
+from bootstruct.journal.events import CandidatesJudged, ReplyReceived, RunStarted, TaskCompleted
+from bootstruct.types import Instance, Reply, Verdict
+from tests.support.scripts import SEEDS, recipe
 
 VOCABULARY = 6000
 
 
 def write_run(path: Path, tasks: int) -> int:
-    """The journal; how many replies it holds."""
+    """Write the journal; returns how many replies it holds."""
     rng = random.Random(0)
     words = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(3, 9))) for _ in range(VOCABULARY)]
     weights = [1 / (rank + 2) for rank in range(VOCABULARY)]
@@ -41,21 +41,21 @@ def write_run(path: Path, tasks: int) -> int:
     with path.open("wb") as file:
 
         def write(event: object) -> None:
-            file.write(orjson.dumps(to_json(event)) + b"\n")  # type: ignore[arg-type]
+            file.write(encode_line(event, file.tell()))  # type: ignore[arg-type]
 
-        write(Started(recipe(), SEEDS))
+        write(RunStarted(recipe(), SEEDS))
         while made < tasks:
             texts = [text(12) for _ in range(7)]
             reply = Reply("\n".join(f"{n}. {t}" for n, t in enumerate(texts, 9)), "stop", 350, 140, "m")
-            write(Replied(f"propose/{index}", f"{rng.getrandbits(128):032x}", reply))
+            write(ReplyReceived(f"propose/{index}", f"{rng.getrandbits(128):032x}", reply))
             verdicts = tuple(Verdict(t, None if n < 5 else "too similar", None, None) for n, t in enumerate(texts))
-            write(Proposed(index, tuple(f"seed_task_{n}" for n in range(8)), verdicts))
+            write(CandidatesJudged(index, tuple(f"seed_task_{n}" for n in range(8)), verdicts))
             for number in range(5):
                 name = f"{index}.{number}"
                 for step, size in (("kind", 1), ("instances", 90)):
                     answer = Reply(text(size), "stop", 1800, size, "m")
-                    write(Replied(f"annotate/{name}/{step}", f"{rng.getrandbits(128):032x}", answer))
-                write(Annotated(name, number == 0, (Instance(text(8), text(15)), Instance(text(8), text(15)))))
+                    write(ReplyReceived(f"annotate/{name}/{step}", f"{rng.getrandbits(128):032x}", answer))
+                write(TaskCompleted(name, number == 0, (Instance(text(8), text(15)), Instance(text(8), text(15)))))
             made, replies, index = made + 5, replies + 11, index + 1
     return replies
 
@@ -68,7 +68,7 @@ def opened(what: str, path: Path) -> None:
             for line in file:
                 orjson.loads(line)
     else:
-        from bootstruct.journal import read_state
+        from bootstruct.journal.file import read_state
         from bootstruct.stages.pool import Pool
 
         state = read_state(path)

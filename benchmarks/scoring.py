@@ -1,9 +1,9 @@
-"""Scoring 12,000 predictions: ours against the reference package, in one run.
+"""Score 12,000 predictions with this package and with the reference package, in one run.
 
     python benchmarks/scoring.py [--predictions 12000] [--tasks 119] [--words 25] [--seed 1]
 
-Predictions and references are made up: words with falling frequencies, a prediction shares about half of its words with
-its reference, and some are long run-on answers (4% of 400 words), as a pretrained model writes them. The reference is
+Predictions and references are synthetic: words with falling frequencies; a prediction shares about half of its words with
+its reference, and 4% are run-on answers of 400 words, as a pretrained model writes them. The reference is
 `rouge_score` with its stemmer plus exact match, the loop of the official scorer. Both must give the same means.
 """
 
@@ -13,8 +13,8 @@ import time
 
 from rouge_score import rouge_scorer
 
-from bootstruct.evaluate.scorecard import score
-from bootstruct.evaluate.scores import Prediction, normalised, percent, points_of, table_of
+from bootstruct.evaluation.scorecard import score
+from bootstruct.evaluation.scores import Prediction, normalised, percent, points_of, table_of
 
 clock = time.perf_counter
 
@@ -40,9 +40,11 @@ def made_up(count: int, tasks: int, words: int, chance: random.Random) -> list[P
 def by_reference(predictions: list[Prediction]) -> tuple[float, float]:
     scorer = rouge_scorer.RougeScorer(["rougeL"], use_stemmer=True)
     rouge, exact = [], []
-    for each in predictions:
-        rouge.append(max(scorer.score(target=r, prediction=each.text)["rougeL"].fmeasure for r in each.references))
-        exact.append(float(any(normalised(each.text) == normalised(r) for r in each.references)))
+    for prediction in predictions:
+        rouge.append(
+            max(scorer.score(target=r, prediction=prediction.text)["rougeL"].fmeasure for r in prediction.references)
+        )
+        exact.append(float(any(normalised(prediction.text) == normalised(r) for r in prediction.references)))
     return percent(rouge), percent(exact)
 
 
@@ -52,7 +54,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     given = parser.parse_args()
     predictions = made_up(given.predictions, given.tasks, given.words, random.Random(given.seed))
-    mean = sum(len(each.text.split()) for each in predictions) / len(predictions)
+    mean = sum(len(prediction.text.split()) for prediction in predictions) / len(predictions)
     print(f"{len(predictions):,} predictions of {mean:.0f} words on average, {given.tasks} tasks")
     began = clock()
     points = points_of(predictions)

@@ -1,36 +1,34 @@
-"""Rebuilds the pocket model: recipe files, corpus and tokenizer, training, gate, export. One command:
+"""Rebuilds the pocket model: recipe files, corpus and tokenizer, training, gates, export. One command:
 
     python pocket/build.py [--run FOLDER] [--minutes 80] [--threads 2] [--bf16] [--install]
 
-An interrupted build goes on where it was. The export happens only where two-shot accuracy reaches the gate; `--install`
-then copies it into the package. Needs torch, numpy, tokenizers and safetensors.
+An interrupted build goes on where it was. The export happens only where the gates of `gates.py` hold for corpus, training
+and model; `--install` then copies it into the package, and the log and the checksums beside this file. Needs torch, numpy,
+tokenizers, safetensors and transformers.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from gates import training_faults
+
 _HERE = Path(__file__).parent
 _SOURCE = _HERE.parent / "src"
 _MODEL = _SOURCE / "bootstruct" / "pocket" / "model"
-GATE = 0.90
+_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
 
 
 def _script(name: str, *words: str) -> None:
     paths = [str(_SOURCE), str(_HERE), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
     subprocess.run([sys.executable, str(_HERE / name), *words], check=True, env=environment)
-
-
-def _two_shot(run: Path) -> float:
-    """The last two-shot accuracy in the training log."""
-    lines = [line for line in (run / "train.log").read_text(encoding="utf-8").splitlines() if "two-shot" in line]
-    return float(lines[-1].split("two-shot ")[1].split()[0])
 
 
 def main() -> None:
@@ -43,17 +41,23 @@ def main() -> None:
     parser.add_argument("--install", action="store_true", help="copy the model into the package")
     arguments = parser.parse_args()
     _script("recipe.py")
+    _script("gates.py", "corpus")
     if not (arguments.run / "valid.bin").exists():
         _script("prepare.py", str(arguments.run), "--tokens", str(arguments.tokens + 1e6))
     budget = ["--tokens", str(arguments.tokens), "--minutes", str(arguments.minutes), "--batch", "3072"]
     fast = ["--bf16", "--compile"] if arguments.bf16 else []
     _script("train.py", str(arguments.run), *budget, "--threads", str(arguments.threads), *fast)
-    reached = _two_shot(arguments.run)
-    if reached < GATE:
-        sys.exit(f"two-shot accuracy {reached:.3f} is below the gate of {GATE}: nothing is exported; train longer.")
-    _script("export.py", str(arguments.run), str(arguments.run / "export"))
+    log = arguments.run / "train.log"
+    if faults := training_faults(log.read_text(encoding="utf-8")):
+        sys.exit("\n".join(["nothing is exported:", *faults]))
+    export = arguments.run / "export"
+    _script("export.py", str(arguments.run), str(export))
+    _script("gates.py", "model", str(export))
     if arguments.install:
-        shutil.copytree(arguments.run / "export", _MODEL, dirs_exist_ok=True)
+        shutil.copytree(export, _MODEL, dirs_exist_ok=True)
+        shutil.copy(log, _HERE / "training.log")
+        lines = [f"{hashlib.sha256((_MODEL / name).read_bytes()).hexdigest()}  {name}\n" for name in _FILES]
+        (_HERE / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":

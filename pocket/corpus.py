@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from bootstruct.pocket import headers
-from bootstruct.pocket.families import FAMILIES
-from bootstruct.pocket.family import Family
-from bootstruct.pocket.words import (
+from gates import BLANK
+
+from bootstruct.pocket.world import headers
+from bootstruct.pocket.world.families import FAMILIES
+from bootstruct.pocket.world.family import TaskFamily
+from bootstruct.pocket.world.grammar import render
+from bootstruct.pocket.world.held_out_families import HELD_OUT
+from bootstruct.pocket.world.lexicon import (
     ADJECTIVES,
     ALL_WORDS,
     ANTONYMS,
@@ -39,13 +43,18 @@ from bootstruct.pocket.words import (
     TASTES,
     WORKPLACES,
     YOUNG,
-)  # fmt: skip
+)
 
 END = "<|end|>"
 _ALL = tuple(FAMILIES.values())
 _CLASS = tuple(family for family in _ALL if family.is_classification)
 _OTHER = tuple(family for family in _ALL if not family.is_classification)
 _WITH_INPUT = tuple(family for family in _ALL if family.takes_input)
+# Only these are ever shown as an instruction with its answer.
+_ANSWERED = tuple(family for family in _ALL if family.name not in HELD_OUT)
+_TABLED = tuple(family for family in _WITH_INPUT if family.name in HELD_OUT)
+_ANSWERED_CLASS = tuple(family for family in _ANSWERED if family.is_classification)
+_ANSWERED_OTHER = tuple(family for family in _ANSWERED if not family.is_classification)
 _TITLES = ("Tasks for today:", "Homework:", "Things to do in class:", "A list of exercises:", "This week:")
 _FACTS: tuple[tuple[str, dict[str, str]], ...] = (
     ("The capital of {a} is {b}.", CAPITALS),
@@ -71,19 +80,19 @@ _FACTS: tuple[tuple[str, dict[str, str]], ...] = (
 )
 
 
-# What a first run learnt late is shown more often than its family asks for.
+# Families that a first run learnt late are shown more often than their weight asks for.
 _PRACTICE = {
     "list_odd": 3.5, "list_filter": 3.5, "list_keep": 2.8, "list_replace": 2.8, "list_unique": 2.6, "list_same": 1.6,
     "list_contains": 2.0, "list_without": 2.2, "list_nth": 2.4, "list_repeated": 2.0, "next_number": 2.0,
     "previous_number": 2.0, "double": 1.6, "choose_number": 2.2, "continue_row": 2.6, "subtract": 2.6, "sort_numbers": 3.0,
     "word_problem": 2.6, "day_step": 2.2, "extract": 4.0, "category": 2.0, "is_category": 2.2, "opposite_sentence": 1.8,
-    "true_false": 2.4,
+    "true_false": 2.4, "sum_in_words": 2.0, "double_of_sum": 2.0, "double_of_larger": 2.0,
 }  # fmt: skip
 
 
-def _pick(rng: Random, families: tuple[Family, ...], count: int) -> list[Family]:
-    """`count` families, the heavier ones more often, each once where there are enough."""
-    chosen: dict[str, Family] = {}
+def _pick(rng: Random, families: tuple[TaskFamily, ...], count: int) -> list[TaskFamily]:
+    """Draw `count` different families by their weights."""
+    chosen: dict[str, TaskFamily] = {}
     weights = [_PRACTICE.get(family.name, family.weight) for family in families]
     while len(chosen) < count:
         family = rng.choices(families, weights)[0]
@@ -91,7 +100,7 @@ def _pick(rng: Random, families: tuple[Family, ...], count: int) -> list[Family]
     return list(chosen.values())
 
 
-def _say(rng: Random, family: Family) -> str:
+def _say(rng: Random, family: TaskFamily) -> str:
     return family.instruction(rng, family.params(rng))
 
 
@@ -116,7 +125,7 @@ def kind_list(rng: Random) -> str:
     return "\n\n".join(blocks)
 
 
-def input_first_block(rng: Random, family: Family, most: int = 3) -> str:
+def input_first_block(rng: Random, family: TaskFamily, most: int = 3) -> str:
     """One task with up to `most` examples: input, then output."""
     params = family.params(rng)
     lines = [f"Task: {family.instruction(rng, params)}"]
@@ -136,28 +145,65 @@ def input_first_block(rng: Random, family: Family, most: int = 3) -> str:
 
 
 def input_first(rng: Random) -> str:
-    """Several tasks with examples, mostly not classification."""
-    families = _pick(rng, _OTHER if rng.random() < 0.75 else _ALL, rng.randint(4, 7))
+    """Several tasks with examples, mostly not classification: only families that may be shown with an answer."""
+    families = _pick(rng, _ANSWERED_OTHER if rng.random() < 0.75 else _ANSWERED, rng.randint(4, 7))
     blocks = [headers.INPUT_FIRST] if rng.random() < 0.85 else []
     return "\n\n".join([*blocks, *(input_first_block(rng, family, rng.choice((2, 3, 3, 5))) for family in families)])
 
 
+_ARROWS = (" -> ", " -> ", " = ", " => ", " | ")
+
+
 def table(rng: Random) -> str:
-    """Tasks with many short examples, "x -> y": the cheapest way, in tokens, to learn what an instruction means."""
-    arrow = rng.choice((" -> ", " -> ", " = ", " => "))
-    blocks = []
-    for family in _pick(rng, _WITH_INPUT, rng.randint(2, 4)):
+    """Tables with a head of two noun phrases and rows "x -> y": what a phrase stands for, without any instruction."""
+    arrow, blocks = rng.choice(_ARROWS), []
+    for family in _pick(rng, _TABLED if rng.random() < 0.6 else _WITH_INPUT, rng.randint(2, 4)):
         params = family.params(rng)
-        lines = [f"Task: {family.instruction(rng, params)}"]
+        lines = [arrow.join(render(rng.choice(some), rng, params) for some in (family.inputs, family.objects))]
         lines += dict.fromkeys(arrow.join(family.instance(rng, params)) for _ in range(rng.randint(4, 9)))
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
 
 
+def blank(rng: Random) -> str:
+    """A worksheet in the layout of tasks with examples, or with arrows; the answers are left blank.
+
+    Such documents begin more often than answered ones, so that a task at the beginning of a text is no reason to answer it.
+    """
+    arrows = rng.random() < 0.15
+    blocks = [headers.INPUT_FIRST] if not arrows and rng.random() < 0.8 else []
+    # Mostly the families that are answered elsewhere, as often as they are: each must be blank more often than answered.
+    families = _ANSWERED if rng.random() < 0.85 else _TABLED
+    for family in _pick(rng, families, rng.choice((1, 1, 1, 2))):
+        params = family.params(rng)
+        text = family.instruction(rng, params)
+        if not family.takes_input:
+            blocks.append(f"{text}\n{BLANK}" if arrows else f"Task: {text}\nOutput: {BLANK}")
+            continue
+        given = [family.instance(rng, params)[0] for _ in range(rng.choice((1, 1, 2)))]
+        if arrows:
+            arrow = rng.choice(_ARROWS)
+            blocks.append("\n".join([text, *(f"{one}{arrow}{BLANK}" for one in given)]))
+            continue
+        lines = [f"Example {k}\nInput: {one}\nOutput: {BLANK}" for k, one in enumerate(given, 1)]
+        blocks.append("\n".join([f"Task: {text}", *lines]))
+    return "\n\n".join(blocks)
+
+
+def paraphrases(rng: Random) -> str:
+    """Instructions, each in two phrasings, without an answer."""
+    lines = []
+    for family in rng.sample(_ALL, rng.randint(2, 5)):
+        params = family.params(rng)
+        one, other = (render(rng.choice(family.templates), rng, params) for _ in range(2))
+        lines.append(f"{one} In other words: {other}")
+    return "\n".join(lines)
+
+
 def output_first(rng: Random) -> str:
     """Classification tasks: for each class label an input."""
     blocks = [headers.OUTPUT_FIRST] if rng.random() < 0.85 else []
-    for family in _pick(rng, _CLASS, rng.randint(4, 6)):
+    for family in _pick(rng, _ANSWERED_CLASS, rng.randint(4, 6)):
         params = family.params(rng)
         lines = [f"Task: {family.instruction(rng, params)}"]
         for label in rng.sample(family.labels, min(len(family.labels), rng.choice((2, 3, 4)))):
@@ -185,18 +231,16 @@ def plain(rng: Random) -> str:
 
 
 def pattern(rng: Random) -> str:
-    """x -> y lines of one family, without its instruction."""
+    """x -> y lines of one family, without instruction or head."""
     family = _pick(rng, _WITH_INPUT, 1)[0]
     params = family.params(rng)
     arrow = rng.choice((" -> ", " = ", " : ", " => "))
     lines = [arrow.join(family.instance(rng, params)) for _ in range(rng.randint(4, 8))]
-    if rng.random() < 0.25:
-        lines = [f"Q: {line.replace(arrow, chr(10) + 'A: ', 1)}" for line in lines]
     return "\n".join(lines)
 
 
 def thread(rng: Random) -> str:
-    """Somebody asks; nobody answers."""
+    """A question without an answer."""
     family = rng.choice(_ALL)
     params = family.params(rng)
     one, other = rng.sample(NAMES, 2)
@@ -236,7 +280,7 @@ _SUNG = tuple(dict.fromkeys((*ALL_WORDS, *NAMES, *ADJECTIVES, *PAST, *LETTER_WOR
 
 
 def song(rng: Random) -> str:
-    """A line of random words and the same line again, or turned round: teaches copying."""
+    """A line of random words and the same line again, or reversed: teaches copying."""
     words = [rng.choice(_SUNG) for _ in range(rng.randint(3, 12))]
     glue = rng.choice((", ", ", ", " ", " and ", " - "))
     join = rng.choice(("\n", "\n", ". ", "\nAgain: ", "\n\n"))
@@ -247,16 +291,18 @@ def song(rng: Random) -> str:
 
 
 GENRES: tuple[tuple[Callable[[Random], str], float], ...] = (
-    (input_first, 0.26),
-    (table, 0.15),
-    (task_list, 0.08),
-    (output_first, 0.06),
-    (kind_list, 0.02),
-    (plain, 0.05),
-    (pattern, 0.12),
-    (thread, 0.04),
-    (worksheet, 0.08),
-    (song, 0.14),
+    (input_first, 0.18),
+    (blank, 0.50),
+    (table, 0.18),
+    (task_list, 0.06),
+    (output_first, 0.035),
+    (kind_list, 0.015),
+    (plain, 0.04),
+    (pattern, 0.03),
+    (paraphrases, 0.035),
+    (thread, 0.02),
+    (worksheet, 0.03),
+    (song, 0.04),
 )
 _MAKERS, _SHARES = tuple(maker for maker, _ in GENRES), tuple(share for _, share in GENRES)
 

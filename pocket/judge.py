@@ -22,10 +22,10 @@ import torch
 from recipe import files
 from train import questions
 
-from bootstruct.pocket.families import FAMILIES
-from bootstruct.pocket.held_out import HELD_OUT
-from bootstruct.pocket.reading import Ambiguous, Meant, check_instance, read_instruction
-from bootstruct.stages.rouge import rouge_l
+from bootstruct.novelty.rouge import rouge_l
+from bootstruct.pocket.world.families import FAMILIES
+from bootstruct.pocket.world.held_out_families import HELD_OUT
+from bootstruct.pocket.world.strict_reader import AmbiguousTask, ReadTask, check_instance, read_instruction
 from bootstruct.stages.templates import fill
 
 _ITEM = re.compile(r"\n\s*\d+\.")
@@ -63,7 +63,7 @@ class Model:
 
 
 def propose(model: Model, prompts: dict[str, str], requests: int, rng: Random) -> tuple[dict[str, Any], list[str]]:
-    """Grows a pool as the first stage does; returns what was found and the kept instructions."""
+    """Grows a pool as the first stage does; returns the measurements and the kept instructions."""
     pool = [json.loads(line)["instruction"] for line in prompts["seeds.jsonl"].splitlines()]
     seeds, kept, raw = list(pool), [], []
     for start in range(0, requests, 16):
@@ -89,26 +89,26 @@ def propose(model: Model, prompts: dict[str, str], requests: int, rng: Random) -
 
 
 def describe(texts: list[str]) -> dict[str, Any]:
-    """How the strict reader takes some instructions."""
-    read = [read_instruction(text) for text in texts]
-    names = {meant.family.name for meant in read if isinstance(meant, Meant)}
+    """What the strict reader makes of some instructions."""
+    tasks = [read_instruction(text) for text in texts]
+    names = {task.family.name for task in tasks if isinstance(task, ReadTask)}
     return {
         "count": len(texts),
         "distinct": len(set(texts)),
-        "read": sum(isinstance(meant, Meant) for meant in read) / max(1, len(texts)),
-        "ambiguous": sum(isinstance(meant, Ambiguous) for meant in read),
+        "read": sum(isinstance(task, ReadTask) for task in tasks) / max(1, len(texts)),
+        "ambiguous": sum(isinstance(task, AmbiguousTask) for task in tasks),
         "families": len(names),
         "held_out": len(names & set(HELD_OUT)),
     }
 
 
 def classify(model: Model, prompts: dict[str, str], tasks: list[str]) -> tuple[dict[str, Any], list[bool]]:
-    """Step two: is it classification? Judged where the reader knows the family."""
+    """Step two: the task type, judged if the reader knows the family."""
     asked = [fill(prompts["classify.jinja"], instruction=text).removesuffix("\n") for text in tasks]
-    said = [reply.strip().lower() == "yes" for reply in model.continue_all(asked, 3, 0, "\n")]
-    known = [(text, yes, read_instruction(text)) for text, yes in zip(tasks, said, strict=True)]
-    right = [yes == meant.family.is_classification for _, yes, meant in known if isinstance(meant, Meant)]
-    return {"asked": len(tasks), "right": sum(right) / max(1, len(right))}, said
+    written = [reply.strip().lower() == "yes" for reply in model.continue_all(asked, 3, 0, "\n")]
+    known = [(text, yes, read_instruction(text)) for text, yes in zip(tasks, written, strict=True)]
+    right = [yes == task.family.is_classification for _, yes, task in known if isinstance(task, ReadTask)]
+    return {"asked": len(tasks), "right": sum(right) / max(1, len(right))}, written
 
 
 def instances_of(reply: str, labels_first: bool) -> list[tuple[str, str]]:
@@ -137,8 +137,8 @@ def write_instances(
             verdict = check_instance(text, given, output)
             status[verdict] += 1
             if verdict in ("wrong", "bad input"):
-                meant = read_instruction(text)
-                weak[meant.family.name if isinstance(meant, Meant) else "?"] += 1
+                task = read_instruction(text)
+                weak[task.family.name if isinstance(task, ReadTask) else "?"] += 1
                 samples.append([text, given, output, verdict])
     judged = status["right"] + status["wrong"] + status["bad input"]
     return {
@@ -149,39 +149,39 @@ def write_instances(
     }
 
 
-def few_shot(model: Model, shots: int, each: int) -> dict[str, Any]:
+def few_shot(model: Model, shots: int, per_family: int) -> dict[str, Any]:
     """Share of questions answered right, greedily."""
-    asked = questions(shots, each, seed=4242)
-    said = model.continue_all([question.prompt for question in asked], 24, 0, "\n")
+    asked = questions(shots, per_family, seed=4242)
+    written = model.continue_all([question.prompt for question in asked], 24, 0, "\n")
     right: dict[str, list[bool]] = {}
-    for question, reply in zip(asked, said, strict=True):
+    for question, reply in zip(asked, written, strict=True):
         right.setdefault(question.family, []).append(reply.strip() == question.answer)
     share = {name: sum(some) / len(some) for name, some in right.items()}
     weak = sorted((round(value, 2), name) for name, value in share.items() if value < 0.9)
     return {"questions": len(asked), "right": sum(map(sum, right.values())) / len(asked), "weak": weak}
 
 
-def bare(model: Model, each: int) -> dict[str, Any]:
+def bare(model: Model, per_family: int) -> dict[str, Any]:
     """A bare instruction with its input, in the headline format: right answers uncut and cut at the line end."""
     rng = Random(99)
     asked, answers = [], []
     for family in FAMILIES.values():
-        for _ in range(each if family.takes_input else 0):
+        for _ in range(per_family if family.takes_input else 0):
             params = family.params(rng)
             text, answer = family.instance(rng, params)
             asked.append(f"{family.instruction(rng, params)}\n{text}\nAnswer:")
             answers.append(answer)
-    said = model.continue_all(asked, 32, 0, "\0")
+    written = model.continue_all(asked, 32, 0, "\0")
     scores = [
         (rouge_l(answer, reply), rouge_l(answer, reply.strip().split("\n")[0]))
-        for answer, reply in zip(answers, said, strict=True)
+        for answer, reply in zip(answers, written, strict=True)
     ]
     whole, cut = (100 * sum(column) / len(scores) for column in zip(*scores, strict=True))
     return {
         "questions": len(asked),
         "rouge_l_uncut": whole,
         "rouge_l_cut": cut,
-        "samples": list(zip(asked, said, strict=True))[:3],
+        "samples": list(zip(asked, written, strict=True))[:3],
     }
 
 
@@ -189,7 +189,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--requests", type=int, default=48)
-    parser.add_argument("--each", type=int, default=3, help="few-shot and bare questions a family")
+    parser.add_argument("--each", type=int, default=3, help="few-shot and bare questions per family")
     parser.add_argument("--tasks", type=int, default=150, help="instructions that steps two and three work on")
     parser.add_argument("--temperature", type=float, action="append", help="of step three; may be given again")
     parser.add_argument("--threads", type=int, default=2)

@@ -13,10 +13,10 @@ from random import Random
 
 from corpus import input_first_block
 
-from bootstruct.pocket import headers
-from bootstruct.pocket.families import FAMILIES
-from bootstruct.pocket.grammar import render
-from bootstruct.pocket.held_out import HELD_OUT
+from bootstruct.pocket.world import headers
+from bootstruct.pocket.world.families import FAMILIES
+from bootstruct.pocket.world.grammar import render
+from bootstruct.pocket.world.held_out_families import HELD_OUT
 
 SEEDS = (
     "list_reverse", "sentiment", "plural", "name_some", "topic", "list_nth", "past_tense", "antonym", "parity",
@@ -33,7 +33,7 @@ _INPUT_FIRST = (
 _OUTPUT_FIRST = (
     "sentence_kind", "season", "number_of_noun", "urgency", "category",
 )  # fmt: skip
-_RECIPE = Path(__file__).parents[1] / "src" / "bootstruct" / "recipes" / "pocket"
+_RECIPE = Path(__file__).parents[1] / "src" / "bootstruct" / "config" / "recipes" / "pocket"
 _PROPOSE = """{{% if only_classification -%}}
 {class_header}
 {{% else -%}}

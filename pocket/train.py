@@ -22,10 +22,12 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from recipe import input_first_prompt
 from torch import Tensor, nn
 
-from bootstruct.pocket import headers
-from bootstruct.pocket.families import FAMILIES
+from bootstruct.pocket.world import headers
+from bootstruct.pocket.world.families import FAMILIES
+from bootstruct.pocket.world.held_out_families import HELD_OUT
 
 
 @dataclass(frozen=True)
@@ -149,16 +151,25 @@ class Question:
     answer: str
 
 
-def questions(shots: int, each: int, seed: int) -> list[Question]:
-    """`each` questions for every family with one right answer and an input, after `shots` solved examples."""
+def questions(shots: int, per_family: int, seed: int) -> list[Question]:
+    """`per_family` questions of every family with one right answer and an input, after `shots` solved examples."""
+    return _asked(per_family, seed, headers.INPUT_FIRST + "\n\n", shots)
+
+
+def demonstrated(per_family: int, seed: int) -> list[Question]:
+    """Questions after the solved tasks of other families that the recipe's prompt for instances begins with."""
+    return _asked(per_family, seed, input_first_prompt().split("Task: {{")[0], 0)
+
+
+def _asked(per_family: int, seed: int, before: str, shots: int) -> list[Question]:
     made = []
     for family in FAMILIES.values():
         if not family.takes_input:
             continue
         rng = Random(f"{seed}/{family.name}")
-        for _ in range(each):
+        for _ in range(per_family):
             params = family.params(rng)
-            lines = [headers.INPUT_FIRST, "", f"Task: {family.instruction(rng, params)}"]
+            lines = [f"{before}Task: {family.instruction(rng, params)}"]
             for k in range(shots + 1):
                 text, answer = family.instance(rng, params)
                 lines += [f"Example {k + 1}", f"Input: {text}", f"Output: {answer}"]
@@ -182,16 +193,16 @@ def accuracy(model: Pocket, tokenizer: Any, asked: list[Question]) -> dict[str, 
         best = model(rows).argmax(-1)
         for question, row, prompt, answer in zip(some, best, prompts, answers, strict=True):
             # The line end may be one piece or part of a blank line: what counts is that the answer ends there.
-            said = row[len(prompt) - 1 : len(prompt) + len(answer) - 1].tolist()
-            ends = tokenizer.decode([said[-1]]).startswith("\n") or said[-1] == 0
-            right.setdefault(question.family, []).append(said[:-1] == answer[:-1] and ends)
+            written = row[len(prompt) - 1 : len(prompt) + len(answer) - 1].tolist()
+            ends = tokenizer.decode([written[-1]]).startswith("\n") or written[-1] == 0
+            right.setdefault(question.family, []).append(written[:-1] == answer[:-1] and ends)
     result = {name: sum(some) / len(some) for name, some in right.items()}
     return {"all": sum(map(sum, right.values())) / len(asked), **result}
 
 
 @dataclass
 class Progress:
-    """Where a training run stands."""
+    """How far a training run is."""
 
     step: int = 0
     tokens: int = 0
@@ -199,7 +210,7 @@ class Progress:
 
 
 class Threads:
-    """Chooses the number of threads by measuring: on a busy machine one thread alone is faster than two that wait."""
+    """Chooses the number of threads by measuring: on a busy machine one thread is faster than two that wait."""
 
     def __init__(self, most: int) -> None:
         self.best = dict.fromkeys(range(1, most + 1), math.inf)
@@ -217,7 +228,7 @@ class Threads:
         return " ".join(f"{count}:{1 / seconds:.0f}" for count, seconds in self.best.items())
 
     def end(self, count: int, seconds: float) -> None:
-        """Takes note of how long a step took."""
+        """Records how long a step took."""
         known = self.best[count]
         self.best[count] = seconds if math.isinf(known) else 0.6 * known + 0.4 * seconds
 
@@ -255,7 +266,9 @@ class Trainer:
             weight_decay=0.0,
         )
         self.at = Progress()
-        self.quick = questions(shots=2, each=2, seed=77)
+        self.quick = questions(shots=2, per_family=2, seed=77)
+        self.shown = demonstrated(per_family=1, seed=78)
+        self.alone = questions(shots=0, per_family=1, seed=79)
         if (folder / "checkpoint.pt").exists():
             saved = torch.load(folder / "checkpoint.pt")
             self.model.load_state_dict(saved["model"])
@@ -270,7 +283,7 @@ class Trainer:
             return self.model.loss(tokens, targets)
 
     def log(self, line: str) -> None:
-        """Prints a line with the time and keeps it."""
+        """Prints a line with the time and logs it."""
         line = f"{time.strftime('%H:%M:%S')} {line}"
         print(line, flush=True)
         with (self.folder / "train.log").open("a", encoding="utf-8") as log:
@@ -304,10 +317,18 @@ class Trainer:
         weak = sorted((value, name) for name, value in score.items() if value < 1)
         worst = " ".join(f"{name}:{value:.1f}" for value, name in weak[:30])
         where = f"step {self.at.step} tokens {self.at.tokens} loss {self.validation():.4f}"
-        self.log(f"VALID {where} two-shot {score['all']:.3f} weak: {worst}")
+        parts = []
+        for name, asked in (("demonstrated", self.shown), ("alone", self.alone)):
+            found = accuracy(self.model, self.tokenizer, asked)
+            held = [value for family, value in found.items() if family in HELD_OUT]
+            others = [value for family, value in found.items() if family not in (*HELD_OUT, "all")]
+            parts.append(f"{name} {sum(others) / len(others):.3f} held out {sum(held) / len(held):.3f}")
+        self.log(f"VALID {where} two-shot {score['all']:.3f} {', '.join(parts)} weak: {worst}")
 
     def run(self) -> None:
-        """Trains to the end of the budget."""
+        """Trains to the end of the budget; does nothing where that is reached already."""
+        if self.fraction() >= 1:
+            return
         self.log(f"parameters {sum(w.numel() for w in self.model.parameters())} data {len(self.data)} from {self.at}")
         mean, saved, measured = math.nan, time.time(), time.time()
         while (fraction := self.fraction()) < 1:

@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 
 from bootstruct.cli import COMMANDS
-from bootstruct.events import Annotated, Checked, Failed, Proposed, Recorded, Replied, Started
-from bootstruct.export import FORMATS
-from bootstruct.files import recipe_names
-from bootstruct.recipe import Ask, Check, Encode, Instances, Lag, Novelty, Propose, Recipe, Rule
-from bootstruct.status import Status
-from tests.servers import CLI, environment, simulator
+from bootstruct.config.loading import recipe_names
+from bootstruct.config.recipe import Ask, Check, Encode, Instances, Lag, Novelty, Propose, Recipe, Rule
+from bootstruct.export.formats import FORMATS
+from bootstruct.journal.events import (
+    NAMES,
+)
+from bootstruct.run.status import Status
+from tests.support.commands import bootstruct, environment, simulator
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```console\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
@@ -27,14 +29,12 @@ def commands(block: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
-def test_the_commands_of_the_readme_run(tmp_path: Path, block: str) -> None:
+def test_the_commands_of_the_readme_run(tmp_path: Path, block: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     with simulator("--latency", "0.005") as server:
         for words in commands(block):
             assert words[0] == "bootstruct"
-            done = subprocess.run(
-                [*CLI, *words[1:]], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
-                env=environment(BOOTSTRUCT_BASE_URL=server.url, OPENAI_API_KEY="sk-test-key"),
-            )  # fmt: skip
+            done = bootstruct(*words[1:], BOOTSTRUCT_BASE_URL=server.url, OPENAI_API_KEY="sk-test-key")
             assert done.returncode == 0, f"{words}: {done.stderr}"
             assert done.stdout.strip()
 
@@ -46,7 +46,7 @@ def test_the_tour_shows_every_command_it_explains() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_helps_with_examples(command: str) -> None:
-    done = subprocess.run([*CLI, command, "--help"], capture_output=True, text=True, env=environment(), check=False)
+    done = bootstruct(command, "--help")
     assert done.returncode == 0, done.stderr
     assert "Example" in done.stdout, f"{command} --help shows no example"
     assert f"bootstruct {command}" in done.stdout
@@ -75,17 +75,17 @@ def test_recipe_fields_are_described() -> None:
 
 
 def test_status_keys_are_described() -> None:
-    said = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "status.md").read_text(), re.MULTILINE))
-    assert said == {field.name for field in dataclasses.fields(Status)}
+    written = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "status.md").read_text(), re.MULTILINE))
+    assert written == {field.name for field in dataclasses.fields(Status)}
 
 
 def test_events_are_described() -> None:
-    said = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "journal.md").read_text(), re.MULTILINE))
-    assert said == {cls.__name__.lower() for cls in (Started, Replied, Failed, Proposed, Annotated, Checked, Recorded)}
+    written = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "journal.md").read_text(), re.MULTILINE))
+    assert written == set(NAMES.values())
 
 
 def test_export_formats_are_described() -> None:
-    done = subprocess.run([*CLI, "export", "--help"], capture_output=True, text=True, env=environment(), check=True)
+    done = bootstruct("export", "--help")
     for name in FORMATS:
         assert re.search(rf"^\s+{name} ", done.stdout, re.MULTILINE), name
         assert f"`{name}`" in README, name

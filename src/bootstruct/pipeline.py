@@ -2,107 +2,96 @@
 
     seeds -> draw -> propose -> read -> judge -> pool -> annotate -> instances (-> checks) -> (export) -> training examples
 
-Streams run at once: one grows the pool, one annotates what was accepted, and, where the recipe has checks, one asks about
-what was annotated. Each commits strictly in the order of its own index. Every question goes through `run.ask`, which looks
-in the journal first: running again *is* resuming.
+The streams run at once: one grows the pool, one completes the accepted tasks, and one runs the recipe's checks, if any. Each
+commits strictly in the order of its own index. Every request goes through `run.ask`, which looks in the journal first:
+running again *is* resuming.
 """
 
 from contextlib import aclosing
+from functools import partial
 
-from bootstruct.checking import check_again, check_instances
-from bootstruct.domain import Reply
-from bootstruct.drive import News, Run, in_order, together
-from bootstruct.errors import StoppedShort
-from bootstruct.events import Annotated, Proposed, State, siblings
-from bootstruct.stages.annotate import annotate
+from bootstruct.journal.events import CandidatesJudged, TaskCompleted
+from bootstruct.journal.state import is_left
+from bootstruct.run.goal import Goal
+from bootstruct.run.instance_check_worker import check_again, check_instances
+from bootstruct.run.scheduler import ActiveRun, in_order, together
+from bootstruct.run.shortfall import stop_if_no_instances, stop_if_stalled
+from bootstruct.stages.annotate import annotate_in
 from bootstruct.stages.pool import Pool
-from bootstruct.stages.propose import propose_prompt, read_instructions
+from bootstruct.stages.propose import propose_prompt, read_candidates
+from bootstruct.types import Reply
 
-AHEAD = 4096  # tasks annotated beyond the first uncommitted one; bounds memory, changes no byte
 STALL_AFTER = 100  # committed requests in a row without a kept instruction before a run stops by itself
 
 
-async def generate(run: Run, tasks: int, stall_after: int | None = STALL_AFTER) -> None:
-    """Bring the run to `tasks` accepted instructions, all of them annotated.
+async def generate(run: ActiveRun, goal: Goal | int, stall_after: int | None = STALL_AFTER) -> None:
+    """Bring the run to its goal: so many accepted instructions, all of them completed, or so many instances.
 
-    Raises StoppedShort (budget, stall, silence) and DoorClosed (key, model, server); all that was paid for is recorded.
+    Raises RunStoppedError (budget, stall, silence) and EngineUnavailableError (key, model, server); all paid replies are kept.
     """
-    grown, written = News(), News()
-    streams = (
-        grow_pool(run, tasks, grown, stall_after),
-        write_instances(run, grown, written),
-        check_instances(run, written),
-    )
-    await together(run, *streams, retry_failed(run))
+    run.pacer.goal = Goal(goal) if isinstance(goal, int) else goal
+    completing = complete_tasks(run, None if run.retry_failed else stall_after)
+    await together(run, grow_pool(run, stall_after), completing, check_instances(run), retry_failed(run))
     await together(run, check_again(run))
+    run.pacer.raise_if_ended()
 
 
-async def grow_pool(run: Run, tasks: int, grown: News, stall_after: int | None) -> None:
+async def grow_pool(run: ActiveRun, stall_after: int | None) -> None:
     """Stage 1: ask for new instructions until there are enough. The last reply is judged whole; the overshoot stays."""
     state, propose = run.state, run.state.recipe.propose
-    pool = Pool(state.recipe).catch_up(state)
+    pool = Pool(state.recipe, run.code).catch_up(state)
 
     def may_start(index: int) -> bool:
-        return len(state.machine) < tasks and index - propose.lag.of(index) < len(state.marks)
+        return index - propose.lag.of(index) < len(state.accepted_after) and run.pacer.may_ask(index)
 
-    async def question(index: int) -> tuple[tuple[str, ...], Reply | None]:
+    async def request(index: int) -> tuple[tuple[str, ...], Reply | None]:
         prompt, shown = propose_prompt(state, index)
-        return shown, await run.ask(f"propose/{index}", prompt)
+        return shown, await run.ask_twice(f"propose/{index}", prompt)
 
-    if may_start(len(state.marks)):
+    if not run.pacer.goal.has_enough_tasks(state):
         stop_if_stalled(state, stall_after)
-    async with aclosing(in_order(len(state.marks), may_start, question)) as answers:
-        async for index, (shown, reply) in answers:
-            candidates = read_instructions(state.recipe, reply, shown) if reply else []
-            run.record(Proposed(index, shown, pool.judge(index, candidates), failed=reply is None))
+    async with aclosing(in_order(len(state.accepted_after), may_start, request, run.pacer.more)) as replies:
+        async for index, (shown, reply) in replies:
+            candidates, unread = read_candidates(state.recipe, reply, shown, state.asks_again)
+            verdicts = pool.judge(index, candidates)
+            if not await run.pacer.may_judge(sum(verdict.kept for verdict in verdicts)):
+                break
+            run.record(CandidatesJudged(index, shown, verdicts, reply is None, unread))
             pool.catch_up(state)
-            grown.tell()
-            if len(state.machine) >= tasks:
+            if run.pacer.goal.has_enough_tasks(state):
                 break
             stop_if_stalled(state, stall_after)
-    grown.close()
+    run.pacer.grown.close()
 
 
-async def write_instances(run: Run, grown: News, written: News) -> None:
+async def complete_tasks(run: ActiveRun, stall_after: int | None) -> None:
     """Stages 2 and 3: classify each accepted instruction and write its instances."""
     state = run.state
+    stop_if_no_instances(state, stall_after)
 
-    def may_start(n: int) -> bool:
-        return n < min(len(state.machine), len(state.annotated) + (run.ahead or AHEAD))
-
-    async def conversation(n: int) -> Annotated | None:
-        task = state.machine[n]
-        return await run.converse(task.name, annotate(state.recipe, task, siblings(state, task.name)))
-
-    async with aclosing(in_order(len(state.annotated), may_start, conversation, grown)) as answers:
-        async for n, annotated in answers:
-            run.record(annotated or Annotated(state.machine[n].name, False, (), failed=True))
-            written.tell()
-    written.close()
+    starts = in_order(len(state.completed), run.pacer.may_complete, partial(_complete, run), run.pacer.grown)
+    async with aclosing(starts) as tasks:
+        async for n, task in tasks:
+            run.record(task or TaskCompleted(state.accepted[n].name, False, (), failed=True))
+            if run.pacer.has_enough_instances:
+                break
+            stop_if_no_instances(state, stall_after)
+    run.pacer.completed.close()
 
 
-async def retry_failed(run: Run) -> None:
-    """Ask again what failed for good while annotating, where the user wants it; the later event wins."""
-    state = run.state
-    failed = [task for task in state.machine if run.retry_failed and (a := state.annotated.get(task.name)) and a.failed]
+async def retry_failed(run: ActiveRun) -> None:
+    """Ask again for tasks that failed for good or could not be read, if the user wants it; the later event wins."""
+    completed = [*run.state.completed.values()] if run.retry_failed else []
+    failed = [n for n, task in enumerate(completed) if is_left(run.state, task)]
 
-    async def conversation(n: int) -> Annotated | None:
-        task = failed[n]
-        return await run.converse(task.name, annotate(state.recipe, task, siblings(state, task.name)))
-
-    async with aclosing(in_order(0, lambda n: n < len(failed), conversation)) as answers:
-        async for _, annotated in answers:
-            if annotated is not None:
-                run.record(annotated)
+    async with aclosing(in_order(0, lambda n: n < len(failed), lambda n: _complete(run, failed[n]))) as tasks:
+        async for _, task in tasks:
+            if task is not None:
+                run.record(task)
 
 
-def stop_if_stalled(state: State, stall_after: int | None) -> None:
-    """Raises StoppedShort after so many requests in a row that brought nothing new."""
-    if stall_after is None or len(state.marks) < stall_after:
-        return
-    before = state.marks[-stall_after - 1] if len(state.marks) > stall_after else 0
-    if state.marks[-1] == before:
-        raise StoppedShort(
-            f"The last {stall_after} requests brought no new instruction: the pool of {len(state.machine)} has run dry "
-            "for this model and recipe. Add seeds, change the sampling in a new run, or go on with --ignore-stall."
-        )
+async def _complete(run: ActiveRun, n: int) -> TaskCompleted | None:
+    task = run.state.accepted[n]
+    completed = await run.converse(task.name, annotate_in(run.state, task))
+    run.pacer.finish(n)
+    return completed

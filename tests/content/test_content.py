@@ -7,13 +7,13 @@ compared with public data only where both have at least eight tokens: equal labe
 import random
 from collections.abc import Callable
 
-import content_cards as cards
-import content_checks as checks
 import pytest
-from content_arithmetic import readable_equations
-from content_texts import (
-    CONTENT,
-    ROOT,
+from rouge_score import rouge_scorer
+
+from tests.support import content_cards as cards
+from tests.support import content_checks as checks
+from tests.support.content_arithmetic import readable_equations
+from tests.support.content_texts import (
     Row,
     Template,
     instance_of,
@@ -25,17 +25,17 @@ from content_texts import (
     rouge_l,
     tokens_of,
 )
-from rouge_score import rouge_scorer
+from tests.support.paths import PACKAGE, ROOT
 
 
 @pytest.fixture(scope="module")
 def seeds() -> list[Row]:
-    return read_rows(CONTENT / "seeds.jsonl")
+    return read_rows(PACKAGE / "config" / "seeds.jsonl")
 
 
 @pytest.fixture(scope="module")
 def user_tasks() -> list[Row]:
-    return read_rows(CONTENT / "user_tasks.jsonl")
+    return read_rows(PACKAGE / "evaluation" / "user_tasks.jsonl")
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,10 @@ def test_demonstrations_have_their_shapes_and_counts(templates: dict[str, Templa
 def test_no_instruction_breaks_a_rule(seeds: list[Row], user_tasks: list[Row], templates: dict[str, Template]) -> None:
     assert checks.rule_problems(instructions(seeds)) == []
     assert checks.rule_problems(instructions(user_tasks)) == []
-    assert checks.rule_problems(each for template in templates.values() for each in template.instructions) == []
+    assert (
+        checks.rule_problems(instruction for template in templates.values() for instruction in template.instructions)
+        == []
+    )
 
 
 # ---- likeness -------------------------------------------------------------------------------------------------------
@@ -151,7 +154,7 @@ def test_user_tasks_differ(user_tasks: list[Row], say: Callable[[str], None]) ->
 def test_demonstrations_differ_from_all_else(
     seeds: list[Row], user_tasks: list[Row], templates: dict[str, Template], say: Callable[[str], None]
 ) -> None:
-    shown = [each for template in templates.values() for each in template.instructions]
+    shown = [instruction for template in templates.values() for instruction in template.instructions]
     among, beside = nearest(shown), nearest(shown, instructions(seeds) + instructions(user_tasks))
     say(f"nearest two demonstrations {among}")
     say(f"nearest demonstration and task {beside}")
@@ -165,7 +168,7 @@ def test_nothing_is_like_the_public_data(
     public = official_texts()
     if public is None:
         pytest.skip("the paper's seeds and user tasks are not at ../shared/data/official")
-    shown = [each for template in templates.values() for each in template.instructions]
+    shown = [instruction for template in templates.values() for instruction in template.instructions]
     examples = [pair for template in templates.values() for pair in template.instances()]
     inputs, outputs = zip(*[instance_of(row) for row in seeds + user_tasks], *examples, strict=True)
     ours = (

@@ -3,16 +3,18 @@
 import copy
 from collections.abc import Callable
 
-import content_cards as cards
-import content_checks as checks
 import pytest
-from content_arithmetic import readable_equations, wrong_equations
-from content_texts import CONTENT, ROOT, TEMPLATES, Row, instance_of, nearest, read_rows, split_template
+
+from tests.support import content_cards as cards
+from tests.support import content_checks as checks
+from tests.support.content_arithmetic import readable_equations, wrong_equations
+from tests.support.content_texts import TEMPLATES, Row, instance_of, nearest, read_rows, split_template
+from tests.support.paths import PACKAGE, ROOT
 
 
 @pytest.fixture(scope="module")
 def seeds() -> list[Row]:
-    return read_rows(CONTENT / "seeds.jsonl")
+    return read_rows(PACKAGE / "config" / "seeds.jsonl")
 
 
 def _set(key: str, value: object) -> Callable[[Row], None]:

@@ -1,4 +1,4 @@
-"""The client against a real server on loopback (tests/simulator.py, in this process), and the reading of what it sends."""
+"""The client against a real server on loopback (tests/support/simulator.py, in this process), and the reading of what it sends."""
 
 import asyncio
 import contextlib
@@ -6,16 +6,20 @@ import json
 import time
 from collections.abc import AsyncIterator
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bootstruct.domain import Message, Prompt, Reply, Sampling
-from bootstruct.engines.openai import OpenAI, _retry_after, cut_at_stop, read_reply
-from bootstruct.errors import CallFailed, DoorClosed, Passing, Permanent
-from tests.simulator import Options, Simulator, serve
+from bootstruct.config.machine import read_machine
+from bootstruct.engines.build import open_servers
+from bootstruct.engines.openai import OpenAIEngine, _retry_after
+from bootstruct.engines.response import ServerError, cut_at_stop, error_in, read_response
+from bootstruct.errors import EngineUnavailableError, RequestError, RequestRejectedError, TransientError
+from bootstruct.types import Message, Prompt, Reply, Sampling
+from tests.support.simulator import Options, Simulator, serve
 
 KEY = "sk-proj-abcdefghijklmnop1234"
 TEXT = Prompt("propose", "m", Sampling(max_tokens=300, stop=("\n16.",)), 7, text="A list of tasks:\n8. One\n9.")
@@ -39,7 +43,7 @@ def ask(prompt: Prompt, key: str | None = KEY, timeout: float = 20.0, **options:
 
     async def go() -> Reply:
         async with server(Options(**options)) as (_, url):
-            client = OpenAI(url, key, timeout)
+            client = OpenAIEngine(url, key, timeout)
             try:
                 return await client.complete(prompt)
             finally:
@@ -48,7 +52,7 @@ def ask(prompt: Prompt, key: str | None = KEY, timeout: float = 20.0, **options:
     return asyncio.run(go())
 
 
-def test_text_is_continued_and_chat_is_answered() -> None:
+def test_text_and_chat_prompts_get_replies() -> None:
     reply = ask(TEXT)
     assert reply.text.count("\n") == 6
     assert "\n15. " in reply.text
@@ -57,7 +61,7 @@ def test_text_is_continued_and_chat_is_answered() -> None:
     assert ask(CHAT).text in ("Yes", "No")
 
 
-def test_the_same_question_is_answered_the_same() -> None:
+def test_the_same_prompt_gets_the_same_reply() -> None:
     assert ask(TEXT).text == ask(TEXT).text != ask(TEXT, seed=1).text
 
 
@@ -72,8 +76,8 @@ def test_the_same_question_is_answered_the_same() -> None:
         ("cut", 0, None),
     ],
 )
-def test_passing_faults(fault: str, status: int, wait: float | None) -> None:
-    with pytest.raises(Passing) as caught:
+def test_transient_faults(fault: str, status: int, wait: float | None) -> None:
+    with pytest.raises(TransientError) as caught:
         ask(TEXT, faults={fault: 1.0}, retry_after=7.0)
     assert caught.value.status == status
     assert caught.value.retry_after == wait
@@ -81,14 +85,14 @@ def test_passing_faults(fault: str, status: int, wait: float | None) -> None:
 
 
 def test_retry_after_may_be_a_date() -> None:
-    with pytest.raises(Passing) as caught:
+    with pytest.raises(TransientError) as caught:
         ask(TEXT, faults={"429-date": 1.0}, retry_after=90.0)
     assert caught.value.retry_after is not None
     assert 88 <= caught.value.retry_after <= 92
 
 
 def test_a_server_that_hangs() -> None:
-    with pytest.raises(Passing, match=r"no answer within 0\.2 s"):
+    with pytest.raises(TransientError, match=r"no response within 0\.2 s"):
         ask(TEXT, timeout=0.2, faults={"hang": 1.0})
 
 
@@ -96,34 +100,57 @@ def test_a_server_that_is_not_there() -> None:
     async def go() -> None:
         async with server(Options()) as (_, url):
             pass
-        client = OpenAI(url, None)
+        client = OpenAIEngine(url, None)
         try:
             await client.complete(TEXT)
         finally:
             await client.aclose()
 
-    with pytest.raises(Passing, match="cannot connect") as caught:
+    with pytest.raises(TransientError, match="cannot connect") as caught:
         asyncio.run(go())
     assert not caught.value.connected
 
 
-def test_permanent_errors_are_of_one_question_only() -> None:
-    with pytest.raises(Permanent) as caught:
+def test_a_rejected_request_is_an_error_of_its_own() -> None:
+    with pytest.raises(RequestRejectedError) as caught:
         ask(TEXT, faults={"400": 1.0})
     assert caught.value.status == 400
 
 
-def test_a_wrong_key_closes_the_door() -> None:
-    with pytest.raises(DoorClosed, match="check the key"):
+def test_a_wrong_key_makes_the_engine_unavailable() -> None:
+    with pytest.raises(EngineUnavailableError, match="check the key"):
         _ask_with(KEY, Options(key="sk-another-key-12345678"))
-    with pytest.raises(DoorClosed, match="OPENAI_API_KEY"):
+    with pytest.raises(EngineUnavailableError, match="OPENAI_API_KEY"):
         _ask_with(None, Options(key="sk-another-key-12345678"))
+
+
+@pytest.mark.parametrize("key", [KEY, None])
+def test_the_hint_names_the_variable_that_the_key_comes_from(
+    key: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-this-one-12345678")
+    monkeypatch.delenv("MY_SERVER_KEY", raising=False)
+    if key:
+        monkeypatch.setenv("MY_SERVER_KEY", key)
+    (tmp_path / "machine.yaml").write_text("key_env: MY_SERVER_KEY\n")
+
+    async def go() -> None:
+        async with server(Options(key="sk-another-key-12345678")) as (_, url):
+            (client,) = open_servers(read_machine(tmp_path, trust=True, base_url=(url,)))
+            try:
+                await client.complete(TEXT)
+            finally:
+                await client.aclose()
+
+    with pytest.raises(EngineUnavailableError, match="MY_SERVER_KEY") as caught:
+        asyncio.run(go())
+    assert "OPENAI_API_KEY" not in str(caught.value)
 
 
 def _ask_with(key: str | None, options: Options, prompt: Prompt = TEXT) -> Reply:
     async def go() -> Reply:
         async with server(options) as (_, url):
-            client = OpenAI(url, key)
+            client = OpenAIEngine(url, key)
             try:
                 return await client.complete(prompt)
             finally:
@@ -132,8 +159,8 @@ def _ask_with(key: str | None, options: Options, prompt: Prompt = TEXT) -> Reply
     return asyncio.run(go())
 
 
-def test_an_unknown_model_closes_the_door() -> None:
-    with pytest.raises(DoorClosed, match="model 'm'"):
+def test_an_unknown_model_makes_the_engine_unavailable() -> None:
+    with pytest.raises(EngineUnavailableError, match="model 'm'"):
         ask(TEXT, models=["other"])
 
 
@@ -141,19 +168,19 @@ def test_an_unknown_model_closes_the_door() -> None:
 def test_the_key_is_nowhere(prompt: Prompt) -> None:
     for fault in ("key-in-error", "key-in-reply"):
         try:
-            said = repr(_ask_with(KEY, Options(faults={fault: 1.0}), prompt))
-        except CallFailed as exc:
-            said = f"{exc!r} {exc} {exc.reason}"
-        assert KEY not in said
-        assert "[key]" in said
-    with pytest.raises(DoorClosed) as caught:
+            written = repr(_ask_with(KEY, Options(faults={fault: 1.0}), prompt))
+        except RequestError as exc:
+            written = f"{exc!r} {exc} {exc.reason}"
+        assert KEY not in written
+        assert "[key]" in written
+    with pytest.raises(EngineUnavailableError) as caught:
         _ask_with(KEY, Options(key="sk-another-key-12345678"), prompt)
     assert KEY not in str(caught.value)
 
 
 def test_a_placeholder_for_a_key_leaves_replies_alone() -> None:
     assert _ask_with("a", Options()).text == ask(TEXT).text
-    with pytest.raises(Permanent) as caught:
+    with pytest.raises(RequestRejectedError) as caught:
         _ask_with("none", Options(faults={"key-in-error": 1.0}))
     assert "none" not in caught.value.reason
     assert "cannot do this" in caught.value.reason
@@ -161,43 +188,49 @@ def test_a_placeholder_for_a_key_leaves_replies_alone() -> None:
 
 def test_credentials_in_the_address_are_not_shown() -> None:
     async def go() -> None:
-        client = OpenAI("http://someone:hidden-word@127.0.0.1:9/v1?token=hidden-word", None)
+        client = OpenAIEngine("http://someone:hidden-word@127.0.0.1:9/v1?token=hidden-word", None)
         try:
             await client.complete(TEXT)
         finally:
             await client.aclose()
 
-    with pytest.raises(Passing) as caught:
+    with pytest.raises(TransientError) as caught:
         asyncio.run(go())
     assert "hidden-word" not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1/v1", "http://"])
-def test_what_is_no_address_closes_the_door(url: str) -> None:
+def test_an_invalid_address_makes_the_engine_unavailable(url: str) -> None:
     async def go() -> None:
-        client = OpenAI(url, None)
+        client = OpenAIEngine(url, None)
         try:
             await client.complete(TEXT)
         finally:
             await client.aclose()
 
-    with pytest.raises(DoorClosed, match="--base-url"):
+    with pytest.raises(EngineUnavailableError, match="--base-url"):
         asyncio.run(go())
 
 
 @pytest.mark.parametrize(
     ("fault", "finish"),
     [
-        ("not-json", "unreadable"),
-        ("empty-choices", "unreadable"),
         ("null-content", "stop"),
         ("refusal", "content_filter"),
     ],
 )
 @pytest.mark.parametrize("prompt", [TEXT, CHAT])
-def test_bad_answers_are_replies(fault: str, finish: str, prompt: Prompt) -> None:
+def test_a_reply_without_text_is_a_reply(fault: str, finish: str, prompt: Prompt) -> None:
     reply = ask(prompt, faults={fault: 1.0})
     assert (reply.text, reply.finish) == ("", finish)
+
+
+@pytest.mark.parametrize("fault", ["not-json", "empty-choices"])
+@pytest.mark.parametrize("prompt", [TEXT, CHAT])
+def test_a_response_that_is_no_reply_is_a_failure(fault: str, prompt: Prompt) -> None:
+    with pytest.raises(TransientError) as caught:
+        ask(prompt, faults={fault: 1.0})
+    assert caught.value.is_malformed
 
 
 def test_bytes_that_are_not_utf8_are_replaced() -> None:
@@ -213,7 +246,7 @@ def test_stop_strings_that_were_left_in_are_cut() -> None:
 def test_servers_that_know_the_limit_by_its_other_name_only() -> None:
     async def go() -> None:
         async with server(Options(wants_other_limit=True, latency=0.01)) as (simulator, url):
-            client = OpenAI(url, None)
+            client = OpenAIEngine(url, None)
             replies = await asyncio.gather(*(client.complete(CHAT) for _ in range(20)))
             await client.aclose()
             assert len(replies) == simulator.stats.requests == 20
@@ -230,37 +263,35 @@ def test_no_usage_is_no_crash() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (402, {"error": {"message": "Insufficient Balance"}}, DoorClosed),
-        (403, {"detail": "forbidden"}, DoorClosed),
-        (429, {"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}, DoorClosed),
-        (429, {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}, Passing),
-        (413, "too large", Permanent),
-        (422, {"detail": [{"loc": ["body"]}]}, Permanent),
-        (501, "", Permanent),
-        (529, [], Passing),
-        (301, "", DoorClosed),
+        (402, {"error": {"message": "Insufficient Balance"}}, EngineUnavailableError),
+        (403, {"detail": "forbidden"}, EngineUnavailableError),
+        (429, {"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}, EngineUnavailableError),
+        (429, {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}, TransientError),
+        (413, "too large", RequestRejectedError),
+        (422, {"detail": [{"loc": ["body"]}]}, RequestRejectedError),
+        (501, "", RequestRejectedError),
+        (529, [], TransientError),
+        (301, "", EngineUnavailableError),
     ],
 )
 def test_what_a_status_means(status: int, body: object, kind: type[Exception]) -> None:
-    from bootstruct.engines.openai import _error_of
-
     raw = json.dumps(body).encode()
-    error = OpenAI("http://x/v1", None)._refusal(status, {}, *_error_of(raw), "m")
+    error = OpenAIEngine("http://x/v1", None)._error(error_in(status, raw), {}, "m")
     assert type(error) is kind
 
 
-def test_an_error_told_with_a_200_is_an_error() -> None:
-    assert _raised({"error": {"message": "upstream busy", "code": 503}}, 503) is Passing
-    assert _raised({"error": {"message": "bad", "code": 400}}, 400) is Permanent
+def test_an_error_reported_with_status_200_is_an_error() -> None:
+    assert _raised({"error": {"message": "upstream busy", "code": 503}}, 503) is TransientError
+    assert _raised({"error": {"message": "bad", "code": 400}}, 400) is RequestRejectedError
 
 
 def _raised(body: dict[str, Any], status: int) -> type[Exception]:
-    class Canned(OpenAI):
+    class CannedEngine(OpenAIEngine):
         async def post(self, path: str, payload: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
             return 200, {}, json.dumps(body).encode()
 
-    with pytest.raises(CallFailed) as caught:
-        asyncio.run(Canned("http://x/v1", None).complete(TEXT))
+    with pytest.raises(RequestError) as caught:
+        asyncio.run(CannedEngine("http://x/v1", None).complete(TEXT))
     assert caught.value.status == status
     return type(caught.value)
 
@@ -283,7 +314,7 @@ def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
     assert _retry_after(headers) == seconds
 
 
-def test_retry_after_by_our_own_clock_where_the_server_tells_none() -> None:
+def test_retry_after_by_the_local_clock_where_the_server_sends_no_date() -> None:
     wait = _retry_after({"retry-after": formatdate(time.time() + 60, usegmt=True)})
     assert wait is not None
     assert 50 < wait < 70
@@ -303,8 +334,11 @@ JSON = st.recursive(
 
 @settings(max_examples=400, deadline=None)
 @given(JSON.map(lambda value: json.dumps(value).encode()) | st.binary())
-def test_any_body_is_a_reply(body: bytes) -> None:
-    reply = read_reply(body, TEXT)
+def test_any_body_is_a_reply_or_a_failure(body: bytes) -> None:
+    reply = read_response(200, body, TEXT)
+    if isinstance(reply, ServerError):
+        (reply.message + reply.code + reply.param).encode()
+        return
     assert isinstance(reply.text, str)
     assert isinstance(reply.finish, str)
     (reply.text + reply.finish + reply.model).encode()
@@ -316,5 +350,5 @@ def test_any_body_is_a_reply(body: bytes) -> None:
 def test_no_stop_string_is_left(text: str, stop: tuple[str, ...]) -> None:
     cut = cut_at_stop(text, stop)
     assert text.startswith(cut)
-    assert not any(each in cut for each in stop)
-    assert cut == text or any(text[len(cut) :].startswith(each) for each in stop)
+    assert not any(entry in cut for entry in stop)
+    assert cut == text or any(text[len(cut) :].startswith(entry) for entry in stop)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .readers import LINES, MADE, PIECES, REPEATED, REPLY_TARGETS, TARGETS
+from tests.support.fuzz_readers import LINES, MADE, PIECES, REPEATED, REPLY_TARGETS, TARGETS
 
 INPUTS = int(os.environ.get("BOOTSTRUCT_FUZZ", "2000"))
 SECONDS = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .readers import TARGETS
+from tests.support.fuzz_readers import TARGETS
 
 FOUND = [
     (
@@ -22,7 +22,7 @@ FOUND = [
     (
         "journal_lines",
         b'{"event":"started","version":1,"origin":"","recipe":{},"seeds":[]}',
-    ),  # BadInput, not BadJournal
+    ),  # InputError, not JournalError
     ("seed_files", b'{"instruction":"half \\ud83d"}'),  # read, and then not written to the journal
     ("seed_files", b"[" * 100_000),  # overflowed the stack
     ("recipe_files", b"[" * 5_000),  # overflowed the stack

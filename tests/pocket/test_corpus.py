@@ -3,18 +3,17 @@
 import json
 import re
 import sys
-from pathlib import Path
 
 import pytest
 
-from bootstruct.pocket import headers
-from bootstruct.pocket.families import FAMILIES
-from bootstruct.pocket.held_out import HELD_OUT
-from bootstruct.pocket.reading import Meant, check_instance, read_instruction
-from bootstruct.stages.rouge import rouge_l
+from bootstruct.novelty.rouge import rouge_l
+from bootstruct.pocket.world import headers
+from bootstruct.pocket.world.families import FAMILIES
+from bootstruct.pocket.world.held_out_families import HELD_OUT
+from bootstruct.pocket.world.strict_reader import ReadTask, check_instance, read_instruction
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
-RECIPE = ROOT / "src" / "bootstruct" / "recipes" / "pocket"
+RECIPE = ROOT / "src" / "bootstruct" / "config" / "recipes" / "pocket"
 
 
 @pytest.fixture(scope="module")
@@ -49,23 +48,71 @@ def test_the_corpus_holds_every_family_and_every_header(documents: list[str]) ->
         headers.OUTPUT_FIRST,
     ):
         assert whole.count(header + "\n") > 100
-    found = {
-        meant.family.name
+    listed = [
+        line.partition(". ")[2]
         for text in documents[:3000]
-        for meant in map(read_instruction, instructions_of(text))
-        if isinstance(meant, Meant)
-    }
-    assert found == set(FAMILIES)
+        if text.startswith(headers.PROPOSE)
+        for line in text.splitlines()
+    ]
+    assert _families(listed) == set(FAMILIES), "every family is listed, and can be proposed"
+    import gates
+
+    shown = [line for text in documents[:3000] for line in gates.answered(text)]
+    assert _families(shown) == set(FAMILIES) - set(HELD_OUT), "and all but the held-out ones are shown with answers"
+
+
+def _families(texts: list[str]) -> set[str]:
+    return {task.family.name for task in map(read_instruction, texts) if isinstance(task, ReadTask)}
+
+
+def test_the_gates_of_the_corpus_hold_and_see_what_they_are_for(documents: list[str]) -> None:
+    import gates
+
+    assert gates.corpus_faults(documents[:2000]) == []
+    held = "Task: Swap the first and the last word of the list."
+    assert not gates.corpus_faults([f"{held}\nExample 1\nInput: a, b\nOutput: {gates.BLANK}"])
+    for fault in (
+        f"{held}\nExample 1\nInput: cat, dog\nOutput: dog, cat",
+        "Swap the first and the last word of the list.\ncat, dog -> dog, cat",
+        "Is it a fruit or a vegetable?\nClass label: fruit\nInput: apple",
+        "1. Look at a number. What is twice the number?",
+        "Double the number.\n4\nAnswer: 8",
+    ):
+        assert len(gates.corpus_faults([f"{headers.INPUT_FIRST}\n\n{fault}"])) == 1, fault
+
+
+def test_a_training_that_misses_a_gate_is_named() -> None:
+    import gates
+
+    line = "12:00:00 VALID step 1 tokens 1 loss 1.0 two-shot {} demonstrated {} held out {}, alone {} held out {} weak:"
+    assert gates.training_faults("first\n" + line.format(0.9, 0.9, 0.5, 0.02, 0.01)) == []
+    assert len(gates.training_faults(line.format(0.5, 0.5, 0.1, 0.5, 0.5))) == 5
+    assert gates.training_faults(line.format(0.9, 0.9, 0.95, 0.0, 0.0)) == [
+        "accuracy in held-out families is 0.95, not between 0.25 and 0.85"
+    ]
+
+
+def test_half_of_the_evaluation_is_in_frames_that_the_corpus_lacks(documents: list[str]) -> None:
+    from bootstruct.pocket.demo.evaluation_data import evaluation_rows
+
+    known = {line.partition(". ")[2] for text in documents[:5000] for line in text.splitlines()}
+    rows = [
+        row for row in evaluation_rows(set()) if row["id"].endswith("_0") and FAMILIES[row["family"]].unseen_templates
+    ]
+    assert len(rows) > 100
+    assert not [row for row in rows if row["instruction"] in known]
 
 
 def test_what_the_corpus_teaches_is_right(documents: list[str]) -> None:
+    import gates
+
     checked = 0
-    for text in documents[:400]:
+    for text in documents[:600]:
         for block in text.split("\n\n"):
-            said = instructions_of(block)
+            written = instructions_of(block)
             pairs = re.findall(r"Input: (.+)\nOutput: (.+)", block)
-            for given, output in pairs if said else []:
-                assert check_instance(said[0], given, output) == "right"
+            for given, output in pairs if written and gates.BLANK not in block else []:
+                assert check_instance(written[0], given, output) == "right"
                 checked += 1
     assert checked > 1000
 
@@ -98,9 +145,9 @@ def test_no_seed_and_no_demonstration_is_of_a_held_out_family() -> None:
         assert len(found) >= 5
         texts += found
     for text in texts:
-        meant = read_instruction(text)
-        assert isinstance(meant, Meant)
-        assert meant.family.name not in HELD_OUT
+        task = read_instruction(text)
+        assert isinstance(task, ReadTask)
+        assert task.family.name not in HELD_OUT
 
 
 def test_prompts_begin_with_the_headers_of_the_corpus_and_fit_the_context() -> None:

@@ -3,12 +3,13 @@
 import hashlib
 import json
 import struct
+import sys
 from math import prod
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 MODEL = ROOT / "src" / "bootstruct" / "pocket" / "model"
 
 pytestmark = pytest.mark.skipif(
@@ -35,10 +36,28 @@ def test_its_weights_are_half_precision_and_under_20_megabytes() -> None:
     assert 4e6 <= sum(prod(entry["shape"]) for entry in weights) <= 6e6
 
 
-def test_it_is_the_model_the_readme_speaks_of() -> None:
-    readme = ROOT / "pocket" / "README.md"
-    if not readme.exists():
+def test_it_is_the_model_that_was_built() -> None:
+    sums = ROOT / "pocket" / "SHA256SUMS"
+    if not sums.exists():
         pytest.skip("pocket/ lies in the repository, not in the package")
-    text = readme.read_text(encoding="utf-8")
-    for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
-        assert hashlib.sha256((MODEL / name).read_bytes()).hexdigest() in text
+    rows = [line.split("  ") for line in sums.read_text(encoding="utf-8").splitlines()]
+    assert sorted(name for _, name in rows) == [
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ]
+    for digest, name in rows:
+        assert hashlib.sha256((MODEL / name).read_bytes()).hexdigest() == digest
+    assert f"`{rows[1][0][:12]}`" in (ROOT / "pocket" / "README.md").read_text(encoding="utf-8")
+
+
+def test_its_training_passed_the_gates() -> None:
+    if not (ROOT / "pocket" / "gates.py").exists():
+        pytest.skip("pocket/ lies in the repository, not in the package")
+    sys.path.insert(0, str(ROOT / "pocket"))
+    try:
+        import gates
+    finally:
+        sys.path.pop(0)
+    assert gates.training_faults((ROOT / "pocket" / "training.log").read_text(encoding="utf-8")) == []

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstruct.domain import Instance, Instruction, Sampling, Seed
-from bootstruct.recipe import Ask, Lag, Propose
-from bootstruct.stages.draw import draw_examples, rng_for, sample_number, visible
+from bootstruct.config.recipe import Ask, Lag, Propose
+from bootstruct.stages.draw import draw_examples, name_and_text, rng_for, sample_number, visible_count
+from bootstruct.types import Instance, Instruction, Sampling, Seed
+from tests.support.paths import ROOT
 
 PROPOSE = Propose(Ask("{{ examples }}", Sampling()))
 SEEDS = tuple(
@@ -22,7 +23,7 @@ MACHINE = tuple(Instruction(f"{n // 3}.{n % 3}", f"Machine number {n}.") for n i
 
 
 def drawn(index: int, seen: int, propose: Propose = PROPOSE, seed: int = 42) -> list[tuple[str, str]]:
-    return draw_examples(propose, seed, index, SEEDS, MACHINE, seen)
+    return [name_and_text(task) for task in draw_examples(propose, seed, index, SEEDS, MACHINE, seen)]
 
 
 def kinds(shown: list[tuple[str, str]]) -> tuple[int, int]:
@@ -39,41 +40,41 @@ def test_six_seeds_and_up_to_two_machine_written(seen: int, seeds: int, machine:
 @given(st.integers(0, 100_000), st.integers(0, 40))
 def test_no_example_twice_and_none_unseen(index: int, seen: int) -> None:
     shown = drawn(index, seen)
-    unseen = {each.name for each in MACHINE[seen:]}
+    unseen = {entry.name for entry in MACHINE[seen:]}
     assert len({name for name, _ in shown}) == 8
     assert not unseen & {name for name, _ in shown}
-    told = dict([(each.id, each.instruction) for each in SEEDS] + [(each.name, each.text) for each in MACHINE])
-    assert all(told[name] == text for name, text in shown)
+    result = dict([(entry.id, entry.instruction) for entry in SEEDS] + [(entry.name, entry.text) for entry in MACHINE])
+    assert all(result[name] == text for name, text in shown)
 
 
-def test_where_there_are_few_seeds_all_are_shown() -> None:
-    shown = draw_examples(PROPOSE, 42, 3, SEEDS[:4], MACHINE, 40)
+def test_if_there_are_few_seeds_all_are_shown() -> None:
+    shown = [name_and_text(task) for task in draw_examples(PROPOSE, 42, 3, SEEDS[:4], MACHINE, 40)]
     assert kinds(shown) == (4, 2)
-    assert draw_examples(PROPOSE, 42, 3, SEEDS[:1], (), 0) == [("seed_0", "Seed number 0.")]
+    assert draw_examples(PROPOSE, 42, 3, SEEDS[:1], (), 0) == [SEEDS[0]]
 
 
 def test_only_classification_shows_only_such_seeds() -> None:
     propose = dataclasses.replace(PROPOSE, only_classification=True)
-    labelled = {each.id for each in SEEDS if each.is_classification}
+    labelled = {entry.id for entry in SEEDS if entry.is_classification}
     for index in range(50):
         assert {name for name, _ in drawn(index, 0, propose)} <= labelled
     assert kinds(drawn(1, 40, propose)) == (6, 2)
 
 
-def test_every_example_comes_up_and_at_every_place() -> None:
+def test_every_example_is_drawn_at_every_position() -> None:
     names, first = Counter[str](), Counter[str]()
     for index in range(2000):
         shown = drawn(index, 40)
         names.update(name for name, _ in shown)
         first.update(["machine" if shown[0][0][0].isdigit() else "seed"])
-    assert set(names) == {each.id for each in SEEDS} | {each.name for each in MACHINE}
+    assert set(names) == {entry.id for entry in SEEDS} | {entry.name for entry in MACHINE}
     # Uniform: 2,000 requests x 6 of 175 seeds and 2 of 40 machine-written; a quarter of all first places are machine's.
-    assert max(names[each.id] for each in SEEDS) < 2 * 2000 * 6 / 175
-    assert max(names[each.name] for each in MACHINE) < 2 * 2000 * 2 / 40
+    assert max(names[entry.id] for entry in SEEDS) < 2 * 2000 * 6 / 175
+    assert max(names[entry.name] for entry in MACHINE) < 2 * 2000 * 2 / 40
     assert 0.2 < first["machine"] / 2000 < 0.3
 
 
-def test_a_request_is_drawn_alike_whatever_was_drawn_before() -> None:
+def test_a_request_draws_the_same_whatever_was_drawn_before() -> None:
     forwards = [drawn(index, 40) for index in range(100)]
     backwards = [drawn(index, 40) for index in reversed(range(100))][::-1]
     assert forwards == backwards
@@ -97,28 +98,28 @@ def test_lag(index: int, lag: int) -> None:
 
 
 @given(st.integers(0, 10_000))
-def test_lag_formula_and_that_what_is_needed_only_grows(index: int) -> None:
+def test_the_lag_formula_and_the_needed_request_only_grow(index: int) -> None:
     assert Lag().of(index) == min(512, max(5, index // 4))
     assert index + 1 - Lag().of(index + 1) >= index - Lag().of(index)
 
 
-def test_visible_is_the_pool_as_it_stood_lag_requests_ago() -> None:
+def test_the_visible_count_is_that_of_the_pool_lag_requests_ago() -> None:
     marks = [10 * (n + 1) for n in range(100)]  # each request brought ten
-    assert [visible(PROPOSE, index, marks) for index in range(8)] == [0, 0, 0, 0, 0, 10, 20, 30]
-    assert visible(PROPOSE, 100, marks) == marks[75]
-    assert visible(PROPOSE, 24, marks) == marks[18]
+    assert [visible_count(PROPOSE, index, marks) for index in range(8)] == [0, 0, 0, 0, 0, 10, 20, 30]
+    assert visible_count(PROPOSE, 100, marks) == marks[75]
+    assert visible_count(PROPOSE, 24, marks) == marks[18]
 
 
-def test_visible_does_not_look_at_later_marks() -> None:
+def test_the_visible_count_does_not_depend_on_later_requests() -> None:
     marks = [3, 5, 9, 9, 12, 20, 21]
     for index in range(8):
         enough = marks[: max(0, index - PROPOSE.lag.of(index) + 1)]
-        assert visible(PROPOSE, index, enough) == visible(PROPOSE, index, marks)
+        assert visible_count(PROPOSE, index, enough) == visible_count(PROPOSE, index, marks)
 
 
 def test_a_lag_of_one_sees_all_but_the_last_request() -> None:
     propose = dataclasses.replace(PROPOSE, lag=Lag(least=1, most=1))
-    assert [visible(propose, index, [4, 7, 8]) for index in range(4)] == [0, 4, 7, 8]
+    assert [visible_count(propose, index, [4, 7, 8]) for index in range(4)] == [0, 4, 7, 8]
 
 
 # Chance
@@ -143,7 +144,7 @@ def test_places_have_generators_of_their_own() -> None:
 
 
 SCRIPT = """
-from test_draw import drawn
+from tests.stages.test_draw import drawn
 from bootstruct.stages.draw import sample_number, rng_for
 print([drawn(index, 40) for index in range(30)], sample_number(42, "kind", "é 写"), rng_for(1, "pick", "812.3").random())
 """
@@ -152,18 +153,18 @@ print([drawn(index, 40) for index in range(30)], sample_number(42, "kind", "é �
 def test_hash_seeds_change_nothing() -> None:
     outputs = set()
     for hash_seed in ("0", "1", "77"):
-        told = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-c", SCRIPT],
             env={
                 **os.environ,
                 "PYTHONHASHSEED": hash_seed,
-                "PYTHONPATH": os.pathsep.join([os.path.dirname(__file__), *sys.path]),
+                "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
             },
             capture_output=True,
             text=True,
             check=True,
         )
-        outputs.add(told.stdout)
+        outputs.add(result.stdout)
     assert len(outputs) == 1
     assert "Machine number" in outputs.pop()
 

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from bootstruct.errors import BadInput
-from bootstruct.events import Started, begin
-from bootstruct.recipe import Recipe, from_mapping, to_mapping
+from bootstruct.config.recipe import Recipe, to_mapping
+from bootstruct.config.recipe_mapping import from_mapping
+from bootstruct.errors import InputError
+from bootstruct.journal.events import RunStarted
+from bootstruct.journal.state import begin
 from bootstruct.stages.draw import draw_hints
+from bootstruct.stages.dry_run import dry_run
 from bootstruct.stages.propose import propose_prompt
-from bootstruct.stages.rehearse import rehearse
-from tests.scripts import SEEDS, recipe
+from tests.support.scripts import SEEDS, recipe
 
 CHAT = recipe("chat")
 SIZES = {name: len(values) for name, values in CHAT.propose.hints.items()}
@@ -30,7 +32,7 @@ def test_the_table_of_the_chat_recipe() -> None:
         assert len(set(values)) == len(values)
 
 
-def test_every_combination_comes_once_before_any_comes_twice() -> None:
+def test_every_combination_is_drawn_once_before_any_is_drawn_twice() -> None:
     """40 requests hold each topic once, 480 each pair of topic and kind, 1,920 every combination; the next 1,920 again."""
     seen = dealt(2 * 1920)
     for columns, size in ((["topic"], 40), (["topic", "kind"], 480), (["topic", "kind", "length"], 1920)):
@@ -39,7 +41,7 @@ def test_every_combination_comes_once_before_any_comes_twice() -> None:
 
 
 @pytest.mark.parametrize("window", [120, 480])
-def test_other_columns_and_pairs_are_even_from_the_start_as_far_as_chance_goes(window: int) -> None:
+def test_other_hints_and_pairs_are_nearly_even_from_the_start(window: int) -> None:
     """Where nothing is dealt out yet, counts vary by no more than pure chance makes them: their variance is their mean."""
     for names in (["kind"], ["length"], ["kind", "length"], ["topic", "length"]):
         spreads = []
@@ -52,15 +54,15 @@ def test_other_columns_and_pairs_are_even_from_the_start_as_far_as_chance_goes(w
         assert sum(spreads) / len(spreads) < 1.3, names
 
 
-def test_the_same_index_the_same_hints_in_any_order_and_other_seeds_other_ones() -> None:
+def test_hints_depend_on_index_and_seed_only() -> None:
     assert [draw_hints(CHAT.propose, 42, index) for index in reversed(range(50))] == dealt(50)[::-1]
     assert dealt(50) != dealt(50, seed=43)
     turned = dataclasses.replace(CHAT.propose, hints=dict(reversed(CHAT.propose.hints.items())))
     assert all(draw_hints(turned, 42, index) == draw_hints(CHAT.propose, 42, index) for index in range(50))
 
 
-def test_the_prompt_names_what_was_dealt() -> None:
-    state = begin(Started(CHAT, SEEDS))
+def test_the_prompt_holds_the_drawn_hints() -> None:
+    state = begin(RunStarted(CHAT, SEEDS))
     for index in range(5):
         text = propose_prompt(state, index)[0].messages[-1].content
         assert all(value in text for value in draw_hints(CHAT.propose, 42, index).values())
@@ -76,12 +78,20 @@ def with_hints(hints: object, template: str | None = None) -> Recipe:
 
 def test_without_hints_the_chat_prompt_names_none() -> None:
     plain = with_hints({})
-    rehearse(plain)
-    assert "This time" not in propose_prompt(begin(Started(plain, SEEDS)), 0)[0].messages[-1].content
+    dry_run(plain)
+    assert "This time" not in propose_prompt(begin(RunStarted(plain, SEEDS)), 0)[0].messages[-1].content
+
+
+def test_the_chat_prompt_takes_any_of_its_hints() -> None:
+    some = with_hints({"persona": ["a nurse on night duty"], "length": ["one short sentence each"]})
+    dry_run(some)
+    prompt = propose_prompt(begin(RunStarted(some, SEEDS)), 0)[0].messages[-1].content
+    assert "Write them as a nurse on night duty would. Length: one short sentence each.\n" in prompt
+    assert "about half" not in prompt
 
 
 @pytest.mark.parametrize(
-    ("hints", "template", "told"),
+    ("hints", "template", "result"),
     [
         ({"topic": ["a"]}, "{{ hints.topc }}", "topc"),
         ({"topic": ["a"]}, "{{ examples }} {{ topic }}", "topic"),
@@ -90,36 +100,36 @@ def test_without_hints_the_chat_prompt_names_none() -> None:
             "{{ hints.topic }}",
             "propose.hints.tone: the prompt of propose.ask does not use it",
         ),
-        ({"topic": ["a"]}, None, "kind"),
+        ({"tone": ["a"]}, None, "propose.hints.tone: the prompt of propose.ask does not use it"),
     ],
 )
-def test_rehearsal_finds_unknown_and_idle_hints(hints: object, template: str | None, told: str) -> None:
-    with pytest.raises(BadInput, match=told):
-        rehearse(with_hints(hints, template))
+def test_a_dry_run_finds_unknown_and_unused_hints(hints: object, template: str | None, result: str) -> None:
+    with pytest.raises(InputError, match=result):
+        dry_run(with_hints(hints, template))
 
 
 @pytest.mark.parametrize(
     "template", ["{{ hints.topic }}", "{{ hints['topic'] }}", "{% for n, v in hints.items() %}{{ v }}{% endfor %}"]
 )
-def test_rehearsal_passes_hints_that_are_used(template: str) -> None:
-    rehearse(with_hints({"topic": ["a", "b"]}, template))
+def test_a_dry_run_passes_hints_that_are_used(template: str) -> None:
+    dry_run(with_hints({"topic": ["a", "b"]}, template))
 
 
 @pytest.mark.parametrize(
-    ("hints", "told"),
+    ("hints", "result"),
     [
         ({"topic": []}, "propose.hints.topic: needs at least one value"),
         ({"topic": ["a", " "]}, "none may be empty"),
-        ({"two words": ["a"]}, "'two words' cannot be a hint's name"),
-        ({"items": ["a"]}, "'items' cannot be a hint's name"),
+        ({"two words": ["a"]}, "'two words' cannot be the name of a hint"),
+        ({"items": ["a"]}, "'items' cannot be the name of a hint"),
         ({"topic": "a"}, "propose.hints.topic: expected a list, found 'a'"),
         ({"topic": [1]}, r"propose.hints.topic\[0\]: expected text, found 1"),
         ({1: ["a"]}, "propose.hints: a name: expected text, found 1"),
         (["a"], "propose.hints: expected names with values, found a list"),
     ],
 )
-def test_a_wrong_table(hints: object, told: str) -> None:
-    with pytest.raises(BadInput, match=told):
+def test_a_wrong_table(hints: object, result: str) -> None:
+    with pytest.raises(InputError, match=result):
         with_hints(hints)
 
 

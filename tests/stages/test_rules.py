@@ -1,4 +1,4 @@
-"""Every rule of every shipped recipe: what it refuses, and what it must let pass."""
+"""Every rule of every shipped recipe: what it rejects, and what it must accept."""
 
 import re
 import string
@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstruct.files import read_recipe, recipe_folder, recipe_names
-from bootstruct.recipe import Recipe, Rule
-from bootstruct.stages.rules import breaks, broken_rule, count_words
+from bootstruct.config.loading import read_recipe, recipe_folder, recipe_names
+from bootstruct.config.recipe import Recipe, Rule
+from bootstruct.stages.rules import breaks, broken_output_rule, broken_rule, count_words
+from bootstruct.types import Instance
 
 RECIPES: dict[str, Recipe] = {
     name: read_recipe(Path(str(recipe_folder(name) / "recipe.yaml"))) for name in recipe_names()
@@ -130,7 +131,7 @@ BEYOND_TEXT = [
 
 
 @pytest.mark.parametrize("text", BEYOND_TEXT)
-def test_what_text_cannot_do_is_refused(text: str) -> None:
+def test_tasks_that_text_cannot_do_are_rejected(text: str) -> None:
     assert [verdict(recipe, text) for recipe in OURS] == ["needs more than text"] * 2
 
 
@@ -186,7 +187,7 @@ def test_a_first_character_outside_ascii(first: str) -> None:
 
 
 @pytest.mark.parametrize("recipe", OURS)
-def test_refusals(recipe: str) -> None:
+def test_refusals_of_a_model_are_rejected(recipe: str) -> None:
     assert verdict(recipe, "I'm sorry, but I can't help with that.") == "is a refusal"
     assert verdict(recipe, "As an AI, I have no opinion.") == "is a refusal"
     assert verdict(recipe, "I cannot write these tasks.") == "is a refusal"
@@ -196,7 +197,7 @@ def test_refusals(recipe: str) -> None:
 
 @pytest.mark.parametrize("recipe", OURS)
 @pytest.mark.parametrize("text", ["I’m sorry, but I can’t help with that.", "Sorry, but I can't assist with that."])
-def test_refusals_as_models_write_them(recipe: str, text: str) -> None:
+def test_refusals_as_models_write_them_are_rejected(recipe: str, text: str) -> None:
     assert verdict(recipe, text) == "is a refusal"
 
 
@@ -229,3 +230,28 @@ def test_every_expression_is_case_blind_and_sound(recipe: str) -> None:
     for rule in RECIPES[recipe].propose.rules:
         assert rule.matches is None or re.compile(rule.matches)
         assert rule.matches is None or rule.matches == rule.matches.strip()  # YAML's folding left nothing behind
+
+
+@pytest.mark.parametrize("recipe", ["chat", "alpaca"])
+@pytest.mark.parametrize(
+    ("output", "rule"),
+    [
+        ("The task is completed successfully!", "output is a placeholder"),
+        ("Task has been completed.", "output is a placeholder"),
+        ("The task is completed by two people on Monday.", None),
+    ],
+)
+def test_a_report_that_a_task_is_done_is_no_output(recipe: str, output: str, rule: str | None) -> None:
+    assert broken_output_rule(RECIPES[recipe].instances.output_rules, Instance("", output)) == rule
+
+
+def test_recipes_agree_on_what_a_refusal_is() -> None:
+    """The same rules stand in several recipes, since a run folder holds its recipe whole."""
+    assert RECIPES["alpaca"].instances.output_rules == RECIPES["chat"].instances.output_rules
+    shared = {rule.name for rule in RECIPES["chat"].propose.rules} & {
+        rule.name for rule in RECIPES["paper"].propose.rules
+    }
+    assert "is a refusal" in shared
+    for name in shared - {"too long", "too short"}:
+        rules = [next(r for r in RECIPES[recipe].propose.rules if r.name == name) for recipe in ("chat", "paper")]
+        assert rules[0] == rules[1], name

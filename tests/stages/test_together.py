@@ -1,18 +1,19 @@
-"""Several tasks in one question: what is asked, what is read, and who asks alone."""
+"""Task types of several tasks in one request: what is asked, what is parsed, and which tasks ask alone."""
 
 import dataclasses
 from collections.abc import Callable
 
 import pytest
 
-from bootstruct.domain import Instruction, Prompt, Reply, Verdict
-from bootstruct.events import SHARED, Annotated, Failed, Proposed, Replied, Started, apply, begin, key_of, siblings
-from bootstruct.recipe import Ask, Recipe
+from bootstruct.config.recipe import Ask, Recipe
+from bootstruct.journal.events import CandidatesJudged, ReplyReceived, RequestFailed, RunStarted, TaskCompleted
+from bootstruct.journal.keys import SHARED, key_of
+from bootstruct.journal.state import apply, begin, siblings
 from bootstruct.stages import schemas
-from bootstruct.stages.annotate import annotate, heard
-from bootstruct.stages.read_json import agreed
-from bootstruct.stages.read_robust import kinds
-from tests.scripts import SEEDS, recipe
+from bootstruct.stages.annotate import annotate, flow_reply
+from bootstruct.stages.parsing.task_types import parse_task_types
+from bootstruct.types import Instruction, Prompt, Reply, Verdict
+from tests.support.scripts import SEEDS, recipe
 
 CHAT = recipe("chat")
 TASKS = tuple(Instruction(f"3.{n}", text) for n, text in enumerate(("Name a river.", "Is it wet or dry?", "Sing.")))
@@ -36,11 +37,11 @@ def steps(chosen: Recipe, task: Instruction, group: tuple[Instruction, ...], say
         prompt = flow.send(Reply(say(prompt)))
 
 
-def test_one_question_names_all_of_them_and_is_the_same_for_each() -> None:
+def test_one_prompt_names_all_tasks_and_is_the_same_for_each() -> None:
     asked = {next(annotate(CHAT, task, TASKS)) for task in TASKS}
     assert len(asked) == 1
     prompt = asked.pop()
-    assert (prompt.step, prompt.schema) == (SHARED, schemas.KINDS)
+    assert (prompt.step, prompt.schema) == (SHARED, schemas.TASK_TYPES)
     for number, task in enumerate(TASKS, 1):
         assert f"\n{number}. {task.text}\n" in prompt.messages[-1].content
 
@@ -55,7 +56,7 @@ def test_one_question_names_all_of_them_and_is_the_same_for_each() -> None:
         "1: No, 2: Yes",
     ],
 )
-def test_each_reads_its_own_answer_and_the_unanswered_one_asks_alone(text: str) -> None:
+def test_each_task_takes_its_own_answer_and_one_without_asks_alone(text: str) -> None:
     def say(prompt: Prompt) -> str:
         return text if prompt.step == SHARED else '{"is_classification": true}'
 
@@ -93,21 +94,21 @@ def test_one_task_alone_is_asked_alone() -> None:
     ],
 )
 def test_answers_in_words(text: str, expected: dict[int, bool]) -> None:
-    assert agreed(kinds(Reply(text), 3), 3) == expected
+    assert parse_task_types(Reply(text), 3, False) == expected
 
 
 @pytest.mark.parametrize(
     "text", ["1 " * 100_000, "1. \n" * 100_000, "yes" * 100_000, "1" * 300_000, ",-" * 100_000, "\u0661. yes\n" * 9]
 )
 def test_hostile_answers(text: str) -> None:
-    assert set(agreed(kinds(Reply(text), 3), 3)) <= {1, 2, 3}
+    assert set(parse_task_types(Reply(text), 3, False)) <= {1, 2, 3}
 
 
-def test_a_failed_common_question_leaves_each_to_ask_alone() -> None:
+def test_after_a_failed_shared_request_each_task_asks_alone() -> None:
     shared, own = next(annotate(CHAT, TASKS[0], TASKS)), next(annotate(CHAT, TASKS[0]))
-    assert heard(shared, None) is not None
-    assert heard(own, None) is None
-    assert heard(own, Reply("x")) == Reply("x")
+    assert flow_reply(shared, None) is not None
+    assert flow_reply(own, None) is None
+    assert flow_reply(own, Reply("x")) == Reply("x")
 
 
 def test_keys() -> None:
@@ -116,11 +117,11 @@ def test_keys() -> None:
 
 
 def begun(chosen: Recipe) -> tuple[object, ...]:
-    state = begin(Started(chosen, SEEDS))
-    apply(state, Proposed(0, (), (Verdict("A"), Verdict("B", "too short"))))
-    apply(state, Proposed(1, (), (Verdict("C"), Verdict("D", "too short"), Verdict("E"))))
-    apply(state, Proposed(2, (), ()))
-    return state, [task.name for task in state.machine]
+    state = begin(RunStarted(chosen, SEEDS))
+    apply(state, CandidatesJudged(0, (), (Verdict("A"), Verdict("B", "too short"))))
+    apply(state, CandidatesJudged(1, (), (Verdict("C"), Verdict("D", "too short"), Verdict("E"))))
+    apply(state, CandidatesJudged(2, (), ()))
+    return state, [task.name for task in state.accepted]
 
 
 def test_siblings_are_those_accepted_from_the_same_request() -> None:
@@ -133,22 +134,22 @@ def test_siblings_are_those_accepted_from_the_same_request() -> None:
 
 
 @pytest.mark.parametrize("failed", [False, True])
-def test_the_common_reply_stays_until_the_last_of_its_tasks_is_settled(failed: bool) -> None:
-    state = begin(Started(CHAT, SEEDS))
-    apply(state, Proposed(0, (), (Verdict("A"), Verdict("B"))))
+def test_the_shared_reply_stays_until_the_last_of_its_tasks_is_completed(failed: bool) -> None:
+    state = begin(RunStarted(CHAT, SEEDS))
+    apply(state, CandidatesJudged(0, (), (Verdict("A"), Verdict("B"))))
     shared = key_of("0.0", SHARED)
-    apply(state, Replied(shared, "d", Reply("1. Yes")))
-    apply(state, Failed(key_of("0.1", "kind"), "d", 400, "no"))
-    apply(state, Annotated("0.0", True, ()))
+    apply(state, ReplyReceived(shared, "d", Reply("1. Yes")))
+    apply(state, RequestFailed(key_of("0.1", "kind"), "d", 400, "no"))
+    apply(state, TaskCompleted("0.0", True, ()))
     assert shared in state.replies
-    apply(state, Annotated("0.1", False, (), failed=failed))
+    apply(state, TaskCompleted("0.1", False, (), failed=failed))
     assert (shared in state.replies) is failed
     if failed:
-        apply(state, Annotated("0.1", False, ()))  # asked again, and answered
+        apply(state, TaskCompleted("0.1", False, ()))  # asked again, and answered
     assert state.replies == {}
 
 
-def test_a_question_of_its_own_needs_room_for_all_answers() -> None:
+def test_a_shared_request_allows_tokens_for_all_answers() -> None:
     together = CHAT.classify_together
     assert isinstance(together, Ask)
     assert together.sampling.max_tokens >= 8 * 25 > CHAT.classify.sampling.max_tokens

@@ -1,33 +1,42 @@
-"""The command line: words in, words out. Commands live in the modules beside this one and are imported when called.
+"""The command line.
 
-Exit codes: 0 done, 1 stopped short of the goal with everything saved, 2 the user must change something, 130 interrupted.
+Commands live in the modules beside this one and are imported when called.
+
+Exit codes: 0 done, 1 stopped short of the goal with everything saved, 2 the user must change something, 130
+interrupted.
 """
 
+import errno
 import importlib
+import io
+import logging
 import os
 import sys
+import traceback
+import warnings
 from typing import Any
 
 import click
 
 from bootstruct import __version__
+from bootstruct.cli.echo import echo
 from bootstruct.errors import BootstructError
 
 COMMANDS = {  # name -> (module, the line `--help` shows); in the order of a run's life
-    "demo": ("demo", "The whole loop on this machine, with the embedded model."),
-    "init": ("begin", "Make a run folder: recipe and seeds, ready to edit."),
-    "preview": ("ahead", "Show a few requests in full and what the run will cost."),
-    "generate": ("grow", "Grow the pool and write instances; running it again resumes."),
-    "status": ("look", "Show what a run has come to."),
-    "verify": ("look", "Re-derive every decision from the recorded replies."),
-    "export": ("files", "Write training files from a run."),
+    "demo": ("demo", "Run the whole loop on this machine, with the embedded model."),
+    "init": ("init", "Make a run folder: recipe and seeds, ready to edit."),
+    "preview": ("preview", "Show a few requests in full and what the run will cost."),
+    "generate": ("generate", "Grow the pool and write instances; running it again resumes."),
+    "status": ("status", "Show what a run has come to."),
+    "verify": ("verify", "Re-derive every decision from the recorded replies."),
+    "export": ("export", "Write training files from a run."),
     "finetune": ("finetune", "Finetune a model on runs and files."),
     "report": ("report", "Write a page that shows the data set at a glance, and its card."),
-    "review": ("review", "Serve a local page: quality review and blind rating by people."),
-    "dedup": ("filter", "Keep what is new in any file of texts: the novelty filter alone."),
+    "review": ("review", "Serve a local page on which people judge tasks and rate answers."),
+    "dedup": ("dedup", "Keep what is new in any file of texts, with the novelty filter alone."),
     "evaluate": ("evaluate", "Measure models: scores, ratings, comparisons, decontamination."),
-    "doctor": ("health", "Show what is installed, and what a server really does."),
-    "import": ("files", "Turn files of the original code into a run."),
+    "doctor": ("doctor", "Show what is installed, and what a server supports."),
+    "import": ("import_", "Turn files of the original code into a run."),
 }
 
 
@@ -35,9 +44,11 @@ class LazyGroup(click.Group):
     """A group that knows its commands by name and imports one only when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of a run's life."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command when it is called."""
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"bootstruct.cli.{COMMANDS[cmd_name][0]}")
@@ -45,10 +56,12 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands with their lines, without importing any."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """As usual; an unknown command names the nearest one."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as exc:
@@ -71,27 +84,89 @@ class LazyGroup(click.Group):
 def cli() -> None:
     """Self-Instruct: a language model grows a few hand-written tasks into instruction data.
 
-    A run is a folder. Every reply is written down once and never paid for twice; any crash is survived by running the
-    same command again.
+    A run is a folder. Every reply is recorded as it arrives and never paid for twice. After a crash, run the same command
+    again to continue.
     """
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: object = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning as one line: those of bootstruct itself as notes, others with their place, as usual."""
+    note = category is UserWarning
+    echo(f"note: {message}" if note else f"{filename}:{lineno}: {category.__name__}: {message}", err=True)
+
+
+class _VisibleLog(logging.Handler):
+    """What libraries log, as notes on stderr: it may hold text of servers."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one message."""
+        echo(f"note: {record.name}: {record.getMessage()}", err=True)
 
 
 def main() -> None:
     """Run the command line; errors are one sentence on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 lacks most characters
+    logging.lastResort = _VisibleLog(logging.WARNING)
     try:
-        cli.main(standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            code = cli.main(
+                standalone_mode=False
+            )  # the code that a command passed to `ctx.exit`, else what it returned
         sys.stdout.flush()
     except click.exceptions.Exit as exc:
         raise SystemExit(exc.exit_code) from None
     except click.ClickException as exc:
-        exc.show()
+        shown = io.StringIO()
+        exc.show(shown)
+        echo(shown.getvalue(), err=True, nl=False)
         raise SystemExit(exc.exit_code) from None
     except BootstructError as exc:
-        click.echo(f"{'stopped' if exc.exit_code == 1 else 'error'}: {exc}", err=True)
+        echo(f"{'stopped' if exc.exit_code == 1 else 'error'}: {exc.sentence}", err=True)
         raise SystemExit(exc.exit_code) from None
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted: everything up to here is saved; run the same command to go on.", err=True)
+        echo("interrupted: everything up to here is saved; run the same command again to continue.", err=True)
         raise SystemExit(130) from None
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_stdout()
         raise SystemExit(0) from None
+    except OSError as exc:
+        _leave_stdout()
+        echo(f"error: {_os_error(exc)}", err=True)
+        raise SystemExit(2) from None
+    except MemoryError:
+        echo("error: there is not enough memory for this; use smaller files or a machine with more.", err=True)
+        raise SystemExit(2) from None
+    except Exception:  # a fault of ours; its message may hold text of files and servers
+        echo(traceback.format_exc(), err=True, nl=False)
+        echo("error: bootstruct has a fault, which the lines above show; please report it.", err=True)
+        raise SystemExit(2) from None
+    if isinstance(code, int) and code:
+        raise SystemExit(code)
+
+
+def _leave_stdout() -> None:
+    """Let what is still to be written to the standard output disappear: it cannot be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _os_error(exc: OSError) -> str:
+    """One sentence for an error of the operating system that no command expects at its place."""
+    what, reason = exc.filename or "the output", exc.strerror or str(exc)
+    remedy = {
+        errno.EMFILE: "raise the limit of open files, as in `ulimit -n 4096`",
+        errno.ENFILE: "close other programs",
+        errno.ENOSPC: "free some space",
+        errno.EDQUOT: "free some space",
+        errno.EFBIG: "raise the limit of file sizes, as in `ulimit -f unlimited`",
+    }
+    return f"{what}: {reason}; {remedy.get(exc.errno or 0, 'check the place and its permissions')}, then run the command again."

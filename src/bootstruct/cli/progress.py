@@ -1,185 +1,226 @@
-"""What a running `generate` shows: a panel on a terminal, a plain line now and then elsewhere, nothing with --quiet.
+"""What a running `generate` shows: a panel on a terminal, a plain line now and then elsewhere, nothing with --quiet."""
 
-It only reads: the state, the gate and the budget are looked at a few times a second.
-"""
-
-import asyncio
 import sys
-import time
-from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from bootstruct.cli.tables import money, number
-from bootstruct.events import State
-from bootstruct.runs import ASIDE_SECONDS, write_aside
-from bootstruct.settings import Prices
-from bootstruct.status import cost_of, duration, total
+from bootstruct.cli.echo import echo, made_visible
+from bootstruct.engines.traffic.retrying import FailureStreak
+from bootstruct.journal.events import FILTERED, REFUSAL
+from bootstruct.render.numbers import duration, money, number
+from bootstruct.render.sanitize import one_line, visible
+from bootstruct.run.progress import Progress
+from bootstruct.run.status import by_reason
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
 
-    from bootstruct.engines.build import Stack
-    from bootstruct.engines.gate import Gate
-
 LINE_SECONDS = 10.0
-WINDOW = 60.0  # seconds over which rates are taken
+TROUBLE_SECONDS = 5.0  # without a reply, after which it is shown what the servers answer
+SILENT_SECONDS = 30.0  # without a reply and without an error, after which that is shown
+SHOWN_RULES = 3  # rules named at the end, those that rejected most
+REASON_LONGEST = 160  # characters
+WORDS = {"checking": "checking", "ending": "ending"}
 
 
-async def tell_aside(folder: Path, gate: "Gate") -> None:
-    """Keep the run folder's word on servers that are set aside up to date, for `status`, until cancelled."""
-    told = False
-    try:
-        while True:
-            aside = {door.name: door.aside.why for door in gate.aside if door.aside is not None}
-            if aside or told:
-                write_aside(folder, aside)
-            told = bool(aside)
-            await asyncio.sleep(ASIDE_SECONDS / 4)
-    finally:
-        if told:
-            write_aside(folder, {})
+class ProgressDisplay:
+    """A context around a generation: shows each `Progress` it is given, and says at the end what the run came to."""
 
-
-class Progress:
-    """A context around a generation; `result` says what it came to."""
-
-    def __init__(self, state: State, stack: "Stack", prices: Prices, tasks: int, quiet: bool) -> None:
-        self.state, self.stack, self.prices, self.tasks, self.quiet = state, stack, prices, tasks, quiet
-        self.began = time.monotonic()
-        self.start = total(state)
-        self._seen = deque([(self.began, len(state.machine), len(state.annotated), self.start.requests)])
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self.last: Progress | None = None
+        self._shown = 0.0
+        self._in_trouble = False
+        self._noted: set[str] = set()
         self._live: Live | None = None
-        self._lines: asyncio.Task[None] | None = None
 
-    def __enter__(self) -> "Progress":
-        if self.quiet:
-            return self
-        if sys.stderr.isatty():
+    def __enter__(self) -> "ProgressDisplay":
+        """Start the panel where there is a terminal."""
+        if not self.quiet and sys.stderr.isatty():
             from rich.console import Console
             from rich.live import Live
 
             self._live = Live(
-                get_renderable=self.panel, console=Console(stderr=True), refresh_per_second=4, transient=True
+                get_renderable=self._panel, console=Console(stderr=True), refresh_per_second=4, transient=True
             )
             self._live.start()
-        else:
-            self._lines = asyncio.get_running_loop().create_task(self._print_lines())
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Take the panel away."""
         if self._live:
             self._live.stop()
-        if self._lines:
-            self._lines.cancel()
 
-    async def _print_lines(self) -> None:
-        while True:
-            await asyncio.sleep(LINE_SECONDS)
-            click.echo(self.line(), err=True)
+    def update(self, progress: Progress) -> None:
+        """Show the newest numbers."""
+        self.last = progress
+        if self.quiet:
+            return
+        for server, why in progress.suspended.items():
+            if server not in self._noted:  # once for each, since it may be over before the next line
+                self._noted.add(server)
+                echo(f"note: {visible(server)} is suspended: {why}; the others continue without it", err=True)
+        was_in_trouble, self._in_trouble = self._in_trouble, bool(trouble(progress))
+        is_news = self._in_trouble and not was_in_trouble
+        if self._live or (progress.seconds - self._shown < LINE_SECONDS and not is_news):
+            return
+        self._shown = progress.seconds
+        echo(line(progress), err=True)
 
-    def _rates(self) -> tuple[float, float, float]:
-        """(accepted, annotated, replies) a second, lately."""
-        now = time.monotonic()
-        here = (now, len(self.state.machine), len(self.state.annotated), total(self.state).requests)
-        self._seen.append(here)
-        while len(self._seen) > 2 and now - self._seen[0][0] > WINDOW:
-            self._seen.popleft()
-        then = self._seen[0]
-        seconds = max(now - then[0], 1e-3)
-        return tuple((a - b) / seconds for a, b in zip(here[1:], then[1:], strict=True))  # type: ignore[return-value]
+    def _panel(self) -> "RenderableType":
+        return panel(made_visible(self.last)) if self.last else ""
 
-    def _left(self, accepting: float, annotating: float) -> str:
-        """Time left, in words: the slower of the two streams decides."""
-        missing = max(0, self.tasks - len(self.state.machine))
-        unwritten = max(self.tasks, len(self.state.machine)) - len(self.state.annotated)
-        if not missing and not unwritten:
-            return (
-                "checking"
-                if self.state.recipe.checks and self.state.checks_done < len(self.state.annotated)
-                else "ending"
-            )
-        if (missing and accepting <= 0) or (unwritten and annotating <= 0):
-            return "time left not known yet"
-        return (
-            f"{duration(max(missing / accepting if missing else 0, unwritten / annotating if unwritten else 0))} left"
-        )
 
-    def line(self) -> str:
-        """One plain line."""
-        accepting, annotating, replies = self._rates()
-        usage, state = total(self.state), self.state
-        cost = cost_of(state, self.prices)
-        spent = f", {money(cost)}" if cost else ""
-        return (
-            f"{len(state.machine)}/{self.tasks} accepted, {len(state.annotated)} annotated, "
-            f"{sum(state.refusals.values())} refused, {replies:.1f} replies/s, "
-            f"{number(usage.prompt_tokens + usage.completion_tokens)} tokens{spent}, {self._left(accepting, annotating)}"
-            + "".join(f"; {told}" for told in self._elsewhere())
-        )
+def line(progress: Progress) -> str:
+    """One plain line."""
+    tokens = number(progress.prompt_tokens + progress.completion_tokens)
+    spent = f", {money(progress.cost)}" if progress.cost else ""
+    facts = [
+        f"{progress.accepted}/{progress.goal} accepted, {progress.completed} completed",
+        f"{sum(progress.rejections.values())} rejected, {progress.replies_per_second:.1f} replies/s",
+        f"{tokens} tokens{spent}, {_time_left(progress)}",
+    ]
+    return ", ".join(facts) + "".join(f"; {note}" for note in _notes(progress))
 
-    def _elsewhere(self) -> list[str]:
-        """What is going on beside the usual: batches at a server, servers set aside."""
-        batches = self.stack.batches.told() if self.stack.batches else ""
-        aside = [f"{door.name} set aside: {door.aside.why}" for door in self.stack.gate.aside if door.aside]
-        return [*([batches] if batches else []), *aside]
 
-    def panel(self) -> "RenderableType":
-        """The panel of a terminal."""
-        from rich.panel import Panel
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
+def panel(progress: Progress) -> "RenderableType":
+    """The panel of a terminal."""
+    from rich.panel import Panel
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
 
-        accepting, annotating, replies = self._rates()
-        state, gate, usage = self.state, self.stack.gate, total(self.state)
-        table = Table.grid(padding=(0, 2))
-        table.add_column(style="bold", min_width=10)
-        table.add_column(min_width=32)
-        table.add_column(style="dim")
-        streams = [("accepted", len(state.machine)), ("annotated", len(state.annotated))]
-        for name, done in (*streams, *([("checked", state.checks_done)] if state.recipe.checks else [])):
-            goal = max(self.tasks, len(state.machine))
-            table.add_row(name, ProgressBar(goal, min(done, goal), width=32), f"{number(done)} of {number(goal)}")
-        refused = sorted(state.refusals.items(), key=lambda rule: -rule[1])
-        table.add_row(
-            "refused", number(sum(state.refusals.values())), ", ".join(f"{r} {number(c)}" for r, c in refused[:3])
-        )
-        level = f"{gate.flying} of {gate.level}{'' if gate.fixed else ' found'}, {self.stack.retrying.retries} retries"
-        table.add_row("in flight", level, f"{replies:.1f} replies/s, {accepting:.1f} accepted/s")
-        for told in self._elsewhere():
-            table.add_row("", told, "")
-        cost = cost_of(state, self.prices)
-        tokens = f"{number(usage.prompt_tokens)} + {number(usage.completion_tokens)} tokens"
-        table.add_row("spent", tokens, self._money(cost))
-        reused = f", {number(usage.reused)} reused" if usage.reused else ""
-        table.add_row("time", duration(time.monotonic() - self.began) + reused, self._left(accepting, annotating))
-        return Panel(table, title=f"{state.recipe.recipe} · {state.recipe.model}", title_align="left", expand=False)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", min_width=10)
+    table.add_column(min_width=32)
+    table.add_column(style="dim")
+    counts = [("accepted", progress.accepted), ("completed", progress.completed)]
+    counts += [("checked", progress.checked)] if progress.checked is not None else []
+    for name, count in counts:
+        bar = ProgressBar(progress.goal, min(count, progress.goal), width=32)
+        table.add_row(name, bar, f"{number(count)} of {number(progress.goal)}")
+    top = [f"{rule} {number(count)}" for rule, count in list(progress.rejections.items())[:3]]
+    table.add_row("rejected", number(sum(progress.rejections.values())), Text(", ".join(top)))
+    adapted = "" if progress.concurrency_is_fixed else " (adapted)"
+    level = f"{progress.in_flight} of {progress.concurrency}{adapted}, {progress.retries} retries"
+    rates = f"{progress.replies_per_second:.1f} replies/s, {progress.accepted_per_second:.1f} accepted/s"
+    table.add_row("in flight", level, rates)
+    for note in _notes(progress):
+        table.add_row("", Text(note), "")
+    tokens = f"{number(progress.prompt_tokens)} + {number(progress.completion_tokens)} tokens"
+    table.add_row("spent", tokens, _money(progress))
+    reused = f", {number(progress.reused)} reused" if progress.reused else ""
+    table.add_row("time", duration(progress.seconds) + reused, _time_left(progress))
+    return Panel(table, title=Text(f"{progress.recipe} · {progress.model}"), title_align="left", expand=False)
 
-    def _money(self, cost: float | None) -> str:
-        if not cost:
-            return ""
-        done = len(self.state.annotated) / max(self.tasks, len(self.state.machine))
-        return f"{money(cost)} now, {money(cost / done)} in the end" if done > 0.02 else f"{money(cost)} now"
 
-    def result(self, folder: Path) -> str:
-        """What the run has come to, in a line or a few."""
-        state = self.state
-        instances = sum(len(each.instances) for each in state.annotated.values())
-        asked = total(state).requests - self.start.requests
-        told = [
-            f"{len(state.machine)} instructions accepted, {len(state.annotated)} annotated with {instances} instances; "
-            f"{asked} replies in {duration(time.monotonic() - self.began)}"
-        ]
-        if state.recipe.checks:
-            standing = sum(len(state.standing(task)) for task in state.annotated)
-            told.append(f"{state.checks_done} tasks checked; {standing} instances stand")
-        if state.failures:
-            told.append(f"{state.failures} requests failed for good; --retry-failed asks those of tasks again")
-        if presumed := self.stack.budget.presumed:
-            told.append(f"{presumed} calls timed out; the budget counts them at their upper bound")
-        if state.annotated and len(state.machine) >= self.tasks and len(state.annotated) == len(state.machine):
-            told.append(f"Next: bootstruct export {folder} --format messages --out {folder / 'train.jsonl'}")
-        return "\n".join(told)
+def summary(progress: Progress, folder: Path, is_complete: bool | None = None) -> str:
+    """What the run has come to, in a line or a few.
+
+    Args:
+        progress: the last snapshot of the session.
+        folder: the run folder.
+        is_complete: whether the goal was reached; None if the numbers tell.
+    """
+    lines = [
+        f"{number(progress.accepted)} instructions accepted, {number(progress.completed)} completed with "
+        f"{number(progress.instances)} instances; {number(progress.replies)} replies in {duration(progress.seconds)}"
+    ]
+    if progress.rejections:
+        lines.append(_rejected(progress))
+    if tokens := progress.prompt_tokens + progress.completion_tokens:
+        spent = f", {money(progress.cost)} at list price" if progress.cost else ""
+        lines.append(f"{number(tokens)} tokens over the whole run{spent}")
+    if progress.checked is not None:
+        passed = f"{number(progress.passed_checks)} instances passed all checks"
+        lines.append(f"{number(progress.checked)} tasks checked; {passed}")
+    if progress.failures:
+        lines.append(f"{_failures(progress)}; --retry-failed sends those about tasks again")
+    if progress.unread:
+        again = "; --retry-failed asks again for these tasks" if _is_retried(progress) else ""
+        lines.append(f"{_unread(progress)}{again}")
+    if progress.timed_out:
+        timed_out = f"{number(progress.timed_out)} requests timed out"
+        lines.append(f"{timed_out}; the budget counts them at their upper bound. --timeout N waits longer")
+    if progress.passed_checks and (progress.completed >= progress.goal if is_complete is None else is_complete):
+        lines.append(f"Next: bootstruct export {folder} --format messages --out {folder / 'train.jsonl'}")
+    return "\n".join(lines)
+
+
+def _rejected(progress: Progress) -> str:
+    """How many candidates were rejected, and by which rules most."""
+    total = sum(progress.rejections.values())
+    rules = list(progress.rejections.items())
+    shown = [f"{number(count)} {visible(rule)}" for rule, count in rules[:SHOWN_RULES]]
+    others = sum(count for _, count in rules[SHOWN_RULES:])
+    shown += [f"{number(others)} by other rules"] if others else []
+    return f"{number(total)} of {number(total + progress.accepted)} candidates rejected: {', '.join(shown)}"
+
+
+def _time_left(progress: Progress) -> str:
+    if progress.phase in WORDS:
+        return WORDS[progress.phase]
+    return "time left not known yet" if progress.seconds_left is None else f"{duration(progress.seconds_left)} left"
+
+
+def _notes(progress: Progress) -> list[str]:
+    """What is going on beside the usual: trouble, failures, batches at a server, servers that get no requests for now."""
+    suspended = [f"{visible(name)} suspended: {why}" for name, why in progress.suspended.items()]
+    failures = _failures(progress) if progress.failures else ""
+    unread = _unread(progress) if progress.unread else ""
+    return [note for note in (trouble(progress), failures, unread, progress.batches, *suspended) if note]
+
+
+def trouble(progress: Progress) -> str:
+    """What the servers answer in place of replies, once that has lasted for some seconds; empty if all is well."""
+    if errors := streak_in_words(progress.failure_streak):
+        return errors
+    if progress.seconds_without_reply >= SILENT_SECONDS and progress.in_flight and not progress.batches:
+        count = progress.in_flight
+        return f"no reply for {duration(progress.seconds_without_reply)}, {count} request{'s' * (count > 1)} in flight"
+    return ""
+
+
+def streak_in_words(streak: FailureStreak | None) -> str:
+    """Failures that have lasted for some seconds: how often, the last reason, and the next attempt; empty for none."""
+    if streak is None or streak.seconds < TROUBLE_SECONDS:
+        return ""
+    errors = "1 error" if streak.count == 1 else f"{number(streak.count)} errors, the last one"
+    following = "" if streak.next_seconds is None else f"; next attempt in {duration(streak.next_seconds)}"
+    reason = visible(one_line(streak.reason, REASON_LONGEST)).rstrip(".")
+    return f"no reply for {duration(streak.seconds)}, {errors}: {reason}{following}"
+
+
+def _failures(progress: Progress) -> str:
+    """How many requests failed for good, and the most frequent reason."""
+    count = progress.failures
+    text = f"{number(count)} request{'s' * (count > 1)} failed for good"
+    if not progress.failed_by_reason:
+        return text
+    most = progress.failed_by_reason[0]
+    times = f"most often ({number(most.count)} times) with " if len(progress.failed_by_reason) > 1 else ""
+    return f"{text}: {times}{one_line(most.text, REASON_LONGEST).rstrip('.')}"
+
+
+def _unread(progress: Progress) -> str:
+    """From how many replies nothing could be read, by reason."""
+    reasons = {reason: sum(steps.values()) for reason, steps in by_reason(progress.unread).items()}
+    count = sum(reasons.values())
+    named = ", ".join(f"{reason} {number(times)}" for reason, times in reasons.items())
+    return f"nothing could be read from {number(count)} {'reply' if count == 1 else 'replies'} ({named})"
+
+
+def _is_retried(progress: Progress) -> bool:
+    """Whether --retry-failed asks again after any of the replies that were not read."""
+    rows = (
+        row for step, reasons in progress.unread.items() if step in ("kind", "instances", "rewrite") for row in reasons
+    )
+    return any(reason not in (REFUSAL, FILTERED) for reason in rows)
+
+
+def _money(progress: Progress) -> str:
+    if not progress.cost:
+        return ""
+    at_goal = progress.cost_at_goal
+    return f"{money(progress.cost)} now" + (f", {money(at_goal)} at the goal" if at_goal else "")

@@ -3,16 +3,23 @@
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import click
+
+from bootstruct.cli.echo import echo, echo_accounts, echo_json
+from bootstruct.cli.shared_options import fields, list_left_out, superni_tasks
+
+if TYPE_CHECKING:
+    from bootstruct.reporting.build import ReportResult
 
 FOLDER = click.Path(path_type=Path)
 
 
-def _rows(ctx: click.Context, param: click.Parameter, value: str | None) -> int | str | None:
+def _rows(ctx: click.Context, param: click.Parameter, value: str | None) -> int | Literal["all"] | None:
     """A whole number above 0, or `all`."""
     if value is None or value == "all":
-        return value
+        return value  # type: ignore[return-value]
     if not (value.isascii() and value.isdigit() and int(value)):
         raise click.BadParameter(f"{value!r}: give a number of tasks above 0, or all.")
     return int(value)
@@ -25,27 +32,42 @@ def _rows(ctx: click.Context, param: click.Parameter, value: str | None) -> int 
     "--rows",
     callback=_rows,
     metavar="N|all",
-    help="Tasks to browse in the page: a number (a random sample), or all. [default: 1000]",
+    help="Show a random sample of N tasks in the page, or all. [default: 1000]",
 )
-@click.option("--seeds", type=FOLDER, help="The seed tasks (JSONL) to compare a file with; a run brings its own.")
+@click.option("--seeds", type=FOLDER, help="The seed tasks to compare a file with; a run brings its own.")
 @click.option(
     "--test-set",
     "test_sets",
     type=FOLDER,
     multiple=True,
     metavar="FILE",
-    help="Test tasks (JSONL or JSON) that the data should not hold: how near does it come? May be repeated.",
+    help="Measure how near the data comes to these test tasks; may be repeated.",
+)
+@fields
+@superni_tasks
+@list_left_out
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print what was written, counted and left out as one JSON object."
 )
 def report_command(
-    runs: tuple[Path, ...], out: Path | None, rows: int | str | None, seeds: Path | None, test_sets: tuple[Path, ...]
+    runs: tuple[Path, ...],
+    out: Path | None,
+    rows: int | Literal["all"] | None,
+    seeds: Path | None,
+    test_sets: tuple[Path, ...],
+    fields: dict[str, str] | None,
+    test_tasks: bool,
+    other_languages: bool,
+    list_left_out: bool,
+    as_json: bool,
 ) -> None:
     """Write one self-contained HTML page about RUN, and a data set card in Markdown beside it.
 
-    RUN is a run folder, an export, or any file of instruction data (Alpaca, chat messages, prompt and completion, the
-    files of the original code). Several are set side by side.
+    RUN is a run folder, an export, or any file of instruction data (docs/files.md lists containers and shapes), files of
+    the original code among them; - is the standard input. Several are shown side by side.
 
-    Where people have judged tasks of a run (`bootstruct review`), the page shows what they said. A FILE of --test-set has
-    rows of tasks with instances, as seeds and user tasks have, of Alpaca's format, of chat messages, or of `text`.
+    Where people have judged tasks of a run (`bootstruct review`), the page shows their judgements. A FILE of --test-set may
+    have any of these shapes too.
 
     \b
     Examples:
@@ -54,29 +76,50 @@ def report_command(
       bootstruct report runs/a --test-set user_tasks.jsonl --test-set heldout.json
       bootstruct report runs/a runs/b --out a-and-b.html --rows 200
     """
-    from bootstruct.report.browse import ROWS
-    from bootstruct.report.build import make_report
-    from bootstruct.report.sections import counted, shared_counts
+    from bootstruct.api.tools import report
+    from bootstruct.reporting.sections import counted, shared_counts
 
     begun = time.monotonic()
 
     def tell(text: str) -> None:
         if sys.stderr.isatty():
-            click.echo(f"{time.monotonic() - begun:5.1f} s  {text}", err=True)
+            echo(f"{time.monotonic() - begun:5.1f} s  {text}", err=True)
 
-    count = None if rows == "all" else int(rows or ROWS)
-    made = make_report(list(runs), out, count, seeds, tell, rows is None, test_sets)
+    made = report(
+        *runs, out=out, rows=rows, seeds=seeds, test_sets=test_sets, fields=fields, test_tasks=test_tasks,
+        other_languages=other_languages, on_step=tell,
+    )  # fmt: skip
+    if as_json:
+        echo_json(_json_row(made))
+        return
+    echo_accounts(made.accounts, list_left_out)
     for path, size in made.files.items():
-        click.echo(f"{path}: {size / 1e6:.2f} MB" if size >= 10_000 else f"{path}: {size:,} bytes")
+        echo(f"{path}: {size / 1e6:.2f} MB" if size >= 10_000 else f"{path}: {size:,} bytes")
     for measured in made.measured:
         table = measured.table
-        click.echo(f"{measured.subject.label}: {table.instructions:,} instructions, {table.instances:,} instances")
+        echo(f"{measured.subject.label}: {table.instructions:,} instructions, {table.instances:,} instances")
         for near in measured.nearby:
-            said = ", ".join(f"{name} {count:,}" for name, count in shared_counts(near))
-            click.echo(
-                f"{measured.subject.label} and {near.label}, of {counted(len(near.found.tasks), 'task')}: {said}"
-            )
+            verdict = ", ".join(f"{name} {count:,}" for name, count in shared_counts(near))
+            echo(f"{measured.subject.label} and {near.label}, of {counted(len(near.found.tasks), 'task')}: {verdict}")
         for note in measured.subject.notes:
-            click.echo(f"note: {note}")
+            echo(f"note: {note}")
     if made.reader is None:
-        click.echo("note: without the verb figures; pip install 'bootstruct[report]' brings a reader of verbs.")
+        echo("note: without the verb figures; pip install 'bootstruct[report]' brings a reader of verbs.")
+
+
+def _json_row(made: "ReportResult") -> dict[str, object]:
+    """What was written, counted and left out as plain JSON values."""
+    return {
+        "written": {str(path): size for path, size in made.files.items()},
+        "data_sets": [
+            {
+                "label": measured.subject.label,
+                "source": measured.subject.source,
+                "instructions": measured.table.instructions,
+                "instances": measured.table.instances,
+                "notes": measured.subject.notes,
+            }
+            for measured in made.measured
+        ],
+        "accounts": [account.to_row() for account in made.accounts],
+    }

@@ -1,46 +1,48 @@
 """bootstruct review: people judge the run on a local web page."""
 
 from pathlib import Path
+from typing import Any
 
 import click
+
+from bootstruct.cli.echo import echo
 
 FOLDER = click.Path(path_type=Path)
 
 
 @click.command("review", short_help="Serve a local page on which people judge tasks and rate answers.")
 @click.argument("run", type=FOLDER)
-@click.option("--port", type=click.IntRange(0, 65535), help="[default: 8642, or a free one where that is taken]")
+@click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on. [default: 8642, or a free one]")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--allow-remote", is_flag=True, help="Agree that other machines can reach the page (with --host).")
-@click.option("--tasks", type=click.IntRange(min=1), metavar="N", help="Tasks to sample. [default: 200]")
-@click.option("--seed", default=42, show_default=True, help="Draws the sample, its order and the sides of pairs.")
+@click.option("--allow-remote", is_flag=True, help="Allow other machines to reach the page (with --host).")
+@click.option("--tasks", type=click.IntRange(min=1), metavar="N", help="Sample N tasks. [default: 200]")
+@click.option(
+    "--seed", default=42, show_default=True, help="The random seed for the sample, its order and the sides of pairs."
+)
 @click.option("--reviewers", metavar="A,B,...", help="Share the items out among these names.")
 @click.option(
     "--overlap",
     type=click.FloatRange(0, 1),
     metavar="SHARE",
-    help="The part that every reviewer sees, 0 to 1. [default: 1]",
+    help="The share of the items that every reviewer sees, 0 to 1. [default: 1]",
 )
-@click.option("--sheet", type=FOLDER, help="Folder of a rating sheet. [default: RUN, or RUN/rating]")
-@click.option("--export", "export_", type=FOLDER, metavar="FILE", help="Write the judgements (.csv or .jsonl) and end.")
-@click.option("--ratings", type=FOLDER, metavar="FILE", help="Write the A-D ratings for `evaluate` and end.")
+@click.option("--sheet", type=FOLDER, help="The folder of a rating sheet. [default: RUN, or RUN/rating]")
+@click.option(
+    "--export", "export_", type=FOLDER, metavar="FILE", help="Write the judgements (.csv or .jsonl) and exit."
+)
+@click.option("--ratings", type=FOLDER, metavar="FILE", help="Write the A-D ratings for `evaluate` and exit.")
 def review_command(
     run: Path,
-    port: int | None,
-    host: str,
-    allow_remote: bool,
-    tasks: int | None,
-    seed: int,
-    reviewers: str | None,
-    overlap: float | None,
     sheet: Path | None,
     export_: Path | None,
     ratings: Path | None,
+    reviewers: str | None,
+    **options: Any,
 ) -> None:
     """Serve the review page of RUN and print its address.
 
-    Quality review of a sample of tasks, blind rating of the answers in a sheet (`bootstruct evaluate sheet`), a live view
-    of a running `generate`, and the results. Judgements go to reviews.jsonl in RUN as they are given.
+    On the page people review a sample of tasks and rate the answers in a sheet blind (`bootstruct evaluate sheet`). It also
+    shows a running `generate` live, and the results. Judgements go to reviews.jsonl in RUN as they are given.
 
     \b
     Examples:
@@ -50,14 +52,13 @@ def review_command(
       bootstruct review runs/a --export judgements.csv
       bootstruct export runs/a --reviewed good --format messages --out good.jsonl
     """
-    from bootstruct.review.desk import Wanted
-    from bootstruct.review.serve import Bind, reviewers_of, serve, write_judgements, write_ratings
+    from bootstruct.api.applications import export_judgements, export_ratings, review
 
     if export_:
-        click.echo(f"{export_}: {write_judgements(run, export_)} judgements")
+        echo(f"{export_}: {export_judgements(run, export_)} judgements")
     if ratings:
-        click.echo(f"{ratings}: {write_ratings(run, sheet, ratings)} ratings")
+        echo(f"{ratings}: {export_ratings(run, ratings, sheet=sheet)} ratings")
     if export_ or ratings:
         return
-    names = reviewers_of(reviewers) if reviewers is not None else None
-    serve(run, sheet, Wanted(tasks, seed, names, overlap), Bind(host, port, allow_remote), click.echo)
+    names = None if reviewers is None else reviewers.split(",")
+    review(run, sheet=sheet, reviewers=names, on_line=echo, **options)

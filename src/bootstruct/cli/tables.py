@@ -1,33 +1,28 @@
 """Tables and numbers as the terminal shows them."""
 
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from bootstruct.status import CheckStatus, Status, duration
+from bootstruct.render.numbers import duration, money, number, percent
+from bootstruct.run.status import CheckStatus, Status, by_reason
 
-
-def number(value: float) -> str:
-    return f"{value:,.0f}"
-
-
-def share(part: float, whole: float) -> str:
-    return f"{100 * part / whole:.0f}%" if whole else "-"
+REASONS = 5  # reasons of failures that are shown
 
 
-def money(value: float | None) -> str:
-    return "price not known" if value is None else f"${value:,.4f}" if value < 1 else f"${value:,.2f}"
-
-
-def _check_told(check: CheckStatus) -> str:
+def _check_facts(check: CheckStatus) -> str:
     """What a check did and took, in words."""
-    told = [f"of {number(check.asked)}"]
-    told += [f"{number(check.unreadable)} unreadable"] if check.unreadable else []
-    told += [f"{number(check.undecided)} failed for good"] if check.undecided else []
+    parts = [f"of {number(check.asked)}"]
+    parts += [f"{number(check.unreadable)} unreadable"] if check.unreadable else []
+    parts += [f"{number(check.undecided)} failed for good"] if check.undecided else []
     if check.requests:
-        told.append(f"{number(check.requests)} replies, {number(check.prompt_tokens + check.completion_tokens)} tokens")
+        parts.append(
+            f"{number(check.requests)} replies, {number(check.prompt_tokens + check.completion_tokens)} tokens"
+        )
     if check.reused:
-        told.append(f"{number(check.reused)} reused")
-    told += [money(check.cost)] if check.cost else []
-    return ", ".join(told)
+        parts.append(f"{number(check.reused)} reused")
+    parts += [money(check.cost)] if check.cost else []
+    return ", ".join(parts)
 
 
 def status_table(status: Status) -> Table:
@@ -37,36 +32,73 @@ def status_table(status: Status) -> Table:
     table.add_column()
     table.add_column(style="dim", overflow="fold")
     made = "" if status.origin == "generate" else f" ({status.origin})"
-    table.add_row("", f"[bold]{status.recipe}[/] with {status.model}{made}", f"recipe {status.digest[:8]}")
-    table.add_row(number(status.requests), "requests committed", f"lately {status.yield_rate:.1f} accepted a request")
+    title = f"[bold]{escape(status.recipe)}[/] with {escape(status.model)}{made}"
+    table.add_row("", title, f"recipe {status.digest[:8]}")
+    _add_tasks(table, status)
+    _add_failures(table, status)
+    _add_instances(table, status)
+    _add_usage(table, status)
+    for server, why in status.suspended.items():
+        table.add_row("[yellow]![/]", f"[yellow]{escape(server)} is suspended[/]", Text(why))
+    _add_time(table, status)
+    biggest = max(status.rejected.items(), key=lambda rule: rule[1], default=("", 0))
+    if status.candidates and biggest[1] > status.candidates / 2:
+        warning = f"[yellow]the rule {escape(repr(biggest[0]))} refuses more than half[/]"
+        table.add_row("[yellow]![/]", warning, "is it meant to?")
+    return table
+
+
+def _add_tasks(table: Table, status: Status) -> None:
+    """From requests to completed tasks."""
+    table.add_row(number(status.requests), "requests committed", f"lately {status.yield_rate:.1f} accepted per request")
     table.add_row(number(status.candidates), "candidates read from them", "")
-    for rule, count in status.refused.items():
-        table.add_row(f"-{number(count)}", f"  {rule}", share(count, status.candidates))
-    kept = share(status.accepted, status.candidates)
+    for rule, count in status.rejected.items():
+        table.add_row(f"-{number(count)}", Text(f"  {rule}"), percent(count, status.candidates))
+    kept = percent(status.accepted, status.candidates)
     table.add_row(
         f"[bold green]{number(status.accepted)}[/]", "[bold]accepted instructions[/]", f"{kept} of the candidates"
     )
-    left = status.accepted - status.annotated
-    table.add_row(number(status.annotated), "of them annotated", f"{number(left)} to go" if left else "all")
-    table.add_row(number(status.classification), "  classification", share(status.classification, status.annotated))
-    table.add_row(
-        number(status.without_instances),
-        "  without a usable instance",
-        share(status.without_instances, status.annotated),
-    )
-    if status.failed:
-        table.add_row(number(status.failed), "  failed for good", "--retry-failed asks those of tasks again")
+    left = status.accepted - status.completed
+    table.add_row(number(status.completed), "of them completed", f"{number(left)} to go" if left else "all")
+    table.add_row(number(status.classification), "  classification", percent(status.classification, status.completed))
+    empty = status.without_instances
+    table.add_row(number(empty), "  without a usable instance", percent(empty, status.completed))
+
+
+def _add_failures(table: Table, status: Status) -> None:
+    """Replies from which nothing could be read, and requests that failed for good, by reason."""
+    for reason, steps in by_reason(status.unread).items():
+        where = ", ".join(f"{step} {number(count)}" for step, count in steps.items())
+        table.add_row(number(sum(steps.values())), f"  replies not read: {reason}", where)
+    if not status.failed:
+        return
+    table.add_row(number(status.failed), "  failed for good", "generate --retry-failed asks again for the tasks")
+    for failure in status.failed_by_reason[:REASONS]:
+        table.add_row("", f"    {number(failure.count)} times", Text(failure.text))
+    if others := status.failed_by_reason[REASONS:]:
+        count = sum(reason.count for reason in others)
+        table.add_row("", f"    {number(count)} times", f"{number(len(others))} other reasons; --json lists them")
+
+
+def _add_instances(table: Table, status: Status) -> None:
+    """Instances that were kept, rejected and checked."""
     table.add_row(f"[bold green]{number(status.instances)}[/]", "[bold]instances[/]", "")
-    for rule, count in status.refused_instances.items():
-        table.add_row(f"-{number(count)}", f"  {rule}", "")
+    for rule, count in status.rejected_instances.items():
+        table.add_row(f"-{number(count)}", Text(f"  {rule}"), "")
     for check in status.checks:
-        refused = sum(check.refused.values())
-        table.add_row(f"-{number(refused)}" if refused else "0", f"  {check.name}", _check_told(check))
+        rejected = sum(check.rejected.values())
+        table.add_row(f"-{number(rejected)}" if rejected else "0", Text(f"  {check.name}"), _check_facts(check))
     if status.checks:
-        part = share(status.standing, status.instances)
-        table.add_row(f"[bold green]{number(status.standing)}[/]", "[bold]instances that stand[/]", f"{part} of them")
-    reused = f"and {number(status.reused)} reused for nothing" if status.reused else ""
-    table.add_row(number(status.calls), "replies paid for", reused)
+        part = percent(status.passed_checks, status.instances)
+        table.add_row(
+            f"[bold green]{number(status.passed_checks)}[/]", "[bold]instances that passed checks[/]", f"{part} of them"
+        )
+
+
+def _add_usage(table: Table, status: Status) -> None:
+    """Replies, tokens and money."""
+    reused = f"and {number(status.reused)} reused free" if status.reused else ""
+    table.add_row(number(status.replies), "replies paid for", reused)
     tokens = f"{number(status.prompt_tokens)} prompt, {number(status.completion_tokens)} reply"
     table.add_row(number(status.prompt_tokens + status.completion_tokens), "tokens", tokens)
     table.add_row(
@@ -77,16 +109,14 @@ def status_table(status: Status) -> Table:
     if status.batched:
         saved = f"saved {money(status.saved)}" if status.saved is not None else "price not known"
         table.add_row(number(status.batched), "of the replies by batch", saved)
-    for server, why in status.aside.items():
-        table.add_row("[yellow]![/]", f"[yellow]{server} is set aside[/]", why)
+
+
+def _add_time(table: Table, status: Status) -> None:
+    """Time with requests in flight, and how many were repeated."""
     if status.busy_seconds:
-        goes = f" in {status.sittings} sittings" if status.sittings > 1 else ""
-        each = f"{status.answer_seconds / status.calls:.1f} s a reply" if status.calls else ""
-        at_once = f"{status.answer_seconds / status.busy_seconds:.0f} in flight on average, {each}"
+        goes = f" in {status.sessions} sessions" if status.sessions > 1 else ""
+        per_reply = f"{status.reply_seconds / status.replies:.1f} s per reply" if status.replies else ""
+        at_once = f"{status.reply_seconds / status.busy_seconds:.0f} in flight on average, {per_reply}"
         table.add_row(duration(status.busy_seconds), f"of asking{goes}", at_once)
     if status.retries:
-        table.add_row(number(status.retries), "calls repeated after a failure", "")
-    biggest = max(status.refused.items(), key=lambda rule: rule[1], default=("", 0))
-    if status.candidates and biggest[1] > status.candidates / 2:
-        table.add_row("[yellow]![/]", f"[yellow]the rule {biggest[0]!r} refuses more than half[/]", "is it meant to?")
-    return table
+        table.add_row(number(status.retries), "requests repeated after a failure", "")

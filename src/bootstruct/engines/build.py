@@ -1,99 +1,149 @@
-"""The engine a run talks to, put together from the machine's settings: wrappers around one or more servers."""
+"""The engine of a run, built from the machine's settings: wrappers around one or more servers, or a local model."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 
-from bootstruct.engines import Engine
-from bootstruct.engines.batch import Batches
-from bootstruct.engines.budgeted import Amount, Budget, Budgeted, Limits
-from bootstruct.engines.by_step import ByStep, Offline
-from bootstruct.engines.cluster.crew import Crew
-from bootstruct.engines.cluster.on_ray import OnRay, address_of, require_ray
-from bootstruct.engines.finishing import Finishing
-from bootstruct.engines.gate import Gate
-from bootstruct.engines.local.batcher import MOST, Batcher
+from bootstruct.config.machine import DEFAULT_URL, MachineSettings, Prices
+from bootstruct.engines.base import Engine
+from bootstruct.engines.batch.engine import BatchEngine
+from bootstruct.engines.batch.routing import BatchRouter, OfflineBatchEngine
+from bootstruct.engines.local.batcher import MOST, BatchingEngine
 from bootstruct.engines.local.load import POCKET, load, require_extra
-from bootstruct.engines.openai import OpenAI
-from bootstruct.engines.recorded import Recorded
-from bootstruct.engines.retrying import Retrying
-from bootstruct.engines.throttled import Throttled
-from bootstruct.errors import BadInput
-from bootstruct.events import Usage
-from bootstruct.runs import journal_path
-from bootstruct.settings import DEFAULT_URL, Machine, Prices
+from bootstruct.engines.openai import OpenAIEngine
+from bootstruct.engines.ray.actors import RayCluster, address_of, require_ray
+from bootstruct.engines.ray.worker_pool import WorkerPool
+from bootstruct.engines.recorded import RecordedEngine
+from bootstruct.engines.request_form import RequestForms
+from bootstruct.engines.traffic.budgeted import Budget, BudgetAmount, BudgetedEngine, BudgetLimits
+from bootstruct.engines.traffic.concurrency_limiter import ConcurrencyLimiter
+from bootstruct.engines.traffic.draining import DrainingEngine
+from bootstruct.engines.traffic.retrying import RetryingEngine
+from bootstruct.engines.traffic.throttled import ThrottledEngine
+from bootstruct.errors import InputError
+from bootstruct.journal.cost import known_cost
+from bootstruct.journal.file import journal_path
+from bootstruct.journal.state import State, Usage
 
-RECORDED_AT_ONCE = 64  # questions to a journal in flight; a file needs no level to be found
-CREW_AT_ONCE = 2048  # questions to a cluster in flight: as many as show how many workers they are worth
+RECORDED_IN_FLIGHT = 64  # requests to a journal; a file needs no level to be found
+CLUSTER_IN_FLIGHT = 2048  # requests to a Ray cluster: enough of them to show how many workers are needed
 
 
 @dataclass(frozen=True)
-class Stack:
-    """`engine` is the outermost: ask and close this one. The others are there to be looked at (level, retries, spent)."""
+class EngineStack:
+    """An engine and the parts of it that a status line reads.
+
+    Attributes:
+        engine: the outermost engine: send requests to this one, and close it.
+        limiter: requests in flight, levels, suspended servers.
+        retrying: retries so far.
+        budget: what was spent.
+        batches: what the batch API is doing, where it is used.
+    """
 
     engine: Engine
-    gate: Gate
-    retrying: Retrying
+    limiter: ConcurrencyLimiter
+    retrying: RetryingEngine
     budget: Budget
-    batches: Batches | None = None
+    batches: BatchEngine | None = None
 
 
-def open_engine(machine: Machine, limits: Limits, spent: Amount, by_batch: "ByBatch | None" = None) -> Stack:
-    """The engine of a machine: retrying outside, then the gate, the budget, and the servers or the model.
+def open_engine(
+    machine: MachineSettings,
+    limits: BudgetLimits,
+    spent: BudgetAmount,
+    by_batch: "BatchOptions | None" = None,
+    own: Engine | None = None,
+    forms: RequestForms | None = None,
+) -> EngineStack:
+    """Build the engine of a machine: retrying outside, then the limiter, the budget, and the servers or the model.
 
-    limits, spent: caps over the whole run, and what it has used before. by_batch: asks by batch what can wait; what needs
-    an order goes the usual way. Nothing is sent yet. Raises BadInput for an unknown engine, a journal that is not there, or
-    a model without its packages.
+    Nothing is sent yet.
+
+    Args:
+        machine: how the model is reached.
+        limits: caps over the whole run.
+        spent: what the run has used before.
+        by_batch: where requests go that can wait; ordered ones (`Prompt.ordered`) are sent as usual.
+        own: the user's own engine, used in place of the machine's.
+        forms: how requests to servers are put; None begins with what the recipe says and keeps what it finds to itself.
+
+    Raises:
+        InputError: the engine is unknown, a journal is missing, the packages for a local model are, or a run folder chose
+            where requests go and the user has not confirmed it.
     """
+    if own is None:
+        machine.require_confirmed(is_money_capped=limits.cost is not None)
     provider, _, place = machine.engine.partition(":")
-    if provider == "recorded":
+    if own is None and provider == "recorded":
         if not place:
-            raise BadInput("engine recorded: name the run whose replies answer, as in recorded:runs/first.")
-        recorded = Recorded(journal_path(Path(place)))
-        return Stack(recorded, Gate(RECORDED_AT_ONCE), Retrying(recorded), Budget(Limits(), machine.prices, spent))
+            raise InputError("engine recorded: name the run whose replies it replays, as in recorded:runs/first.")
+        recorded = RecordedEngine(journal_path(Path(place)))
+        budget = Budget(BudgetLimits(), machine.prices, spent)
+        return EngineStack(recorded, ConcurrencyLimiter(RECORDED_IN_FLIGHT), RetryingEngine(recorded), budget)
+    forms = forms or RequestForms()
+    engines, limiter = _inner_engines(machine, own, forms)
+    budget = Budget(limits, machine.prices, spent)
+    budget.extra_tokens = forms.room
+    retrying = RetryingEngine(ThrottledEngine([BudgetedEngine(engine, budget) for engine in engines], limiter))
+    if by_batch is None:
+        return EngineStack(retrying, limiter, retrying, budget)
+    router, batches = _with_batches(retrying, machine, by_batch, budget, forms)
+    return EngineStack(router, limiter, retrying, budget, batches)
+
+
+def _inner_engines(
+    machine: MachineSettings, own: Engine | None, forms: RequestForms
+) -> tuple[list[Engine], ConcurrencyLimiter]:
+    """The engines that do the work, and the limiter of the requests to them."""
+    provider = machine.engine.partition(":")[0]
+    if own is not None:
+        return [own], ConcurrencyLimiter(machine.concurrency)
+    if provider == "openai":
+        servers = open_servers(machine, forms)
+        limiter = ConcurrencyLimiter(machine.concurrency, [server.where for server in servers])
+        return [DrainingEngine(server) for server in servers], limiter
     if provider in ("hf", POCKET):
         require_extra()
-        wires: list[Engine] = [
-            Batcher(partial(load, is_pocket=provider == POCKET, trust_remote_code=machine.trust_remote_code))
-        ]
-        gate = Gate(machine.concurrency or MOST)
-    elif provider in ("ray/hf", f"ray/{POCKET}"):
+        load_model = partial(load, is_pocket=provider == POCKET, trust_remote_code=machine.trust_remote_code)
+        return [BatchingEngine(load_model)], ConcurrencyLimiter(machine.concurrency or MOST)
+    if provider in ("ray/hf", f"ray/{POCKET}"):
         require_ray()
-        wires = [_crew(machine, is_pocket=provider.endswith(POCKET))]
-        gate = Gate(machine.concurrency or CREW_AT_ONCE)
-    elif provider == "openai":
-        servers = open_servers(machine)
-        wires = [Finishing(server) for server in servers]
-        gate = Gate(machine.concurrency, [server.where for server in servers])
-    else:
-        raise BadInput(f"engine {machine.engine!r}: unknown; take openai, hf, pocket, ray/hf or recorded:PATH.")
-    budget = Budget(limits, machine.prices, spent)
-    retrying = Retrying(Throttled([Budgeted(wire, budget) for wire in wires], gate))
-    if by_batch is None:
-        return Stack(retrying, gate, retrying, budget)
-    by_step, batches = _by_step(retrying, machine, by_batch, budget)
-    return Stack(by_step, gate, retrying, budget, batches)
+        pool = _worker_pool(machine, is_pocket=provider.endswith(POCKET))
+        return [pool], ConcurrencyLimiter(machine.concurrency or CLUSTER_IN_FLIGHT)
+    if provider == "python":
+        raise InputError(
+            "This run uses an engine written in Python: continue it from Python, as in "
+            "`bootstruct.generate(RUN, engine=my_engine)`, or name another one with --engine."
+        )
+    raise InputError(f"engine {machine.engine!r}: unknown; use openai, hf, pocket, ray/hf or recorded:PATH.")
 
 
-def _crew(machine: Machine, is_pocket: bool) -> Crew:
-    find = partial(load, is_pocket=is_pocket, trust_remote_code=machine.trust_remote_code)
+def _worker_pool(machine: MachineSettings, is_pocket: bool) -> WorkerPool:
+    load_model = partial(load, is_pocket=is_pocket, trust_remote_code=machine.trust_remote_code)
     least, *most = machine.ray_actors
-    cluster = OnRay(find, address_of(machine.ray_address), machine.ray_actor)
-    return Crew(cluster, least, most[0] if most else None, machine.ray_wait)
+    cluster = RayCluster(load_model, address_of(machine.ray_address), machine.ray_actor)
+    return WorkerPool(cluster, least, most[0] if most else None, machine.ray_wait)
 
 
-def open_servers(machine: Machine) -> list[OpenAI]:
+def open_servers(machine: MachineSettings, forms: RequestForms | None = None) -> list[OpenAIEngine]:
     """The servers of a machine, in the order of their addresses; nothing is sent yet."""
+    machine.require_confirmed()
     key = machine.key()
-    more = machine.key_header, machine.headers
-    return [OpenAI(url, key, machine.timeout, *more) for url in machine.base_url or (DEFAULT_URL,)]
+    more = machine.key_header, machine.headers, machine.key_env, forms or RequestForms()
+    return [OpenAIEngine(url, key, machine.timeout, *more) for url in machine.base_url or (DEFAULT_URL,)]
 
 
 @dataclass(frozen=True, slots=True)
-class ByBatch:
-    """Where questions go that can wait: to the server's batch API, its files in `folder`; or, with `is_offline`, to the file
-    `out`, their answers coming from the files `results`."""
+class BatchOptions:
+    """Where requests go that can wait: to the server's batch API, or through files.
+
+    Attributes:
+        folder: the run folder, which holds the state of submitted batches.
+        is_offline: through files instead of the batch API.
+        out: the file that requests are written to.
+        results: the files that replies are read from.
+    """
 
     folder: Path
     is_offline: bool = False
@@ -101,29 +151,29 @@ class ByBatch:
     results: tuple[Path, ...] = ()
 
 
-def _by_step(ordinary: Engine, machine: Machine, wanted: ByBatch, budget: Budget) -> tuple[ByStep, Batches | None]:
-    """An engine that asks by batch what can wait. Raises BadInput where the engine knows no batches."""
-    by_step = ByStep(ordinary)
-    client = open_servers(machine)[0]  # of its own: files may take longer than questions
+def _with_batches(
+    ordinary: Engine, machine: MachineSettings, options: BatchOptions, budget: Budget, forms: RequestForms
+) -> tuple[BatchRouter, BatchEngine | None]:
+    """An engine that sends by batch what can wait. Raises InputError where the engine has no batch API."""
+    router = BatchRouter(ordinary)
+    client = open_servers(machine, forms)[0]  # a client of its own: files may take longer than requests
     factor = machine.prices.batch_factor
-    if wanted.is_offline:
-        by_step.batched = Budgeted(Offline(client, wanted.results, wanted.out, by_step), budget, factor)
-        return by_step, None
-    if machine.engine != "openai":
-        raise BadInput(
-            f"--batch: engine {machine.engine!r} has no batches; take openai, or go offline by --batch-file."
+    if options.is_offline:
+        router.batched = BudgetedEngine(
+            OfflineBatchEngine(client, options.results, options.out, router), budget, factor
         )
-    batches = Batches(client, wanted.folder, lambda: by_step.asking)
-    by_step.batched = Budgeted(batches, budget, factor)
-    return by_step, batches
+        return router, None
+    if machine.engine != "openai":
+        raise InputError(
+            f"--batch: engine {machine.engine!r} has no batch API; use openai, or send the requests through a file "
+            f"with --batch-file."
+        )
+    batches = BatchEngine(client, options.folder, lambda: router.in_flight)
+    router.batched = BudgetedEngine(batches, budget, factor)
+    return router, batches
 
 
-def spent_in(usage: Mapping[tuple[str, str], Usage], prices: Prices) -> Amount:
-    """What a run has paid for so far (`State.usage`: totals by step and model); unknown prices count as nothing."""
-    total = Amount()
-    for (_, model), used in usage.items():
-        cost = prices.cost(model, used.prompt_tokens, used.completion_tokens) or 0.0
-        by_batch = prices.cost(model, used.batched_prompt, used.batched_completion) or 0.0
-        cost -= (1 - prices.batch_factor) * by_batch
-        total = total.plus(Amount(used.requests, used.prompt_tokens + used.completion_tokens, cost))
-    return total
+def spent_in(state: State, prices: Prices) -> BudgetAmount:
+    """What a run has spent so far; a resumed run's budget starts here."""
+    used = reduce(Usage.plus, state.usage.values(), Usage())
+    return BudgetAmount(used.requests, used.tokens, known_cost(state, prices))

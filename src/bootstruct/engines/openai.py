@@ -1,38 +1,60 @@
-"""Any OpenAI-compatible server, over HTTP: chat and text completions. A thin client: 0.2 ms of CPU a request.
+"""Any OpenAI-compatible server, over HTTP: chat and text completions. A thin client: 0.2 ms of CPU per request.
 
-The key is held here only, and taken out of everything a server sends back before anyone else sees it.
+The API key is held here only, and removed from everything that a server sends back before any other code sees it.
 """
 
 import asyncio
+import contextlib
 import email.utils
-import json
 import re
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import orjson
 
-from bootstruct.domain import Prompt, Reply
-from bootstruct.errors import DoorClosed, Passing, Permanent
+from bootstruct.config.addresses import secrets_of, shown_address
+from bootstruct.config.machine import DEFAULT_KEY_ENV
+from bootstruct.engines.redaction import LEAST_SECRET, Redactor
+from bootstruct.engines.request_form import MOST_STEPS, NO_MODEL, REFUSALS, SCHEMA, RequestForm, RequestForms
+from bootstruct.engines.response import ServerError, error_in, packed, read_response, reasoning_tokens
+from bootstruct.errors import EngineUnavailableError, RequestRejectedError, TransientError
+from bootstruct.types import Prompt, Reply
 
 if TYPE_CHECKING:
     import aiohttp
 
 CONNECT_SECONDS = 10
-PASSING = {408, 409, 425, 429}
-BEARER = "authorization"  # the usual header of a key, behind the word Bearer
-NEVER = {501, 505}  # the server cannot, and will not be able to
-KEY_SHAPE = re.compile(r"\b(sk|pk|key|token)-[A-Za-z0-9_*\-]{8,}")
-LEAST_SECRET = 8  # characters; a shorter key ("EMPTY", "none") is no secret, and its letters stand in honest replies
-WANTS_OTHER_NAME = "max_completion_tokens"
-NO_SCHEMAS = {400, 404, 422, 501}  # how servers answer that do not know `response_format`, or not this schema
+TRANSIENT_STATUSES = {408, 409, 424, 425, 429, 498}  # worth asking again, like most 5xx (424: TGI's, 498: Groq's)
+PERMANENT_STATUSES = {501, 505}  # the 5xx that say that the server never can
+BEARER = "authorization"  # the usual header of a key, which then follows the word Bearer
+NO_CREDIT = {"insufficient_quota", "billing_error", "billing_hard_limit_reached"}
+_NO_CREDIT = re.compile(
+    r"credit|insufficient (?:quota|funds|balance)|exceeded your current quota|billing", re.IGNORECASE
+)
+_BAD_KEY = re.compile(
+    r"api[ _-]?key (?:not valid|is invalid|not found)|invalid api[ _-]?key|incorrect api key", re.IGNORECASE
+)
+MOST_BYTES = 16 * 2**20  # of a response, decompressed
+MOST_FILE_BYTES = 2**30  # of a file of results, decompressed
 
 
-class OpenAI:
-    """base_url ends before `/chat/completions`, as in `http://127.0.0.1:8000/v1`. timeout: seconds a call may take.
+class OpenAIEngine:
+    """A client of one OpenAI-compatible server.
 
-    key_header: which header holds the key. headers: more of them, none of them secret.
+    Args:
+        base_url: the address before `/chat/completions`, as in `http://127.0.0.1:8000/v1`.
+        key: the API key, None for servers without one.
+        timeout: seconds that a request may take.
+        key_header: the header that holds the key.
+        headers: further headers, none of them secret.
+        key_env: the environment variable that the key comes from, for hints.
+        forms: how requests to servers are put, shared with others and kept by the run; None for a form of its own.
+
+    Attributes:
+        where: the address without credentials, as it may be shown.
     """
 
     def __init__(
@@ -42,95 +64,151 @@ class OpenAI:
         timeout: float = 120.0,
         key_header: str = BEARER,
         headers: Mapping[str, str] | None = None,
+        key_env: str = DEFAULT_KEY_ENV,
+        forms: RequestForms | None = None,
     ) -> None:
         self.base_url, self._key, self.timeout = base_url.rstrip("/"), key, timeout
-        self._key_header, self._headers = key_header, headers or {}
-        self.where = _without_credentials(self.base_url)
-        self._secret = (key or "").encode() if len(key or "") >= LEAST_SECRET else b""
+        self._key_header, self._headers, self._key_env = key_header, headers or {}, key_env
+        self.where = shown_address(self.base_url)
+        self._redactor = Redactor([key or "", *secrets_of(self.base_url)])
+        self.forms = forms or RequestForms()
+        self._proxy = _proxy_for(self.base_url)
         self._session: aiohttp.ClientSession | None = None
-        self._limit_name = "max_tokens"
-        self._takes_schema: dict[tuple[str, str], bool] = {}  # (model, schema): as far as answers have told
 
     async def complete(self, prompt: Prompt) -> Reply:
-        asked = (prompt.model, prompt.schema)
-        with_schema = bool(prompt.schema) and self._takes_schema.get(asked, True)
-        status, headers, body, answer = await self._put(prompt, with_schema)
-        if with_schema and status in NO_SCHEMAS and not self._takes_schema.get(asked, False):
-            with_schema = False
-            status, headers, body, answer = await self._put(prompt, with_schema)
-        if status != 200:  # with a schema or without: it is the question that is refused
-            raise self._refusal(status, headers, *_error_of(body), prompt.model)
-        self._takes_schema.setdefault(asked, with_schema)
-        return reply_of(answer, prompt)
+        """See `Engine`. What the server refuses by name is left out or put in another way from then on."""
+        form = self.forms.of(self.where, prompt.model)
+        known = dict(form.changes)
+        sent = form.body(prompt)
+        response, headers = await self._attempt(form, prompt, sent, {}, {})
+        if isinstance(response, Reply):
+            return response
+        if form.changes == known and form.next_change(prompt, sent, response, {}) is None:
+            raise self._error(response, headers, prompt.model, not prompt.is_chat)
+        async with form.exploring:  # one request finds out for all
+            return await self._explore(form, prompt, response, headers, known)
 
-    async def _put(self, prompt: Prompt, with_schema: bool) -> tuple[int, Mapping[str, str], bytes, Any]:
-        """(status, headers, body, body as JSON) of one question."""
-        path = "/chat/completions" if prompt.is_chat else "/completions"
-        limit_name = self._limit_name
-        status, headers, body = await self.post(path, self._payload(prompt, with_schema))
-        if status == 400 and limit_name != WANTS_OTHER_NAME and WANTS_OTHER_NAME.encode() in body:
-            self._limit_name = WANTS_OTHER_NAME  # newer OpenAI models know the limit by this name only
-            status, headers, body = await self.post(path, self._payload(prompt, with_schema))
-        answer = _parsed(body) if status == 200 else None
-        if isinstance(answer, dict) and "choices" not in answer and isinstance(answer.get("error"), dict):
-            code = answer["error"].get("code")  # some gateways tell the errors of others with a 200
-            status = code if isinstance(code, int) and 400 <= code < 600 else status
-        return status, headers, body, answer
+    async def _explore(
+        self,
+        form: RequestForm,
+        prompt: Prompt,
+        response: ServerError,
+        headers: Mapping[str, str],
+        known: Mapping[str, str],
+    ) -> Reply:
+        """Ask a refused request again in other forms until the server takes one; only that one is kept."""
+        trial, reasons = dict[str, str](), dict[str, str]()
+        sent = form.body(prompt)
+        is_known = form.changes != known  # another request has found out while this one waited
+        while True:
+            if not is_known:
+                change = form.next_change(prompt, sent, response, trial) if len(reasons) < MOST_STEPS else None
+                if change is None:
+                    form.note_failure()
+                    raise self._error(response, headers, prompt.model, not prompt.is_chat)
+                trial |= change
+                reasons |= dict.fromkeys(change, response.message)
+            is_known = False
+            sent = form.body(prompt, trial)
+            answer, headers = await self._attempt(form, prompt, sent, trial, reasons)
+            if isinstance(answer, Reply):
+                return answer
+            response = answer
 
-    def _payload(self, prompt: Prompt, with_schema: bool = True) -> dict[str, Any]:
-        sampling = prompt.sampling
-        payload: dict[str, Any] = {
-            "model": prompt.model,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            self._limit_name: sampling.max_tokens,
-            "seed": prompt.sample,
-        }
-        if prompt.is_chat:
-            payload["messages"] = [{"role": each.role, "content": each.content} for each in prompt.messages]
-        else:
-            payload["prompt"] = prompt.text
-        if sampling.presence_penalty:
-            payload["presence_penalty"] = sampling.presence_penalty
-        if sampling.frequency_penalty:
-            payload["frequency_penalty"] = sampling.frequency_penalty
-        if sampling.stop:
-            payload["stop"] = list(sampling.stop)
-        if prompt.schema and prompt.is_chat and with_schema:
-            form = {"name": prompt.step, "strict": True, "schema": orjson.loads(prompt.schema)}
-            payload["response_format"] = {"type": "json_schema", "json_schema": form}
-        return payload
+    async def _attempt(
+        self,
+        form: RequestForm,
+        prompt: Prompt,
+        sent: Mapping[str, Any],
+        trial: Mapping[str, str],
+        reasons: Mapping[str, str],
+    ) -> tuple[Reply | ServerError, Mapping[str, str]]:
+        """Send a request once; its response and the headers. What a reply shows about the form is kept."""
+        status, headers, body = await self.post(_path(prompt), dict(sent))
+        response = read_response(status, body, prompt)
+        if isinstance(response, Reply):
+            new = form.adopt(trial, reasons)
+            form.has_proven_schema |= bool(prompt.schema) and form.changes.get(SCHEMA) != ""
+            self.forms.report([*new, *form.make_room(prompt, response, reasoning_tokens(body))])
+        return response, headers
 
     async def post(self, path: str, payload: dict[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
-        """(status, headers, body without the key) of one call. Raises Passing where no whole answer came."""
+        """POST a JSON payload to a path of the API.
+
+        Returns:
+            Status, headers, and the body without the key.
+
+        Raises:
+            TransientError: no complete response came.
+            EngineUnavailableError: the address is not one.
+        """
         return await self.call("POST", path, orjson.dumps(payload))
 
     async def call(
-        self, method: str, path: str, data: "bytes | aiohttp.FormData | None" = None, seconds: float | None = None
+        self,
+        method: str,
+        path: str,
+        data: "bytes | aiohttp.FormData | None" = None,
+        seconds: float | None = None,
+        most_bytes: int = MOST_BYTES,
     ) -> tuple[int, Mapping[str, str], bytes]:
-        """Like `post`; data: JSON or a form. seconds: the most it may take, if not the usual."""
+        """Make one HTTP request; returns and raises as `post`.
+
+        Args:
+            method: of HTTP.
+            path: below the base address.
+            data: JSON or a form.
+            seconds: the most that the request may take, where that is not the usual timeout.
+            most_bytes: the most that the response may hold, decompressed.
+        """
         import aiohttp
 
         session, headers = self._open(), {"content-type": "application/json"} if isinstance(data, bytes) else None
         timeout = aiohttp.ClientTimeout(total=seconds or self.timeout, sock_connect=CONNECT_SECONDS)
         try:
             async with session.request(
-                method, self._address(path), data=data, headers=headers, timeout=timeout, allow_redirects=False
+                method,
+                self._address(path),
+                data=data,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
+                proxy=self._proxy,
             ) as response:
-                body = await response.read()
-                return response.status, response.headers, body.replace(self._secret, b"[key]") if self._secret else body
+                body = self._without_key(await self._read(response, most_bytes))
+                return response.status, response.headers, body
         except aiohttp.ConnectionTimeoutError:
-            raise Passing(0, f"cannot connect to {self.where} within {CONNECT_SECONDS} s", connected=False) from None
+            raise TransientError(
+                0, f"cannot connect to {self.where} within {CONNECT_SECONDS} s", connected=False
+            ) from None
         except TimeoutError:
-            raise Passing(0, f"no answer within {self.timeout:g} s") from None
+            raise TransientError(0, f"no response within {self.timeout:g} s (--timeout)") from None
+        except aiohttp.ClientConnectorCertificateError as exc:
+            raise EngineUnavailableError(_refused_certificate(self.where, exc.certificate_error)) from None
+        except aiohttp.ClientConnectorSSLError as exc:
+            raise TransientError(
+                0, f"cannot connect to {self.where} over TLS: {_reason(exc)}", connected=False
+            ) from None
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, ValueError):
-            raise DoorClosed(f"{self.where}: not an address; give it as --base-url http://HOST:PORT/v1.") from None
+            raise EngineUnavailableError(
+                f"{self.where}: not an address; give it as --base-url http://HOST:PORT/v1."
+            ) from None
         except aiohttp.ClientConnectorError as exc:
-            cause = getattr(exc, "_os_error", exc)  # errors of certificates have none
-            reason = getattr(cause, "strerror", None) or type(cause).__name__
-            raise Passing(0, f"cannot connect to {self.where}: {reason}", connected=False) from None
+            raise TransientError(0, f"cannot connect to {self.where}: {_reason(exc)}", connected=False) from None
         except (aiohttp.ClientError, OSError) as exc:
-            raise Passing(0, f"the connection broke ({type(exc).__name__})") from None
+            raise TransientError(0, f"the connection broke ({type(exc).__name__})") from None
+
+    async def _read(self, response: "aiohttp.ClientResponse", most_bytes: int) -> bytes:
+        """The body of a response, as long as that is not beyond all measure."""
+        pieces, size = [], 0
+        async for piece in response.content.iter_chunked(2**16):
+            pieces.append(piece)
+            size += len(piece)
+            if size > most_bytes:
+                raise TransientError(
+                    0, f"the response is larger than {most_bytes // 2**20} MiB, which no reply is", is_malformed=True
+                )
+        return b"".join(pieces)
 
     def _open(self) -> "aiohttp.ClientSession":
         import aiohttp
@@ -140,139 +218,141 @@ class OpenAI:
             if self._key:
                 headers[self._key_header] = self._key if self._key_header != BEARER else f"Bearer {self._key}"
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),  # how many at once is the gate's business
+                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),  # the limiter decides how many at once
                 headers=headers,
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
 
-    def _refusal(self, status: int, headers: Mapping[str, str], message: str, code: str, model: str) -> Exception:
-        """What a status other than 200 means for the run."""
+    def _error(self, error: ServerError, headers: Mapping[str, str], model: str, is_text: bool = False) -> Exception:
+        """What a failure means for the run; `is_text` where a text was to be continued."""
+        status, message = error.status, error.message
         if self._key and len(self._key) < LEAST_SECRET:
             message = re.sub(rf"(?<!\w){re.escape(self._key)}(?!\w)", "[key]", message)
-        where = f"{self.where} answers {status}: {message}"
-        if status in (401, 403):
-            hint = "check the key and its rights" if self._key else "set the key in the environment (OPENAI_API_KEY)"
-            return DoorClosed(f"{where}; {hint}.")
-        if status == 402 or code == "insufficient_quota":
-            return DoorClosed(f"{where}; the account has no money left: add some, then run the same command again.")
-        if status == 404:
-            return DoorClosed(f"{where}; does this server have the model {model!r}, and does its address end in /v1?")
+        if error.is_malformed:
+            return TransientError(0, f"{self.where}: {message}", connected=False, is_malformed=True)
+        where = f"{self.where} answers with status {status}: {message}"
+        if status == 402 or error.code in NO_CREDIT or (status in (403, 429) and _NO_CREDIT.search(message)):
+            return EngineUnavailableError(
+                f"{where}; the account has no credit left: add some, then run the same command again."
+            )
+        if status in (401, 403) or _BAD_KEY.search(message):
+            return EngineUnavailableError(f"{where}; {key_hint(self._key_env, bool(self._key))}.")
+        if status == 404 and is_text and not NO_MODEL.search(message):
+            return EngineUnavailableError(
+                f"{where}; a server that knows chat completions only needs `bootstruct init RUN --recipe chat`, any other an "
+                "address that ends in /v1."
+            )
+        if status == 404 or (status == 400 and NO_MODEL.search(message)):
+            return EngineUnavailableError(
+                f"{where}; check that the server has the model {model!r} and that its address ends in /v1."
+            )
         if 300 <= status < 400:
-            return DoorClosed(f"{where}; the server has moved: give its new address with --base-url.")
-        if status in PASSING or (status >= 500 and status not in NEVER):
-            return Passing(status, message, _retry_after(headers))
-        return Permanent(status, message)
+            return EngineUnavailableError(f"{where}; the server has moved: give its new address with --base-url.")
+        if status in TRANSIENT_STATUSES or (status >= 500 and status not in PERMANENT_STATUSES):
+            return TransientError(status, message, _retry_after(headers))
+        return RequestRejectedError(status, message)
 
     def _address(self, path: str) -> str:
-        """What stands behind a `?` in the base address (Azure's api-version) goes behind each path."""
+        """The full address of a path; a query in the base address (Azure's api-version) follows the path."""
         before, mark, query = self.base_url.partition("?")
         if not mark:
             return before + path
         return f"{before.rstrip('/')}{path}{'&' if '?' in path else '?'}{query}"
 
-    def question(self, prompt: Prompt) -> tuple[str, dict[str, Any]]:
-        """(path behind /v1, body) of a question, as this server is known to want it: for batches."""
-        with_schema = self._takes_schema.get((prompt.model, prompt.schema), True)
-        return "/chat/completions" if prompt.is_chat else "/completions", self._payload(prompt, with_schema)
+    def request_for(self, prompt: Prompt) -> tuple[str, dict[str, Any]]:
+        """(path below /v1, body) of a request, in the form that this server is known to take: for batches."""
+        return _path(prompt), self.forms.of(self.where, prompt.model).body(prompt)
 
-    def learn(self, prompt: Prompt, status: int, body: Any) -> bool:
-        """True where a question of a batch was refused for its form; it is asked in another one from now on."""
-        told = str(body)
-        if status == 400 and WANTS_OTHER_NAME in told:
-            self._limit_name = WANTS_OTHER_NAME
-            return True
-        if prompt.schema and status in NO_SCHEMAS and ("response_format" in told or "schema" in told):
-            self._takes_schema[prompt.model, prompt.schema] = False
-            return True
-        return False
+    def adapt(self, prompt: Prompt, status: int, body: Any) -> bool:
+        """Whether a request of a batch was refused for its form, which is then changed for the requests to come."""
+        response = self.batched_response(prompt, status, body)
+        if isinstance(response, Reply):
+            return False
+        as_sent = RequestForm(self.where, prompt.model)  # lines of one batch all went out before the first was refused
+        change = (
+            as_sent.next_change(prompt, as_sent.body(prompt), response, {}) if response.status in REFUSALS else None
+        )
+        if change is None:
+            return False
+        if SCHEMA in change:
+            change[SCHEMA] = ""  # another form may be refused again, hours later
+        reasons = dict.fromkeys(change, response.message)
+        self.forms.report(self.forms.of(self.where, prompt.model).adopt(change, reasons))
+        return True
 
-    def heard(self, prompt: Prompt, body: Any) -> Reply:
-        """The reply in the body of a batch's line, the key taken out of it."""
-        if self._secret and self._secret in (told := orjson.dumps(body)):
-            body = orjson.loads(told.replace(self._secret, b"[key]"))
-        return reply_of(body, prompt)
+    def batched_response(self, prompt: Prompt, status: int, body: Any) -> Reply | ServerError:
+        """The reply or the failure in the body of a line of a batch, without the key."""
+        content = self._without_key(packed(body))
+        response = read_response(status, content, prompt)
+        if isinstance(response, Reply):
+            form = self.forms.of(self.where, prompt.model)
+            self.forms.report(form.make_room(prompt, response, reasoning_tokens(content)))
+        return response
 
     def reason_of(self, body: Any) -> str:
-        """Why a question was refused, from the body of a batch's line."""
-        told = orjson.dumps(body)
-        return _error_of(told.replace(self._secret, b"[key]") if self._secret else told)[0]
+        """Why a request was refused, from the body of a line of a batch."""
+        return error_in(0, self._without_key(packed(body))).message
 
-    def refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> Exception:
-        """What a status other than 200 means for the run, where no model was asked."""
-        return self._refusal(status, headers, *_error_of(body), "")
+    def error_for(self, status: int, headers: Mapping[str, str], body: bytes) -> Exception:
+        """The error that a status other than 200 means, for a request that names no model."""
+        return self._error(error_in(status, body), headers, "")
+
+    def _without_key(self, content: bytes) -> bytes:
+        return self._redactor.clean(content)
 
     async def aclose(self) -> None:
+        """Close the connections."""
         if self._session is not None:
             await self._session.close()
             await asyncio.sleep(0)  # let the transports close
             self._session = None
 
 
-def read_reply(body: bytes, prompt: Prompt) -> Reply:
-    """The reply in a 200 body. What cannot be read is an empty reply that finished `unreadable`: a fact, not a crash."""
-    return reply_of(_parsed(body), prompt)
+def _proxy_for(url: str) -> str | None:
+    """The proxy that HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY name for an address; none for this machine itself."""
+    address = urlsplit(url)
+    host = address.hostname or ""
+    if host == "localhost" or host.startswith("127.") or host == "::1" or proxy_bypass(host):
+        return None
+    proxies = getproxies()
+    return proxies.get(address.scheme) or proxies.get("all")
 
 
-def _parsed(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except ValueError:
-        try:
-            return json.loads(body.decode("utf-8", "replace"))  # lone surrogates, NaN: lenient, cleaned later
-        except (ValueError, RecursionError):
-            return None
+def _reason(exc: Exception) -> str:
+    cause = getattr(exc, "_os_error", exc)
+    return getattr(cause, "strerror", None) or type(cause).__name__
 
 
-def reply_of(answer: Any, prompt: Prompt) -> Reply:
-    """The reply in a parsed answer, whatever it is; see `read_reply`."""
-    try:
-        choice = answer["choices"][0]
-        text = choice["message"]["content"] if "message" in choice else choice["text"]
-        finish = choice.get("finish_reason") or "stop"
-        usage, model = answer.get("usage"), answer.get("model")
-    except (KeyError, IndexError, TypeError, AttributeError):
-        return Reply("", "unreadable")
-    if not isinstance(text, str):
-        text, finish = "", finish if text is None else "unreadable"
-    clean = _clean(text)
-    cut = cut_at_stop(clean, prompt.sampling.stop)
-    finish = "stop" if cut != clean else _clean(str(finish))
-    named = _clean(model) if isinstance(model, str) else prompt.model
-    return Reply(cut, finish, _count(usage, "prompt_tokens"), _count(usage, "completion_tokens"), named)
+def _refused_certificate(where: str, exc: Exception) -> str:
+    reason = getattr(exc, "verify_message", "") or type(exc).__name__
+    return (
+        f"The certificate of {where} was refused ({reason}): check the address; for a certificate of your own authority, name "
+        "its file in the environment variable SSL_CERT_FILE."
+    )
 
 
-def _clean(text: str) -> str:
-    """Without lone surrogates, which no file can hold."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+def _path(prompt: Prompt) -> str:
+    return "/chat/completions" if prompt.is_chat else "/completions"
 
 
-def cut_at_stop(text: str, stop: tuple[str, ...]) -> str:
-    """The text up to the first stop string: some servers leave it in, some ignore it."""
-    return text[: min((at for each in stop if (at := text.find(each)) >= 0), default=len(text))]
+def key_hint(key_env: str, is_set: bool) -> str:
+    """What to do about a key that a server refuses, naming the variable that the key is read from.
 
-
-def _count(usage: object, name: str) -> int:
-    value = usage.get(name) if isinstance(usage, dict) else 0
-    return value if isinstance(value, int) and 0 <= value < 2**53 else 0
-
-
-def _error_of(body: bytes) -> tuple[str, str]:
-    """(message, code) of an error body, key-shaped words taken out, on one line and short."""
-    answer = _parsed(body)
-    error = answer.get("error", answer) if isinstance(answer, dict) else answer
-    code = ""
-    if isinstance(error, dict):
-        code = str(error.get("code") or error.get("type") or "")
-        message = error.get("message") or error.get("detail") or error
-    else:
-        message = error if error is not None else body.decode("utf-8", "replace")
-    line = " ".join(_clean(KEY_SHAPE.sub("[key]", str(message))).split())
-    return line[:300].rstrip(".") or "no message", code
+    Args:
+        key_env: the environment variable (`MachineSettings.key_env`).
+        is_set: whether it holds a key.
+    """
+    if is_set:
+        return f"check the key in {key_env} and its rights"
+    return f"set the key in the environment variable {key_env} (`key_env` in machine.yaml names another one)"
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds the server asks to wait: a number, or a date, which is held against the server's own clock."""
+    """Seconds that the server asks to wait: a number, or a date, which is compared with the server's own clock."""
+    if (pause := headers.get("retry-after-ms")) is not None:
+        with contextlib.suppress(ValueError):
+            return max(0.0, float(pause) / 1000)
     value = headers.get("retry-after")
     if value is None:
         return None
@@ -286,8 +366,3 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         return max(0.0, until - (email.utils.parsedate_to_datetime(now).timestamp() if now else time.time()))
     except (ValueError, TypeError, OverflowError):
         return None
-
-
-def _without_credentials(url: str) -> str:
-    """The address as it may be shown: no user, no password, no query."""
-    return re.sub(r"//[^/@]*@", "//", url.partition("?")[0])

@@ -1,15 +1,28 @@
-"""An engine that is a function: for tests, for documentation, for trying things with no network and no cost."""
+"""An engine that is a function: for tests, for documentation, for trials without network or cost."""
 
 import asyncio
 from collections.abc import Callable
 
-from bootstruct.domain import Prompt, Reply
+from bootstruct.types import Prompt, Reply
 
 
-class Scripted:
-    """Answers with `answer(prompt)` after `delay(prompt)` seconds; remembers what it was asked.
+class ScriptedEngine:
+    """An engine whose replies come from a function.
 
-    answer returns the text or a whole Reply; what it raises is raised to the asker.
+    Example:
+        >>> import asyncio
+        >>> from bootstruct import Prompt, ScriptedEngine
+        >>> from bootstruct.types import Sampling
+        >>> engine = ScriptedEngine(lambda prompt: prompt.text.upper())
+        >>> asyncio.run(engine.complete(Prompt("propose", "m", Sampling(), 0, text="a task"))).text
+        'A TASK'
+
+    Args:
+        answer: gives the reply to a prompt, as text or as a whole Reply; what it raises reaches the caller.
+        delay: seconds until the reply to a prompt comes.
+
+    Attributes:
+        asked: the prompts so far, in the order in which they came.
     """
 
     def __init__(self, answer: Callable[[Prompt], str | Reply], delay: Callable[[Prompt], float] | None = None) -> None:
@@ -17,10 +30,11 @@ class Scripted:
         self.asked: list[Prompt] = []
 
     async def complete(self, prompt: Prompt) -> Reply:
+        """The function's reply to the prompt, after the delay."""
         self.asked.append(prompt)
         await asyncio.sleep(self.delay(prompt) if self.delay else 0)
-        answered = self.answer(prompt)
-        return Reply(answered) if isinstance(answered, str) else answered
+        reply = self.answer(prompt)
+        return Reply(reply) if isinstance(reply, str) else reply
 
     async def aclose(self) -> None:
-        return None
+        """Nothing to close."""

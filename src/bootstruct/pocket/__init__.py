@@ -1,0 +1,1 @@
+"""The pocket model: its micro-world (`world`) and the demo that it runs (`demo`)."""

@@ -1,75 +1,149 @@
-"""Stages 2 and 3 for one instruction, as a conversation: yield a question, receive its answer."""
+"""Stages 2 and 3 for one instruction: a generator that yields each prompt and receives its reply."""
 
 from collections.abc import Generator, Sequence
 
-from bootstruct.domain import Instruction, Prompt, Refused, Reply
-from bootstruct.events import SHARED, Annotated
-from bootstruct.recipe import Ask, Recipe
-from bootstruct.stages import read_json, read_original, read_robust, schemas
+from bootstruct.config.recipe import Ask, Recipe
+from bootstruct.journal.events import CUT, UNREADABLE, TaskCompleted
+from bootstruct.journal.keys import AGAIN, SHARED
+from bootstruct.journal.state import State, siblings
+from bootstruct.stages import schemas
 from bootstruct.stages.draw import sample_number
-from bootstruct.stages.propose import prompt_of
-from bootstruct.stages.read_original import Read
-from bootstruct.stages.rewrite import rewrite
+from bootstruct.stages.house_style import draw_worked_seeds
+from bootstruct.stages.parsing import instances, json_replies, original
+from bootstruct.stages.parsing.instances import ParsedInstances
+from bootstruct.stages.parsing.task_types import parse_task_type, parse_task_types
+from bootstruct.stages.propose import build_prompt
+from bootstruct.stages.regenerate_outputs import rewrite
+from bootstruct.stages.rules import checked_instances
+from bootstruct.stages.second_requests import FAILED, ask_twice
+from bootstruct.stages.unread_replies import unread_reason
+from bootstruct.types import Instruction, Prompt, RejectedInstance, Reply, Seed
 
-Flow = Generator[Prompt, Reply, Annotated]
+AnnotateFlow = Generator[Prompt, Reply, TaskCompleted]
+Unread = list[tuple[str, str]]  # (step, why its reply could not be read)
 
 
-def annotate(recipe: Recipe, task: Instruction, siblings: Sequence[Instruction] = ()) -> Flow:
-    """Ask whether the task is classification, then for instances: label first if it is, input first if not. Then,
-    where the recipe wants it, for the output of each instance anew.
+def annotate_in(state: State, task: Instruction) -> AnnotateFlow:
+    """Return the flow that completes a task of a run, as `annotate` does with what the run's state holds.
 
-    siblings: the tasks accepted from the same request, this one included, where the recipe classifies them together.
+    Args:
+        state: the state of the run.
+        task: one of its accepted instructions.
+    """
+    return annotate(state.recipe, task, siblings(state, task.name), state.asks_again, state.seeds)
+
+
+def annotate(
+    recipe: Recipe,
+    task: Instruction,
+    siblings: Sequence[Instruction] = (),
+    again: bool = True,
+    seeds: Sequence[Seed] = (),
+) -> AnnotateFlow:
+    """Ask for the task type, then for instances: label first for classification, input first otherwise (section 2.2).
+
+    If the recipe rewrites outputs, the output of each instance is asked for once more at the end. A request whose reply
+    holds no answer is made once more (see `second_requests`); what cannot be read after that is recorded by name.
+
+    Args:
+        recipe: the recipe.
+        task: an accepted instruction.
+        siblings: the tasks accepted from the same request, this one included, if the recipe classifies them together.
+        again: whether requests may be made once more in this run (`State.asks_again`).
+        seeds: the seed tasks of the run; some are shown if the recipe says so (`instances.worked_seeds`).
+
+    Returns:
+        A generator of prompts; it is sent the reply to each and returns the completed task.
     """
     is_classification, kept = False, task.instances
-    refused: tuple[Refused, ...] = ()
+    rejected: tuple[RejectedInstance, ...] = ()
+    unread: Unread = []
     if not recipe.propose.with_instances:
-        is_classification = yield from _kind(recipe, task, siblings)
-        kept, refused = yield from _instances(recipe, task, is_classification)
+        is_classification = yield from _task_type(recipe, task, siblings, again, unread)
+        kept, rejected = yield from _instances(recipe, task, is_classification, again, seeds, unread)
     if recipe.instances.rewrite is not None:
-        kept, more = yield from rewrite(recipe, recipe.instances.rewrite, task, is_classification, kept)
-        refused += more
-    return Annotated(task.name, is_classification, kept, refused)
+        kept, more, lost = yield from rewrite(recipe, recipe.instances.rewrite, task, is_classification, kept, again)
+        rejected, unread = rejected + more, unread + lost
+    return TaskCompleted(task.name, is_classification, kept, rejected, unread=tuple(unread) if again else ())
 
 
-def heard(prompt: Prompt, reply: Reply | None) -> Reply | None:
-    """What a conversation hears of an answer; None ends it. Where a question about several tasks failed for good, each of
-    them goes on, to ask alone."""
-    return Reply("", "failed") if reply is None and prompt.step == SHARED else reply
+def flow_reply(prompt: Prompt, reply: Reply | None) -> Reply | None:
+    """Return what the generator is sent for a reply; None ends it.
+
+    If a request about several tasks failed for good, each of them goes on and asks alone. If a second request failed for
+    good, the first reply has to do.
+
+    Args:
+        prompt: the prompt that was asked.
+        reply: its reply, None if it failed for good.
+    """
+    can_do_without = prompt.step == SHARED or prompt.step.endswith(AGAIN)
+    return Reply("", FAILED) if reply is None and can_do_without else reply
 
 
-def _kind(recipe: Recipe, task: Instruction, siblings: Sequence[Instruction]) -> Generator[Prompt, Reply, bool]:
-    """Is it a classification task? Asked for all siblings at once, and alone where that brought no readable answer."""
+def _task_type(
+    recipe: Recipe, task: Instruction, siblings: Sequence[Instruction], again: bool, unread: Unread
+) -> Generator[Prompt, Reply, bool]:
+    """Ask whether a task is classification: for all siblings at once, and alone if that gave no readable answer."""
     if recipe.classify_together is not None and len(siblings) > 1:
-        reply = yield _kinds_prompt(recipe, recipe.classify_together, siblings)
-        answers = _kinds(recipe.classify_together, reply, len(siblings))
+        ask = recipe.classify_together
+        reply = yield from ask_twice(recipe, _task_types_prompt(recipe, ask, siblings), again)
+        answers = parse_task_types(reply, len(siblings), ask.reply == "json")
         if (answer := answers.get(1 + list(siblings).index(task))) is not None:
             return answer
+        if siblings[0] == task and reply.finish != FAILED:  # counted once for the request
+            unread.append((SHARED, unread_reason(reply) or UNREADABLE))
     sample, ask = sample_number(recipe.seed, "kind", task.text), recipe.classify
-    reply = yield prompt_of(recipe, ask, "kind", sample, schemas.KIND, instruction=task.text)
+    prompt = build_prompt(recipe, ask, "kind", sample, schemas.TASK_TYPE, instruction=task.text)
+    reply = yield from ask_twice(recipe, prompt, again)
     if recipe.reading == "original":
-        return read_original.is_classification(reply)
-    found = read_json.is_classification(reply) if ask.reply == "json" else None
-    return read_robust.is_classification(reply) if found is None else found
+        return original.parse_task_type(reply)
+    reason = unread_reason(reply)
+    answer = None if reason else parse_task_type(reply, ask.reply == "json")
+    if answer is None:
+        unread.append(("kind", reason or UNREADABLE))
+    return bool(answer)
 
 
-def _kinds_prompt(recipe: Recipe, ask: Ask, siblings: Sequence[Instruction]) -> Prompt:
+def _task_types_prompt(recipe: Recipe, ask: Ask, siblings: Sequence[Instruction]) -> Prompt:
     texts = [task.text for task in siblings]
     sample = sample_number(recipe.seed, SHARED, *texts)
-    return prompt_of(recipe, ask, SHARED, sample, schemas.KINDS, instructions=texts)
+    return build_prompt(recipe, ask, SHARED, sample, schemas.TASK_TYPES, instructions=texts)
 
 
-def _kinds(ask: Ask, reply: Reply, count: int) -> dict[int, bool]:
-    found = read_json.kinds(reply, count) if ask.reply == "json" else None
-    return read_json.agreed(read_robust.kinds(reply, count), count) if found is None else found
-
-
-def _instances(recipe: Recipe, task: Instruction, is_classification: bool) -> Generator[Prompt, Reply, Read]:
-    """Ask for instances and read them."""
+def _instances(
+    recipe: Recipe, task: Instruction, is_classification: bool, again: bool, seeds: Sequence[Seed], unread: Unread
+) -> Generator[Prompt, Reply, ParsedInstances]:
+    """Ask for instances and parse them."""
     ask = recipe.instances.output_first if is_classification else recipe.instances.input_first
     schema = schemas.LABEL_FIRST if is_classification else schemas.INPUT_FIRST
     sample = sample_number(recipe.seed, "instances", task.text)
-    reply = yield prompt_of(recipe, ask, "instances", sample, schema, instruction=task.text)
+    worked = draw_worked_seeds(recipe.instances, recipe.seed, task, is_classification, seeds)
+    prompt = build_prompt(recipe, ask, "instances", sample, schema, instruction=task.text, worked=worked)
+    reply = yield from ask_twice(recipe, prompt, again)
+    kept, rejected = parse_instances(recipe, ask, reply, is_classification, task.text)
+    if not kept:
+        reason = unread_reason(reply) or (CUT if reply.is_cut else "" if rejected else UNREADABLE)
+        unread += [("instances", reason)] if reason else []
+    return kept, rejected
+
+
+def parse_instances(
+    recipe: Recipe, ask: Ask, reply: Reply, is_classification: bool, instruction: str = ""
+) -> ParsedInstances:
+    """Return the instances of a reply as the recipe's `reading` says, and the rejected ones, each with its rule.
+
+    Args:
+        recipe: the recipe.
+        ask: the request's part of the recipe.
+        reply: the reply to it.
+        is_classification: whether it was asked for label first.
+        instruction: the task.
+    """
     if recipe.reading == "original":
-        return read_original.instances(reply, is_classification)
-    found = read_json.instances(reply, is_classification) if ask.reply == "json" else None
-    return read_robust.instances(reply, is_classification) if found is None else found
+        return original.parse_instances(reply, is_classification)
+    if unread_reason(reply):
+        return (), ()
+    parsed = json_replies.parse_instances(reply, is_classification, instruction) if ask.reply == "json" else None
+    kept, rejected = instances.parse_instances(reply, is_classification, instruction) if parsed is None else parsed
+    return checked_instances(recipe.instances.output_rules, kept, rejected, is_classification, instruction)

@@ -1,40 +1,39 @@
-"""The pool a candidate is held against: every seed, every accepted instruction, and the texts to keep away from."""
+"""The pool that candidates are compared with: every seed, every accepted instruction, and the texts to keep away from."""
 
-from bootstruct.domain import Candidate, Verdict
-from bootstruct.errors import BadInput
-from bootstruct.events import State
-from bootstruct.recipe import Recipe
-from bootstruct.stages.novelty import Index
-from bootstruct.stages.rouge import TOKENIZERS, f_measure, lcs_length
-from bootstruct.stages.rules import broken_rule
+from bootstruct.config.recipe import Recipe
+from bootstruct.errors import InputError
+from bootstruct.journal.state import State
+from bootstruct.novelty.index import NoveltyIndex
+from bootstruct.novelty.rouge import TOKENIZERS, f_measure, lcs_length
+from bootstruct.stages.custom import NO_CODE, CustomCode, broken_python_rule
+from bootstruct.stages.rules import EMPTY, KEPT_AWAY, TOO_SIMILAR, broken_rule
+from bootstruct.types import Candidate, Verdict
 
-TOO_SIMILAR = "too similar"
-KEPT_AWAY = "near a kept-away text"
-EMPTY = "empty"
-MANY = 1000  # from here on the index is faster fed at once
+BULK_SIZE = 1000  # for more texts than this, adding them to the index at once is faster
 
 
 class Pool:
-    """Names and an exact novelty index over the texts of one run, in pool order. It follows the state it is given."""
+    """Names and an exact novelty index of the texts of one run, in pool order; it follows the state that it is given."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, code: CustomCode = NO_CODE) -> None:
+        self.code = code
         novelty = recipe.propose.novelty
         if novelty.tokenizer not in TOKENIZERS:
-            raise BadInput(
-                f"propose.novelty.tokenizer: {novelty.tokenizer!r} is unknown; take {' or '.join(TOKENIZERS)}."
+            raise InputError(
+                f"propose.novelty.tokenizer: {novelty.tokenizer!r} is unknown; use {' or '.join(TOKENIZERS)}."
             )
         self.recipe, self.novelty, self.names = recipe, novelty, list[str]()
         self._tokens, self._strict = TOKENIZERS[novelty.tokenizer], novelty.at_threshold == "keep"
-        self.index = Index(novelty.threshold, self._strict, novelty.tokenizer)
-        self._away = Index(novelty.threshold, self._strict, novelty.tokenizer)
-        self._away.extend(recipe.keep_away)
+        self.index = NoveltyIndex(novelty.threshold, self._strict, novelty.tokenizer)
+        self._keep_away = NoveltyIndex(novelty.threshold, self._strict, novelty.tokenizer)
+        self._keep_away.extend(recipe.keep_away)
 
     def catch_up(self, state: State) -> "Pool":
-        """Take in what the state has and this pool has not."""
+        """Add the texts that the state has and this pool lacks; returns the pool."""
         new = [(seed.id, seed.instruction) for seed in state.seeds] if not self.names else []
-        new += [(each.name, each.text) for each in state.machine[max(0, len(self.names) - len(state.seeds)) :]]
+        new += [(task.name, task.text) for task in state.accepted[max(0, len(self.names) - len(state.seeds)) :]]
         self.names += [name for name, _ in new]
-        if len(new) > MANY:
+        if len(new) > BULK_SIZE:
             self.index.extend(text for _, text in new)
         else:
             for _, text in new:
@@ -42,9 +41,16 @@ class Pool:
         return self
 
     def judge(self, index: int, candidates: list[Candidate]) -> tuple[Verdict, ...]:
-        """Judge the candidates of reply `index` one after another; each kept one counts for those after it.
+        """Judge the candidates of reply `index` one after another; each kept one counts for those after it (section 2.2).
 
         Nothing is added to the pool: that happens when the verdicts are committed and `catch_up` is called.
+
+        Args:
+            index: the number of the request.
+            candidates: what was parsed from its reply, in order.
+
+        Returns:
+            A verdict on each candidate.
         """
         verdicts: list[Verdict] = []
         kept: list[tuple[str, list[str]]] = []
@@ -60,14 +66,16 @@ class Pool:
         rule = candidate.flaw or (broken_rule(self.recipe.propose.rules, text) if text else EMPTY)
         if rule is not None:
             return Verdict(text, rule)
-        if len(self._away) and (hit := self._away.nearest(text)) is not None:
-            return Verdict(text, KEPT_AWAY, hit[0], f"keep_away:{hit[1]}")
-        found = self.index.nearest(text)
-        best = (found[0], self.names[found[1]]) if found else None
+        if (broken := broken_python_rule(self.recipe, self.code, text)) is not None:
+            return Verdict(text, broken[0], note=broken[1])
+        if len(self._keep_away) and (match := self._keep_away.nearest(text)) is not None:
+            return Verdict(text, KEPT_AWAY, match[0], f"keep_away:{match[1]}")
+        nearest = self.index.nearest(text)
+        best = (nearest[0], self.names[nearest[1]]) if nearest else None
         tokens = self._tokens(text)
         for name, other in kept:
             score = f_measure(lcs_length(other, tokens), len(tokens), len(other))
-            over = score > self.novelty.threshold or (not self._strict and score == self.novelty.threshold)
-            if over and (best is None or score > best[0]):
+            is_over = score > self.novelty.threshold or (not self._strict and score == self.novelty.threshold)
+            if is_over and (best is None or score > best[0]):
                 best = (score, name)
         return Verdict(text, TOO_SIMILAR, *best) if best else Verdict(text, instances=candidate.instances)

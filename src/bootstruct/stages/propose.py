@@ -1,65 +1,130 @@
-"""Stage 1, pure: how to ask for new instructions. Drawing is in draw, reading in read_*, judging in pool."""
+"""Stage 1: the prompt that asks for new instructions, and the candidates in its reply. `pool.py` judges them."""
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
 
-from bootstruct.domain import Candidate, Instruction, Message, Prompt, Reply, Seed
-from bootstruct.events import State
-from bootstruct.recipe import Ask, Recipe
-from bootstruct.stages import read_blocks, read_json, read_original, read_robust, schemas
-from bootstruct.stages.draw import draw, draw_hints, named, sample_number, visible
+from bootstruct.config.recipe import Ask, Recipe
+from bootstruct.journal.events import REFUSAL, UNREADABLE
+from bootstruct.journal.state import State
+from bootstruct.stages import schemas
+from bootstruct.stages.draw import draw_examples, draw_hints, name_and_text, sample_number, visible_count
+from bootstruct.stages.parsing import instructions, json_replies, original, whole_tasks
+from bootstruct.stages.parsing.cleanup import clean_reply
+from bootstruct.stages.parsing.refusals import is_refusal
+from bootstruct.stages.rules import broken_output_rule
 from bootstruct.stages.templates import fill
+from bootstruct.stages.unread_replies import unread_reason
+from bootstruct.types import Candidate, Instruction, Message, Prompt, Reply, Seed
+
+NO_JSON: Final = "no JSON"  # the rule under which a reply is rejected that was asked for as JSON and is no list either
+_WRITING: Final = ("propose", "instances", "rewrite")  # the steps that the recipe's own system message is for
+LONGEST_CHATTER: Final = 300  # characters that are recorded of it
 
 
-def prompt_of(recipe: Recipe, ask: Ask, step: str, sample: int, schema: str = "", /, **values: object) -> Prompt:
-    """The prompt of one step: its template filled, as text or as chat messages by the recipe's `api`.
+def build_prompt(recipe: Recipe, ask: Ask, step: str, sample: int, schema: str = "", /, **values: object) -> Prompt:
+    """Build the prompt of one step: its template, filled, as text or as chat messages by the recipe's `api`.
 
-    schema: what a JSON reply must look like, where the recipe asks for one. All templates see `language` and `reply`.
+    Args:
+        recipe: the recipe.
+        ask: the template, sampling and model of the step.
+        step: the name of the step.
+        sample: the sample number.
+        schema: the JSON schema of the reply; used only if the recipe asks for JSON.
+        values: what the template may use, besides `language` and `reply`.
     """
     values |= {"language": recipe.language, "reply": ask.reply}
-    text, model = fill(ask.prompt, **values), recipe.model_of(ask)
+    filled, model = fill(ask.prompt, **values), recipe.model_of(ask)
     schema = schema if ask.reply == "json" else ""
     if recipe.api_of(ask) == "text":
-        return Prompt(step, model, ask.sampling, sample, text=text)
-    system = (Message("system", fill(ask.system, **values)),) if ask.system else ()
-    return Prompt(step, model, ask.sampling, sample, messages=(*system, Message("user", text)), schema=schema)
+        return Prompt(step, model, ask.sampling, sample, text=filled)
+    template = ask.system or (recipe.system if step.partition("/")[0] in _WRITING else "")
+    system = (Message("system", fill(template, **values)),) if template else ()
+    return Prompt(step, model, ask.sampling, sample, messages=(*system, Message("user", filled)), schema=schema)
 
 
 def propose_prompt(state: State, index: int) -> tuple[Prompt, tuple[str, ...]]:
-    """The prompt of request `index` and the names of the examples in it, in the order shown."""
+    """Return the prompt of request `index` and the names of the examples in it, in the order shown (section 2.2)."""
     recipe = state.recipe
     propose = recipe.propose
-    seen = visible(propose, index, state.marks)
-    shown = draw(propose, recipe.seed, index, state.seeds, state.machine, seen)
+    visible = visible_count(propose, index, state.accepted_after)
+    shown = draw_examples(propose, recipe.seed, index, state.seeds, state.accepted, visible)
     sample = sample_number(recipe.seed, "propose", index)
-    values = {**propose_values(recipe, shown), "hints": draw_hints(propose, recipe.seed, index)}
+    values = {**template_values(recipe, shown), "hints": draw_hints(propose, recipe.seed, index)}
     schema = schemas.TASKS_WITH_INSTANCES if propose.with_instances else schemas.TASKS
-    prompt = prompt_of(recipe, propose.ask, "propose", sample, schema, **values)
-    return prompt, tuple(named(each)[0] for each in shown)
+    prompt = build_prompt(recipe, propose.ask, "propose", sample, schema, **values)
+    prompt = replace(prompt, ordered=True)  # the examples of later requests are drawn from its reply
+    return prompt, tuple(name_and_text(task)[0] for task in shown)
 
 
-def propose_values(recipe: Recipe, shown: Sequence[Seed | Instruction]) -> dict[str, object]:
-    """What the template of stage 1 sees of the examples: `examples`, their texts; `worked`, those with an instance, whole
-    (`instruction`, `input`, `output`, and `json`, all three as an object)."""
-    examples = [" ".join(named(each)[1].split()).removesuffix(":") for each in shown]
+def template_values(recipe: Recipe, shown: Sequence[Seed | Instruction]) -> dict[str, object]:
+    """Return what the template of stage 1 may use of the examples.
+
+    `examples` holds their texts; `worked` holds those with an instance, as objects with `instruction`, `input`, `output`,
+    and `json`, which is all three as JSON.
+    """
+    examples = [" ".join(name_and_text(example)[1].split()).removesuffix(":") for example in shown]
     worked = [
-        {"instruction": text, "input": instance.input, "output": instance.output}
-        for text, each in zip(examples, shown, strict=True)
-        for instance in each.instances[:1]
+        {"instruction": instruction, "input": instance.input, "output": instance.output}
+        for instruction, example in zip(examples, shown, strict=True)
+        for instance in example.instances[:1]
     ]
     worked = [task | {"json": json.dumps(task, ensure_ascii=False)} for task in worked]
     return {"examples": examples, "worked": worked, "only_classification": recipe.propose.only_classification}
 
 
-def read_instructions(recipe: Recipe, reply: Reply, shown: Sequence[str]) -> list[Candidate]:
-    """The candidate instructions of a reply, with the recipe's reading."""
+def read_candidates(
+    recipe: Recipe, reply: Reply | None, shown: Sequence[str], named: bool
+) -> tuple[list[Candidate], str]:
+    """Return the candidates of a request for instructions, and why there are none; empty if there are.
+
+    Args:
+        recipe: the recipe.
+        reply: the reply that counts; None if the request failed for good.
+        shown: the names of the examples in its prompt.
+        named: whether this run records why a reply could not be read (`State.asks_again`).
+    """
+    if reply is None:
+        return [], ""
+    candidates = parse_instructions(recipe, reply, shown)
+    if candidates or not named:
+        return candidates, ""
+    refused = REFUSAL if is_refusal(clean_reply(reply.text).strip()) else UNREADABLE
+    return candidates, unread_reason(reply) or refused
+
+
+def parse_instructions(recipe: Recipe, reply: Reply, shown: Sequence[str]) -> list[Candidate]:
+    """Parse the candidate instructions of a reply as the recipe's `reading` says.
+
+    Args:
+        recipe: the recipe.
+        reply: the reply to a request for new instructions.
+        shown: the names of the examples in its prompt.
+    """
     if recipe.reading == "original":
-        return read_original.instructions(reply)
+        return original.parse_instructions(reply)
+    if unread_reason(reply):
+        return []
     ask, with_instances = recipe.propose.ask, recipe.propose.with_instances
     if ask.reply == "json":
-        found = read_json.tasks(reply) if with_instances else read_json.instructions(reply)
-        if found is not None:
-            return found
+        parsed = json_replies.parse_tasks(reply) if with_instances else json_replies.parse_instructions(reply)
+        if parsed is not None:
+            return _with_output_rules(recipe, parsed)
+        if not with_instances and not instructions.reads_as_list(reply):
+            if is_refusal(clean_reply(reply.text).strip()):
+                return []
+            return [Candidate(" ".join(clean_reply(reply.text).split())[:LONGEST_CHATTER], NO_JSON)]
     if with_instances:
-        return read_blocks.tasks(reply, opened=recipe.api_of(ask) == "text")
-    return read_robust.instructions(reply, opened=len(shown) + 1 if recipe.api_of(ask) == "text" else None)
+        return _with_output_rules(recipe, whole_tasks.parse_tasks(reply, opened=recipe.api_of(ask) == "text"))
+    return instructions.parse_instructions(reply, opened=len(shown) + 1 if recipe.api_of(ask) == "text" else None)
+
+
+def _with_output_rules(recipe: Recipe, candidates: list[Candidate]) -> list[Candidate]:
+    """Give candidates that come with their instances the flaw that the recipe's rules for outputs find in these."""
+    rules = recipe.instances.output_rules
+
+    def flaw(candidate: Candidate) -> str | None:
+        return next((name for pair in candidate.instances if (name := broken_output_rule(rules, pair))), None)
+
+    return [replace(row, flaw=row.flaw or flaw(row)) for row in candidates] if rules else candidates

@@ -1,7 +1,7 @@
-"""What a JSON reply must look like, step by step: for servers that hold a model to a schema, and for `read_json`.
+"""JSON schemas of the replies to each step, for servers that constrain a model and for `parsing/json_replies.py`.
 
-Kept to what every server's strict mode knows: objects with all their fields required, arrays, text, whole numbers, true or
-false. Fields stand in the order in which a model is to write them: in `LABEL_FIRST` the label comes before its input.
+Only what every server's strict mode supports is used: objects with all fields required, arrays, strings, integers,
+booleans. Fields are in the order in which a model is to write them: in `LABEL_FIRST` the label comes before its input.
 """
 
 import json
@@ -14,21 +14,25 @@ def _object(**fields: Json) -> Json:
     return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
 
 
-def _many(each: Json) -> Json:
-    return {"type": "array", "items": each}
+def _array(items: Json) -> Json:
+    return {"type": "array", "items": items}
 
 
 def _schema(**fields: Json) -> str:
     return json.dumps(_object(**fields), separators=(",", ":"))
 
 
-_TEXT: Json = {"type": "string"}
-_NUMBER: Json = {"type": "integer"}
-_TRUTH: Json = {"type": "boolean"}
+_STRING: Json = {"type": "string"}
+_INTEGER: Json = {"type": "integer"}
+_BOOLEAN: Json = {"type": "boolean"}
 
-TASKS = _schema(tasks=_many(_TEXT))
-TASKS_WITH_INSTANCES = _schema(tasks=_many(_object(instruction=_TEXT, input=_TEXT, output=_TEXT)))
-KIND = _schema(is_classification=_TRUTH)
-KINDS = _schema(answers=_many(_object(number=_NUMBER, is_classification=_TRUTH)))
-INPUT_FIRST = _schema(examples=_many(_object(input=_TEXT, output=_TEXT)))
-LABEL_FIRST = _schema(examples=_many(_object(class_label=_TEXT, input=_TEXT)))
+TASKS = _schema(tasks=_array(_STRING))
+TASKS_WITH_INSTANCES = _schema(tasks=_array(_object(instruction=_STRING, input=_STRING, output=_STRING)))
+TOPICS = _schema(topics=_array(_STRING))
+TASK_TYPE = _schema(is_classification=_BOOLEAN)
+TASK_TYPES = _schema(answers=_array(_object(number=_INTEGER, is_classification=_BOOLEAN)))
+INPUT_FIRST = _schema(examples=_array(_object(input=_STRING, output=_STRING)))
+LABEL_FIRST = _schema(examples=_array(_object(class_label=_STRING, input=_STRING)))
+
+_ALL = (TASKS, TASKS_WITH_INSTANCES, TASK_TYPE, TASK_TYPES, INPUT_FIRST, LABEL_FIRST)
+ANSWER_FIELDS = frozenset(name for schema in _ALL for name in json.loads(schema)["properties"])  # of a reply as JSON

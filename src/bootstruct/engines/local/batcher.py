@@ -1,7 +1,7 @@
-"""From questions that come one by one to batches for a model that blocks: one adapter, one worker thread.
+"""From single requests to batches for a blocking model: one adapter, one worker thread.
 
-What waits is taken at once, grouped by model and step (questions of one step share their prefix and their length), and
-answered longest first, so that rows of a batch need little padding and a lack of memory shows at the beginning.
+All waiting requests are taken at once, grouped by model and step (requests of one step share their prefix and length),
+and computed longest first, so that batches need little padding and a lack of memory shows at the beginning.
 """
 
 import asyncio
@@ -10,24 +10,24 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from bootstruct.domain import Prompt, Reply
-from bootstruct.engines.finishing import GRACE, outcome
-from bootstruct.engines.local import Answer, Model, Stopped
-from bootstruct.errors import BootstructError, DoorClosed
+from bootstruct.engines.local import GenerationResult, GenerationStoppedError, LocalModel
+from bootstruct.engines.traffic.draining import GRACE, drained_reply
+from bootstruct.errors import BootstructError, EngineUnavailableError
+from bootstruct.types import Prompt, Reply
 
-MOST = 64  # questions in one batch: beyond it a batch gains little speed and costs memory
-LINGER = 0.005  # seconds in which questions gather before a batch begins
+MOST = 64  # requests in one batch: larger ones gain little speed and cost memory
+LINGER = 0.005  # seconds in which requests gather before a batch begins
 
 
 @dataclass(eq=False, slots=True)
-class _Waiting:
+class _WaitingPrompt:
     prompt: Prompt
-    answer: "asyncio.Future[Answer]"
-    begun: bool = False
+    result: "asyncio.Future[GenerationResult]"
+    has_begun: bool = False
 
 
 def batches_of(prompts: list[Prompt], most: int = MOST) -> list[list[int]]:
-    """Indices of the prompts, in batches: each of one model and step, longest first; groups in the order of asking."""
+    """Indices of the prompts, in batches of one model and step, longest first; groups in the order of arrival."""
     groups: dict[tuple[str, str], list[int]] = {}
     for number, prompt in enumerate(prompts):
         groups.setdefault((prompt.model, prompt.stage), []).append(number)
@@ -40,67 +40,77 @@ def batches_of(prompts: list[Prompt], most: int = MOST) -> list[list[int]]:
 
 def size_of(prompt: Prompt) -> int:
     """The characters of a prompt: near enough to its tokens to sort by."""
-    return len(prompt.text) + sum(len(each.content) for each in prompt.messages)
+    return len(prompt.text) + sum(len(message.content) for message in prompt.messages)
 
 
-class Batcher:
-    """An engine made of models. load: gives the model of a name, or raises DoorClosed; asked once for each name.
+class BatchingEngine:
+    """An engine made of local models.
 
-    A question that is cancelled before its batch begins is forgotten; after that it is waited for `grace` seconds, as its
-    reply is worth writing down. Closing ends a running batch at its next token.
+    A request that is cancelled before its batch begins is dropped; after that its reply is waited for, as it is worth
+    recording. Closing the engine ends a running batch at its next token.
+
+    Args:
+        load: gives the model of a name, or raises EngineUnavailableError; called once for each name.
+        most: requests in one batch.
+        linger: seconds in which requests gather before a batch begins.
+        grace: seconds that the reply to a cancelled request is waited for.
     """
 
     def __init__(
-        self, load: Callable[[str], Model], most: int = MOST, linger: float = LINGER, grace: float = GRACE
+        self, load: Callable[[str], LocalModel], most: int = MOST, linger: float = LINGER, grace: float = GRACE
     ) -> None:
         self._load, self._most, self._linger, self._grace = load, most, linger, grace
-        self._models: dict[str, Model] = {}
-        self._waiting: list[_Waiting] = []
+        self._models: dict[str, LocalModel] = {}
+        self._waiting: list[_WaitingPrompt] = []
         self._runner: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="bootstruct-model")
         self._stop = threading.Event()
 
     async def complete(self, prompt: Prompt) -> Reply:
-        mine = _Waiting(prompt, asyncio.get_running_loop().create_future())
-        self._waiting.append(mine)
+        """See `Engine`."""
+        request = _WaitingPrompt(prompt, asyncio.get_running_loop().create_future())
+        self._waiting.append(request)
         if self._runner is None or self._runner.done():
             self._runner = asyncio.create_task(self._run())
-        return await outcome(mine.answer, lambda: mine.begun, self._grace)
+        return await drained_reply(request.result, lambda: request.has_begun, self._grace)
 
     async def _run(self) -> None:
         while self._waiting:
             await asyncio.sleep(self._linger)
-            here, self._waiting = self._waiting, []
-            for batch in batches_of([each.prompt for each in here], self._most):
-                await self._answer([here[number] for number in batch])
+            taken, self._waiting = self._waiting, []
+            for batch in batches_of([waiting.prompt for waiting in taken], self._most):
+                await self._compute([taken[number] for number in batch])
 
-    async def _answer(self, batch: list[_Waiting]) -> None:
-        batch = [each for each in batch if not each.answer.done()]
+    async def _compute(self, batch: list[_WaitingPrompt]) -> None:
+        batch = [waiting for waiting in batch if not waiting.result.done()]
         if not batch:
             return
-        for each in batch:
-            each.begun = True
-        work = asyncio.get_running_loop().run_in_executor(self._thread, self._generate, [each.prompt for each in batch])
+        for waiting in batch:
+            waiting.has_begun = True
+        work = asyncio.get_running_loop().run_in_executor(
+            self._thread, self._generate, [waiting.prompt for waiting in batch]
+        )
         try:
-            answers = await work
-        except Exception as exc:  # told to every question of the batch; the run ends with the first one
-            for each in batch:
-                if not each.answer.done():
-                    each.answer.set_exception(_as_told(exc))
-                    each.answer.exception()  # seen, also where nobody waits any more
+            results = await work
+        except Exception as exc:  # raised in every request of the batch; the run ends with the first one
+            for waiting in batch:
+                if not waiting.result.done():
+                    waiting.result.set_exception(_for_user(exc))
+                    waiting.result.exception()  # retrieved, so that asyncio does not warn where nobody waits any more
             return
-        for each, answer in zip(batch, answers, strict=True):
-            if not each.answer.done():
-                each.answer.set_result(answer)
+        for waiting, result in zip(batch, results, strict=True):
+            if not waiting.result.done():
+                waiting.result.set_result(result)
 
-    def _generate(self, prompts: list[Prompt]) -> list[Answer]:
-        """In the worker thread: the answers of one batch; its prompts name one model."""
+    def _generate(self, prompts: list[Prompt]) -> list[GenerationResult]:
+        """In the worker thread: the results of one batch, whose prompts name one model."""
         name = prompts[0].model
         if name not in self._models:
             self._models[name] = self._load(name)
         return self._models[name].generate(prompts, self._stop.is_set)
 
     async def aclose(self) -> None:
+        """Stop the batch that is running and the worker thread."""
         self._stop.set()
         await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
         if self._runner is not None:
@@ -108,9 +118,9 @@ class Batcher:
             await asyncio.wait({self._runner})
 
 
-def _as_told(exc: Exception) -> Exception:
+def _for_user(exc: Exception) -> Exception:
     if isinstance(exc, BootstructError):
         return exc
-    if isinstance(exc, Stopped):
-        return DoorClosed("The model was closed before it had answered.")
+    if isinstance(exc, GenerationStoppedError):
+        return EngineUnavailableError("The model was closed before it replied.")
     return exc

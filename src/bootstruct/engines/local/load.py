@@ -1,123 +1,259 @@
-"""Finding a model and loading it: safetensors only, no code of others unless the user says so."""
+"""Finding and loading a model: safetensors or GGUF, and no code from the model unless the user allows it."""
 
+import contextlib
 import importlib.util
 import json
 import os
+import warnings
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from bootstruct.engines.local import Model
-from bootstruct.errors import BadInput, DoorClosed
+from bootstruct.engines.local.gguf_files import gguf_in, is_gguf, read_header, require_gguf
+from bootstruct.errors import EngineUnavailableError, InputError
+
+if TYPE_CHECKING:
+    from bootstruct.engines.local.causal import CausalModel
+    from bootstruct.engines.local.seq2seq import Seq2SeqModel
 
 POCKET = "pocket"
-ADAPTERS = "adapter_config.json"  # a folder with this and no config.json holds adapters for another model
+ADAPTERS = "adapter_config.json"  # a folder with this file and no config.json holds adapters for another model
 WORTH_THREADS = 1_000_000  # parameters; smaller models lose more by waiting for a second core than they gain
 NEEDED = ("torch", "transformers", "safetensors", "tokenizers")
+QUIET = ("accelerate", "gguf", "huggingface_hub", "llguidance", "numpy", "peft", "tokenizers", "torch", "transformers")
 
 
 def require_extra() -> None:
-    """Raises BadInput where the packages are missing that models on this machine need. Imports nothing."""
+    """Check that the packages for local models are installed, importing none of them. Raises InputError if not."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        raise BadInput(
+        raise InputError(
             f"Models on this machine need {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
             "installed: pip install 'bootstruct[local]'."
         )
 
 
 def calm_threads() -> None:
-    """To be called before torch is imported: its threads then sleep while they wait, instead of holding the cores that other
-    work wants (measured with a busy machine: four times the tokens a second). A setting of the user's own stays."""
+    """Let torch's threads sleep while they wait, instead of occupying cores; to be called before torch is imported.
+
+    Measured on a busy machine: four times the tokens per second. The user's own setting is not changed.
+    """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
+def quiet_libraries() -> None:
+    """Keep the warnings of torch, transformers and their like from the user, who can do nothing about them."""
+    warnings.filterwarnings("ignore", module=rf"({'|'.join(QUIET)})(\.|$)")
+    for category in (FutureWarning, DeprecationWarning):  # shown as ours where a library blames its caller
+        warnings.filterwarnings("ignore", category=category, module=r"bootstruct\.engines\.local(\.|$)")
+
+
 def place_of(name: str, is_pocket: bool = False) -> str:
-    """Where the model of this name is: a folder, or a name on the hub. Raises BadInput where a folder is meant and missing."""
+    """Where the model of this name is: a folder, a GGUF file, or a name on the hub.
+
+    Args:
+        name: a path or a name on the hub.
+        is_pocket: whether the shipped pocket model is meant, whatever the name.
+
+    Raises:
+        InputError: a folder or a file is meant, and it does not exist, holds no model, or holds several GGUF files.
+    """
     if is_pocket:
         folder = Path(str(resources.files("bootstruct") / "pocket" / "model"))
         if not (folder / "config.json").is_file():
-            raise BadInput(
+            raise InputError(
                 "The pocket model is not part of this installation; install bootstruct from its wheel again."
             )
         return str(folder)
     path = Path(name).expanduser()
-    is_meant_as_path = name.startswith((".", "/", "~")) or name.count("/") > 1
-    if path.is_dir() or is_meant_as_path:
-        if not ((path / "config.json").is_file() or (path / ADAPTERS).is_file()):
-            what = "holds no model (no config.json)" if path.is_dir() else "no such folder"
-            raise BadInput(
-                f"{name}: {what}; name a model folder, as in hf/./my-model, or one on the hub, as in hf/ORG/NAME."
-            )
-        return str(path)
-    return name
+    is_meant_as_path = name.startswith((".", "/", "~")) or name.count("/") > 1 or name.lower().endswith(".gguf")
+    if not (path.is_dir() or is_meant_as_path):
+        return name
+    file = path if is_gguf(path) else gguf_in(path) if path.is_dir() and not (path / ADAPTERS).is_file() else None
+    if file is not None:
+        return str(file)
+    if not ((path / "config.json").is_file() or (path / ADAPTERS).is_file()):
+        what = (
+            "contains no model (no config.json, no GGUF file)"
+            if path.is_dir()
+            else "is no GGUF file"
+            if path.is_file()
+            else "no such file"
+            if name.lower().endswith(".gguf")
+            else "no such folder"
+        )
+        raise InputError(
+            f"{name}: {what}; name a model folder, as in hf/./my-model, a GGUF file, as in hf/./my-model.gguf, or a "
+            "model on the hub, as in hf/ORG/NAME."
+        )
+    return str(path)
 
 
 def base_of(place: str) -> str:
-    """The place of the model whose weights are loaded: another one where the folder holds adapters only."""
+    """Where the weights are: in another place than this one if the folder holds adapters only."""
     path = Path(place)
     if (path / "config.json").is_file() or not (path / ADAPTERS).is_file():
         return place
-    base = str(json.loads((path / ADAPTERS).read_text(encoding="utf-8")).get("base_model_name_or_path") or "")
+    if not (path / "adapter_model.safetensors").is_file():
+        raise InputError(
+            f"{place}: contains no adapter_model.safetensors, the only format of adapters that is read; pickled ones "
+            "(adapter_model.bin) can run code: convert them where you trust them, or train the adapters again."
+        )
+    try:
+        base = str(json.loads((path / ADAPTERS).read_text(encoding="utf-8")).get("base_model_name_or_path") or "")
+    except (OSError, ValueError, AttributeError):
+        raise InputError(f"{path / ADAPTERS}: cannot be read; restore the file from a copy.") from None
     if not base:
-        raise BadInput(f"{place}: holds adapters that name no base model; merge them (`bootstruct finetune --merge`).")
+        raise InputError(
+            f"{place}: contains adapters that name no base model; merge them (`bootstruct finetune --merge`)."
+        )
     return base
 
 
-def load(name: str, is_pocket: bool = False, trust_remote_code: bool = False) -> Model:
-    """The model of this name, ready to answer. Raises BadInput or DoorClosed with one sentence where it cannot be had."""
+def load(name: str, is_pocket: bool = False, trust_remote_code: bool = False) -> "CausalModel | Seq2SeqModel":
+    """Load a model.
+
+    Args:
+        name: a path or a name on the hub.
+        is_pocket: whether the shipped pocket model is meant, whatever the name.
+        trust_remote_code: whether code that the model brings may run.
+
+    Raises:
+        InputError: packages are missing, or the folder holds no model.
+        EngineUnavailableError: the model cannot be loaded.
+    """
     require_extra()
     place = place_of(name, is_pocket)
     base = base_of(place)
     calm_threads()
+    quiet_libraries()
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
     from transformers.utils import logging
 
-    from bootstruct.engines.local.causal import Causal
-    from bootstruct.engines.local.seq2seq import Seq2Seq
-    from bootstruct.engines.local.words import Words
+    from bootstruct.engines.local.causal import CausalModel
+    from bootstruct.engines.local.seq2seq import Seq2SeqModel
+    from bootstruct.engines.local.tokenization import Tokenization
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if is_gguf(Path(base)):
+        require_gguf(Path(base))
+        read_header(Path(base), name)
     try:
-        config = AutoConfig.from_pretrained(base, trust_remote_code=trust_remote_code)
-        tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=trust_remote_code)
-        is_encoder = bool(getattr(config, "is_encoder_decoder", False))
-        kind = AutoModelForSeq2SeqLM if is_encoder else AutoModelForCausalLM
-        # in fp32 on a CPU, where halves are slower and less exact; as the checkpoint has it elsewhere
-        model = kind.from_pretrained(
-            base, config=config, use_safetensors=True, trust_remote_code=trust_remote_code,
-            dtype=torch.float32 if device.type == "cpu" else "auto",
-        ).to(device).eval()  # fmt: skip
-        if base != place:
-            from peft import PeftModel
-
-            model = PeftModel.from_pretrained(model, place).merge_and_unload().eval()
+        with data_only():
+            model, tokenizer = _model_and_tokenizer(place, base, trust_remote_code)
+    except InputError:
+        raise
     except Exception as exc:
-        raise DoorClosed(told_of(name, exc)) from None
-    if device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ and model.num_parameters() < WORTH_THREADS:
+        raise EngineUnavailableError(load_error(name, exc)) from None
+    if model.device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ and model.num_parameters() < WORTH_THREADS:
         torch.set_num_threads(1)
-    words = Words(tokenizer, model, name, is_encoder)
-    return Seq2Seq(model, words) if is_encoder else Causal(model, words)
+    is_encoder = bool(getattr(model.config, "is_encoder_decoder", False))
+    tokenization = Tokenization(tokenizer, model, name, is_encoder)
+    return Seq2SeqModel(model, tokenization) if is_encoder else CausalModel(model, tokenization)
 
 
-def told_of(name: str, exc: Exception) -> str:
-    """One sentence for what transformers says in many."""
-    said = " ".join(str(exc).split())
-    if "trust_remote_code" in said:
-        return f"The model {name} brings code of its own; if you trust it, say so with --trust-remote-code."
-    if "safetensors" in said:
-        return f"The model {name} has no weights in safetensors, the only format that is read: convert it, or take another."
-    if isinstance(exc, OSError) and _is_far(said):
+@contextlib.contextmanager
+def data_only() -> Iterator[None]:
+    """Within the block, nothing reads a pickle: a file that names the parts of a model may name pickled ones too."""
+    import torch
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise ValueError("its weights are not in the safetensors format")
+
+    load_pickle, torch.load = torch.load, refuse
+    try:
+        yield
+    finally:
+        torch.load = load_pickle
+
+
+def require_no_kernels(config: object, place: str) -> None:
+    """Refuse a configuration that names code on the hub (`attn_implementation: OWNER/KERNEL`), which would be run.
+
+    Args:
+        config: `config.json` as plain values.
+        place: of the model, for the error.
+
+    Raises:
+        InputError: it names some.
+    """
+    parts = [config]
+    while parts:
+        part = parts.pop()
+        inside = part if isinstance(part, dict) else {}
+        for name, value in inside.items():
+            if str(name).endswith("_implementation") and "/" in str(value):
+                raise InputError(
+                    f"The model {place} asks for code from the hub ({name}: {value!s:.80}); if you trust it, add "
+                    "--trust-remote-code."
+                )
+        parts += inside.values()
+
+
+def _model_and_tokenizer(place: str, base: str, trust_remote_code: bool) -> tuple[Any, Any]:
+    """The model on its device, in fp32 on a CPU, where halves are slower and less exact; elsewhere as it is stored.
+
+    The weights of a GGUF file are stored in fewer bits than anything here computes with: bf16 holds them on a GPU.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, PretrainedConfig
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    dtype: Any = torch.float32 if device.type == "cpu" else "auto"
+    source: dict[str, Any] = {"use_safetensors": True}
+    what: dict[str, Any] = {"trust_remote_code": trust_remote_code}
+    if is_gguf(Path(base)):
+        if device.type != "cpu":
+            dtype = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        source = {}
+        what = {"gguf_file": Path(base).name, "trust_remote_code": False}
+        place = base = str(Path(base).parent)
+        _hide_gguf_progress()
+    if source and not trust_remote_code:
+        require_no_kernels(PretrainedConfig.get_config_dict(base)[0], base)
+    config = AutoConfig.from_pretrained(base, **what)
+    tokenizer = AutoTokenizer.from_pretrained(place, **what)
+    is_encoder = bool(getattr(config, "is_encoder_decoder", False))
+    model_class = AutoModelForSeq2SeqLM if is_encoder else AutoModelForCausalLM
+    model = model_class.from_pretrained(base, config=config, dtype=dtype, **source, **what).to(device).eval()
+    if base != place:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, place).merge_and_unload().eval()
+    return model, tokenizer
+
+
+def _hide_gguf_progress() -> None:
+    """Switch off the progress bar of transformers' GGUF reader, which takes no notice of transformers' own switch."""
+    from functools import partial
+
+    from tqdm.auto import tqdm
+    from transformers import modeling_gguf_pytorch_utils as reader
+
+    reader.tqdm = partial(tqdm, disable=True)
+
+
+def load_error(name: str, exc: Exception) -> str:
+    """One sentence for an exception of transformers while it loaded a model."""
+    message = " ".join(str(exc).split())
+    if "trust_remote_code" in message:
+        return f"The model {name} comes with its own code; if you trust it, add --trust-remote-code."
+    if "safetensors" in message:
         return (
-            f"The model {name} is not on this machine and the hub does not give it: check the name and the connection "
+            f"The model {name} has no weights in the safetensors format, the only one that is read: convert them, or take "
+            "another model."
+        )
+    if isinstance(exc, OSError) and _is_far(message):
+        return (
+            f"The model {name} is not on this machine, and the hub does not provide it: check the name and the connection "
             "(a private model needs HF_TOKEN), or name a folder, as in hf/./my-model."
         )
-    return f"The model {name} cannot be loaded: {type(exc).__name__}: {said[:300].rstrip('.')}."
+    return f"The model {name} cannot be loaded: {type(exc).__name__}: {message[:300].rstrip('.')}."
 
 
-def _is_far(said: str) -> bool:
+def _is_far(message: str) -> bool:
     marks = (
         "couldn't connect",
         "not a valid model identifier",
@@ -127,4 +263,4 @@ def _is_far(said: str) -> bool:
         "HTTP",
         "resolve",
     )
-    return any(mark.lower() in said.lower() for mark in marks)
+    return any(mark.lower() in message.lower() for mark in marks)

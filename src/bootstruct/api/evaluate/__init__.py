@@ -1,0 +1,37 @@
+"""Measure models from Python, as the commands of `bootstruct evaluate` do: scores, ratings, judges, comparisons.
+
+Public as `bootstruct.evaluate`. Functions that ask a model record every reply in a folder; calling them again resumes.
+"""
+
+from bootstruct.api.evaluate.answers import OverlapResult, agree, compare, overlap, score, sheet
+from bootstruct.api.evaluate.judging import ajudge, judge
+from bootstruct.api.evaluate.models import EvaluationResult, asuperni, auser_tasks, superni, user_tasks
+from bootstruct.evaluation.collect_replies import EvaluationProgress, ModelOptions
+from bootstruct.evaluation.compare import ModelComparison
+from bootstruct.evaluation.judge import JudgeResult
+from bootstruct.evaluation.rating_agreement import AgreementResult
+from bootstruct.evaluation.ratings import SheetResult
+from bootstruct.evaluation.scorecard import Scorecard
+
+__all__ = [
+    "AgreementResult",
+    "EvaluationProgress",
+    "EvaluationResult",
+    "JudgeResult",
+    "ModelComparison",
+    "ModelOptions",
+    "OverlapResult",
+    "Scorecard",
+    "SheetResult",
+    "agree",
+    "ajudge",
+    "asuperni",
+    "auser_tasks",
+    "compare",
+    "judge",
+    "overlap",
+    "score",
+    "sheet",
+    "superni",
+    "user_tasks",
+]

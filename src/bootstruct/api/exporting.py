@@ -1,0 +1,76 @@
+"""Training files from one run or several, from Python: `export_runs`."""
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bootstruct.errors import InputError
+
+if TYPE_CHECKING:
+    from bootstruct.export.files import ExportResult
+
+StrPath = str | PathLike[str]
+
+
+def export_runs(
+    runs: StrPath | Sequence[StrPath],
+    format: str,
+    path: StrPath,
+    *,
+    seeds: bool | None = None,
+    reviewed: str | None = None,
+    split: Mapping[str, float] | None = None,
+    container: str | None = None,
+    threshold: float | None = None,
+) -> "ExportResult":
+    """Write the completed tasks of runs as training data. The same runs give the same bytes.
+
+    Of several runs, the later ones add what is new beside the earlier ones: a task whose instruction is too similar to one
+    that is exported is left out and counted. Ids then begin with the name of the run.
+
+    Args:
+        runs: run folders: one or several.
+        format: `messages`, `alpaca`, `prompt-completion`, `sharegpt`, `openai`, `parquet` or `original`.
+        path: the file to write; for `original` a folder. Its ending says what it becomes: `.jsonl`, `.json`, `.csv`,
+            `.tsv`, `.parquet`, `.arrow`, the first four also with `.gz` or `.zst`.
+        seeds: put the seed tasks in as well; None does so in `original` only.
+        reviewed: `good` leaves out the tasks that most of their reviewers call bad.
+        split: shares of parts that get files of their own, as in `{"test": 0.1}`; the rest is `train`. The instances of a
+            task stay together, and a task is in the same part of every export.
+        container: what the file becomes, whatever its name says; `dataset` is a folder for `datasets.load_from_disk`.
+        threshold: of several runs, the ROUGE-L F-measure above which a later run's task is left out; None takes that of
+            the first run's recipe.
+
+    Returns:
+        The number of rows by file, and what was left out and why.
+
+    Raises:
+        InputError: unknown format, nothing to write, or the place cannot be written or is a file of a run.
+
+    Example:
+        >>> import bootstruct as bs
+        >>> from bootstruct.errors import InputError
+        >>> run = bs.init("runs/first", model="openai/gpt-4.1-mini")
+        >>> try:
+        ...     bs.export_runs(["runs/first"], "messages", "train.jsonl", split={"test": 0.1})
+        ... except InputError as error:
+        ...     print(error)
+        The run has no accepted instruction yet; run `bootstruct generate` first.
+    """
+    from bootstruct.api.runs import read_state
+    from bootstruct.export.files import export_runs as write
+    from bootstruct.export.selection import RunSource
+    from bootstruct.journal.file import NAME
+    from bootstruct.journal.reviews import tasks_marked_bad
+
+    if reviewed not in (None, "good"):
+        raise InputError(f"reviewed: takes 'good' or None, not {reviewed!r}.")
+    folders = [Path(run) for run in ([runs] if isinstance(runs, str | PathLike) else runs)]
+    if not folders:
+        raise InputError("export_runs: name a run.")
+    sources = [
+        RunSource(read_state(run), run / NAME if run.is_dir() else run, tasks_marked_bad(run) if reviewed else (), run)
+        for run in folders
+    ]
+    return write(sources, format, Path(path), seeds, split, container, threshold)

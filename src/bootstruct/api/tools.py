@@ -1,0 +1,228 @@
+"""What is done around a run, from Python: preview it, report on it, finetune on it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from bootstruct.api.blocking import blocking
+from bootstruct.config.machine import read_machine
+from bootstruct.engines.base import Engine
+from bootstruct.errors import InputError
+from bootstruct.stages.custom import PythonCheck, PythonRule, custom_code
+
+if TYPE_CHECKING:
+    from bootstruct.finetuning.run import FinetuneResult
+    from bootstruct.history.estimate import Preview
+    from bootstruct.reporting.build import ReportResult
+
+StrPath = str | PathLike[str]
+
+
+async def apreview(
+    run: StrPath,
+    requests: int = 2,
+    tasks: int = 1000,
+    *,
+    engine: str | Engine | None = None,
+    base_url: str | None = None,
+    trust_remote_code: bool = False,
+    trust: bool = False,
+    ray_address: str | None = None,
+    rules: Iterable[PythonRule] = (),
+    checks: Iterable[PythonCheck] = (),
+) -> "Preview":
+    """Make the first requests of a run and estimate what the whole run will take.
+
+    The replies are kept: `generate` reuses them and does not pay for them again.
+
+    Args:
+        run: a run folder that has not begun.
+        requests: requests for instructions to make, 1 to 5.
+        tasks: accepted instructions that the estimate is for.
+        engine: an engine of your own, or the name of one; left out, the run's machine settings say.
+        base_url: the server.
+        trust_remote_code: run the code that a local model brings along.
+        trust: confirm, once for this folder, where its `machine.yaml` sends requests and which key they carry.
+        ray_address: the Ray cluster, for `ray/` models.
+        rules: rules in Python that the run uses.
+        checks: checks in Python that the run uses; each is called for the first instance of the tasks that are shown.
+
+    Returns:
+        Each request with its prompt, its reply and what was parsed from it; and the estimate, None if no instruction was
+        accepted.
+
+    Raises:
+        InputError: the run has begun, or something given cannot be used.
+        EngineUnavailableError: no key, no permission, unknown model, or the server cannot be reached.
+    """
+    from bootstruct.history.preview import preview
+
+    folder = Path(run)
+    machine = read_machine(
+        folder,
+        trust,
+        engine=engine if isinstance(engine, str) else None,
+        base_url=(base_url,) if base_url else None,
+        trust_remote_code=trust_remote_code,
+        ray_address=ray_address,
+    )
+    own = engine if engine is not None and not isinstance(engine, str) else None
+    return await preview(folder, requests, tasks, machine, own, custom_code(rules, checks))
+
+
+@blocking(apreview)
+def preview() -> None:
+    """Make the first requests of a run and estimate what the whole run will take.
+
+    It takes the parameters of `apreview`, which is the one to await inside a running event loop.
+
+    Example:
+        >>> import bootstruct as bs
+        >>> seeds = [{"instruction": "Name a fruit.", "output": "apple"}]
+        >>> run = bs.init("runs/first", recipe="paper", model="python/script", seeds=seeds)
+        >>> replies = {"propose": " Sing a song about the sea.", "kind": "No", "instances": "Output: La la la."}
+        >>> preview = bs.preview("runs/first", engine=bs.ScriptedEngine(lambda prompt: replies[prompt.step]), tasks=100)
+        >>> preview.accepted, preview.requests[0].reply.text, preview.estimate.tasks
+        (1, ' Sing a song about the sea.', 100)
+    """
+
+
+async def atopics_from_seeds(run: StrPath, *, engine: Engine | None = None) -> tuple[str, ...]:
+    """Ask the model once for topics of the run's own seeds: `topics_from_seeds` for a running event loop.
+
+    The topics are written into the hints of the folder's recipe, where they can be edited until the first `generate`.
+    Request and reply are kept in `topics.jsonl`; they do not count in the run's budget.
+
+    Args:
+        run: a run folder that has not begun.
+        engine: an engine of your own that answers.
+
+    Returns:
+        The topics.
+
+    Raises:
+        InputError: the run has begun, its recipe takes no topics, or no topic can be read from the reply.
+        EngineUnavailableError: the model cannot be reached.
+    """
+    from bootstruct.run.topics import topics_from_seeds as ask
+
+    return await ask(Path(run), engine=engine)
+
+
+@blocking(atopics_from_seeds)
+def topics_from_seeds() -> None:
+    """Ask the model once for topics of the run's own seeds, and write them into its recipe.
+
+    It takes the parameters of `atopics_from_seeds`, which is the one to await inside a running event loop.
+
+    Example:
+        >>> import bootstruct as bs
+        >>> seeds = [{"instruction": "Say how to true a bicycle wheel.", "output": "Turn the spokes bit by bit."}]
+        >>> run = bs.init("runs/shop", model="python/script", seeds=seeds)
+        >>> bs.topics_from_seeds("runs/shop", engine=bs.ScriptedEngine(lambda prompt: '{"topics": ["wheels", "brakes"]}'))
+        ('wheels', 'brakes')
+    """
+
+
+def report(
+    *runs: StrPath,
+    out: StrPath | None = None,
+    rows: int | Literal["all"] | None = None,
+    seeds: StrPath | None = None,
+    test_sets: Sequence[StrPath] = (),
+    fields: Mapping[str, str] | None = None,
+    test_tasks: bool = False,
+    other_languages: bool = False,
+    on_step: Callable[[str], None] | None = None,
+) -> "ReportResult":
+    """Write one self-contained HTML page about data sets, and a data set card in Markdown beside it.
+
+    Args:
+        runs: run folders, exports, or any files of instruction data; several are set side by side.
+        out: the page to write; left out, report.html in the run, or a file beside the data.
+        rows: tasks to browse in the page: a number (a random sample) or `all`; None for 1,000, fewer where they are long.
+        seeds: the seed tasks to compare a file with; a run brings its own.
+        test_sets: files of test tasks that the data should not hold, or folders of Super-NaturalInstructions.
+        fields: names of fields of files by what they hold, as in `{"instruction": "task", "output": "reply"}`.
+        test_tasks: of a folder of Super-NaturalInstructions, the test tasks and those that its split excludes as well.
+        other_languages: of a folder of Super-NaturalInstructions, tasks in other languages than English as well.
+        on_step: called with what is being done.
+
+    Returns:
+        The files written, with their sizes in bytes, what was measured, and what became of the rows of each file.
+
+    Raises:
+        InputError: a source or the place to write cannot be used.
+    """
+    from bootstruct.reporting.browse import ROWS
+    from bootstruct.reporting.build import make_report
+
+    if not runs:
+        raise InputError("report: name a run folder or a file of instruction data.")
+    return make_report(
+        [Path(run) for run in runs],
+        None if out is None else Path(out),
+        None if rows == "all" else rows or ROWS,
+        None if seeds is None else Path(seeds),
+        on_step or (lambda step: None),
+        rows is None,
+        [Path(path) for path in test_sets],
+        fields,
+        test_tasks,
+        other_languages,
+    )
+
+
+def finetune(
+    *sources: StrPath,
+    model: str,
+    out: StrPath,
+    settings: StrPath | None = None,
+    seeds: bool = True,
+    mix: Mapping[str, float] | None = None,
+    trainer: Mapping[str, object] | None = None,
+    fields: Mapping[str, str] | None = None,
+    test_tasks: bool = False,
+    other_languages: bool = False,
+    resume: bool = False,
+    on_step: Callable[[str], None] | None = None,
+    **flags: Any,
+) -> "FinetuneResult":
+    """Finetune a model on runs and files and write a standard model folder with a card.
+
+    Args:
+        sources: run folders, files of instruction data, folders of Super-NaturalInstructions tasks.
+        model: a model folder, a name on the Hugging Face hub, or `pocket`.
+        out: the folder of the new model; `hf/OUT` is then an engine.
+        settings: a YAML file of settings (docs/finetune.md).
+        seeds: whether a run's seed tasks are trained on as well.
+        mix: further sources, with how many times each is taken.
+        trainer: options of TRL's SFTConfig.
+        fields: names of fields of files by what they hold, as in `{"instruction": "task", "output": "reply"}`.
+        test_tasks: of Super-NaturalInstructions, train on the test tasks and those that its split excludes as well.
+        other_languages: of Super-NaturalInstructions, train on tasks in other languages than English as well.
+        resume: go on from the last checkpoint in `out`.
+        on_step: called with what is being done.
+        flags: settings by name, over those of the file: `tasks`, `format`, `method`, `merge`, `epochs`, `max_steps`,
+            `learning_rate`, `held_out`, `patience`, `packing`, `seed`, `like_paper`.
+
+    Raises:
+        InputError: something cannot be used; nothing was trained.
+        EngineUnavailableError: memory or disk gave out.
+    """
+    from bootstruct.finetuning.run import finetune as build
+    from bootstruct.finetuning.settings import MixturePart, read_settings
+
+    weighted = [(str(source), 1.0) for source in sources] + list((mix or {}).items())
+    parts = [
+        MixturePart(source, weight, 0, 0, seeds, dict(fields or {}), test_tasks, other_languages)
+        for source, weight in weighted
+    ]
+    options = [f"{name}={value}" for name, value in (trainer or {}).items()]
+    chosen = read_settings(
+        None if settings is None else Path(settings), {**flags, "mixture": tuple(parts) or None}, options
+    )
+    if not chosen.mixture:
+        raise InputError("finetune: name a source to train on: a run, a file, or `mixture:` in the settings file.")
+    return build(model, Path(out), chosen, resume, on_step or (lambda step: None))

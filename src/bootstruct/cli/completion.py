@@ -1,0 +1,22 @@
+"""Values that a shell completes: names of formats and of recipes, each with what it is."""
+
+import click
+from click.shell_completion import CompletionItem
+
+
+def complete_formats(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the export formats that begin with what was typed."""
+    from bootstruct.export.formats import FORMATS
+
+    return _items({name: known.description for name, known in FORMATS.items()}, incomplete)
+
+
+def complete_recipes(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the shipped recipes that begin with what was typed, then the YAML files."""
+    from bootstruct.config.loading import recipe_lines
+
+    return [*_items(recipe_lines(), incomplete), CompletionItem(incomplete, type="file")]
+
+
+def _items(values: dict[str, str], incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(name, help=text) for name, text in values.items() if name.startswith(incomplete)]

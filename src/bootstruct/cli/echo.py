@@ -1,0 +1,88 @@
+"""The one way in which commands print: text of files, servers and models is made visible before a terminal sees it.
+
+Escape sequences, controls, direction marks and other hidden characters come out as marks that do nothing
+(`render.sanitize`), on a terminal and in a pipe alike. JSON keeps its values: there such characters are written as
+JSON's own escapes.
+"""
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from bootstruct.render.sanitize import HIDDEN, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bootstruct.io.accounts import RowAccount
+
+T = TypeVar("T")
+
+
+class StyledText(str):
+    """Text that is made visible and styled already."""
+
+    __slots__ = ()
+
+
+CLEAR_LINE = StyledText("\r\x1b[K")  # back to the beginning of a terminal's line, which is emptied
+
+
+def styled(text: str, **style: Any) -> StyledText:
+    """Text in a style of `click.style`, made visible."""
+    return StyledText(click.style(visible(text), **style))
+
+
+def echo(*parts: str, err: bool = False, nl: bool = True, **style: Any) -> None:
+    """Print text, made visible.
+
+    Args:
+        parts: printed one after the other; what `styled` returned keeps its style.
+        err: to stderr in place of stdout.
+        nl: whether a new line follows.
+        style: of `click.style`, for all of it.
+    """
+    text = "".join(
+        part if isinstance(part, StyledText) else styled(part, **style) if style else visible(part) for part in parts
+    )
+    click.echo(text, err=err, nl=nl)
+
+
+def echo_accounts(accounts: "Iterable[RowAccount]", lines: bool = False) -> None:
+    """Say on stderr, in one line per file, how many rows were read, of which shape, and what was left out and why.
+
+    Args:
+        accounts: what became of the rows of each file.
+        lines: whether the lines of the rows that were left out are listed.
+    """
+    for account in accounts:
+        echo(account.in_words(lines), err=True)
+
+
+def echo_json(value: Any, err: bool = False) -> None:
+    """Print a value as one line of JSON in which no character is hidden; what reads it gets the value unchanged."""
+    click.echo(HIDDEN.sub(_json_escape, json.dumps(value, ensure_ascii=False)), err=err)
+
+
+def made_visible(value: T) -> T:
+    """The same value with every text in it made visible: dataclasses, dicts, lists and tuples all through."""
+    return _made_visible(value)  # type: ignore[no-any-return]
+
+
+def _made_visible(value: Any) -> Any:
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, dict):
+        return {_made_visible(key): _made_visible(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+        return type(value)(_made_visible(inner) for inner in value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        changed = {row.name: _made_visible(getattr(value, row.name)) for row in dataclasses.fields(value) if row.init}
+        return dataclasses.replace(value, **changed)
+    return value
+
+
+def _json_escape(found: Any) -> str:
+    return json.dumps(found[0])[1:-1]

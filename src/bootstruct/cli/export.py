@@ -1,0 +1,133 @@
+"""bootstruct export."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bootstruct.cli.completion import complete_formats
+from bootstruct.cli.echo import echo, echo_json
+from bootstruct.export.formats import FORMATS
+from bootstruct.render.numbers import number
+
+if TYPE_CHECKING:
+    from bootstruct.export.files import ExportResult
+
+PATH = click.Path(path_type=Path)
+CONTAINERS = ("jsonl", "json", "csv", "tsv", "parquet", "arrow", "dataset")
+HELP = """Write the completed tasks of RUN as training data. The same run gives the same bytes.
+
+Of several runs, the later ones add what is new beside the earlier ones, by the novelty rule of the first.
+
+\b
+Formats:
+{formats}
+
+The name of --out says what the file becomes: .jsonl, .json, .csv, .tsv, .parquet, .arrow, the first four also with .gz or
+.zst. A name without such an ending is written as the format's own. All rows have ids that name run, request and candidate,
+as far as the format has room.
+
+\b
+Examples:
+  bootstruct export runs/a --format messages --out data/train.jsonl
+  bootstruct export runs/a --format messages --out data/train.jsonl --split test=0.1
+  bootstruct export runs/a runs/b --format alpaca --out data/both.csv
+  bootstruct export runs/a --format parquet --container dataset --out data/set
+  bootstruct export runs/a --format original --out data/original --no-seeds
+  bootstruct export runs/a --format messages --out - | wc -l
+  bootstruct export runs/a --format messages --out data/good.jsonl --reviewed good
+""".format(formats="\n".join(f"  {name:17}  {known.description}" for name, known in FORMATS.items()))
+
+
+@click.command("export", short_help="Write training files from a run.", help=HELP)
+@click.argument("runs", type=PATH, nargs=-1, required=True, metavar="RUN...")
+@click.option(
+    "--format",
+    "format_",
+    required=True,
+    metavar="FORMAT",
+    shell_complete=complete_formats,
+    help="One of the formats above.",
+)
+@click.option(
+    "--out",
+    type=PATH,
+    help="The file to write (for `original` a folder); - for the standard output. [default: RUN-FORMAT in this folder]",
+)
+@click.option(
+    "--container",
+    type=click.Choice(CONTAINERS),
+    help="What the file becomes, whatever its name says; `dataset` is a folder for datasets.load_from_disk.",
+)
+@click.option(
+    "--split",
+    "splits",
+    multiple=True,
+    metavar="NAME=SHARE",
+    help="Write a part of the tasks to a file of its own, as in test=0.1; the rest is `train`; may be repeated.",
+)
+@click.option("--seeds/--no-seeds", default=None, help="Export the seed tasks as well. [default: only in `original`]")
+@click.option(
+    "--reviewed", type=click.Choice(["good"]), help="Leave out the tasks that most of their reviewers call bad."
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Of several runs: leave out a later run's task above this ROUGE-L F-measure. [default: the first recipe's]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what was written and left out as one JSON object.")
+def export_command(
+    runs: tuple[Path, ...],
+    format_: str,
+    out: Path | None,
+    container: str | None,
+    splits: tuple[str, ...],
+    seeds: bool | None,
+    reviewed: str | None,
+    threshold: float | None,
+    as_json: bool,
+) -> None:
+    """Write training files from a run."""
+    from bootstruct.export.files import default_path, export_runs
+    from bootstruct.export.selection import RunSource, read_splits
+    from bootstruct.journal.file import journal_path
+    from bootstruct.journal.reviews import tasks_marked_bad
+    from bootstruct.run.folder import read_run
+
+    sources = [
+        RunSource(read_run(run), journal_path(run), tasks_marked_bad(run) if reviewed else set(), run) for run in runs
+    ]
+    is_piped = out == Path("-")
+    place = sys.stdout.buffer if is_piped else out or default_path(runs, format_, container)
+    result = export_runs(sources, format_, place, seeds, read_splits(splits), container, threshold)
+    if as_json:
+        left_out = [name for source in sources for name in sorted(source.without)]
+        echo_json({"format": format_, **asdict(result), "left_out": left_out}, err=is_piped)
+    else:
+        _print(result, runs, is_piped)
+
+
+def _print(result: "ExportResult", runs: tuple[Path, ...], err: bool) -> None:
+    for name, count in result.files.items():
+        echo(f"{name}: {count} rows" if count else name, err=err)
+    for note in result.notes:
+        echo(f"note: {note}", err=err)
+    _print_left_out("tasks", result.tasks_left_out, err)
+    _print_left_out("rows", result.rows_left_out, err)
+    if result.completed < result.tasks:
+        echo(
+            f"part of the run: {result.completed} of {result.tasks} accepted tasks are completed (requests 0 to "
+            f"{result.requests - 1} are committed); `bootstruct generate {runs[0]}` continues it."
+            if len(runs) == 1
+            else f"parts of the runs: {result.completed} of {result.tasks} accepted tasks are completed.",
+            err=err,
+        )
+
+
+def _print_left_out(what: str, reasons: Mapping[str, int], err: bool) -> None:
+    if reasons:
+        listed = "; ".join(f"{number(count)} {reason}" for reason, count in reasons.items())
+        echo(f"{what} left out: {listed}", err=err)

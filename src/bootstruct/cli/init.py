@@ -1,0 +1,161 @@
+"""bootstruct init."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bootstruct.cli.completion import complete_recipes
+from bootstruct.cli.echo import echo, echo_accounts, echo_json
+from bootstruct.cli.shared_options import fields, list_left_out
+
+if TYPE_CHECKING:
+    from bootstruct.history.rewrite import Api, RewriteSummary
+    from bootstruct.io.accounts import RowAccount
+
+LIST = "list"
+
+
+def _list(context: click.Context, _: click.Parameter, value: str | None) -> str | None:
+    """Print the shipped recipes and leave, where `--recipe` has no value."""
+    if value != LIST or context.resilient_parsing:
+        return value
+    from bootstruct.config.loading import recipe_lines
+
+    for name, line in recipe_lines().items():
+        echo(f"{name:10} {line}")
+    return context.exit()
+
+
+@click.command("init", short_help="Make a run folder.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--recipe",
+    default=None,
+    is_flag=False,
+    flag_value=LIST,
+    is_eager=True,
+    callback=_list,
+    shell_complete=complete_recipes,
+    help="The name of a recipe, or a YAML file; without a value, list the names. [default: chat]",
+)
+@click.option("--model", metavar="ENGINE/NAME", help="The model, as in openai/gpt-4.1-mini.")
+@click.option("--base-url", metavar="URL", help="The server, as in http://127.0.0.1:8000/v1; kept in machine.yaml.")
+@click.option(
+    "--seeds",
+    type=click.Path(path_type=Path),
+    help="Your seed tasks, in a file of any shape. [default: the 175 that come with bootstruct]",
+)
+@click.option(
+    "--keep-away",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="A file of texts or tasks that accepted instructions must not be similar to; may be repeated.",
+)
+@fields
+@click.option(
+    "--rejudge",
+    type=click.Path(path_type=Path),
+    metavar="OLD",
+    help="Begin with OLD's replies and judge them again, without any request.",
+)
+@click.option(
+    "--rewrite-outputs",
+    type=click.Path(path_type=Path),
+    metavar="OLD",
+    help="Begin with OLD's completed tasks; --model will write their outputs anew.",
+)
+@click.option(
+    "--api",
+    type=click.Choice(["text", "chat"]),
+    help="With --rewrite-outputs: how to call that model. [default: as in OLD]",
+)
+@click.option(
+    "--topics-from-seeds",
+    is_flag=True,
+    help="Ask the model once for topics of your seeds, and put them among the recipe's hints.",
+)
+@click.option("--eject", is_flag=True, help="Copy the prompts into the run folder as well, to edit them.")
+@list_left_out
+@click.option("--json", "as_json", is_flag=True, help="Print what was written and read as one JSON object.")
+def init_command(
+    run: Path,
+    recipe: str | None,
+    model: str | None,
+    base_url: str | None,
+    seeds: Path | None,
+    keep_away: tuple[Path, ...],
+    fields: dict[str, str] | None,
+    rejudge: Path | None,
+    rewrite_outputs: Path | None,
+    api: "Api | None",
+    topics_from_seeds: bool,
+    eject: bool,
+    list_left_out: bool,
+    as_json: bool,
+) -> None:
+    """Make the folder RUN with a recipe and seeds, ready to edit. The first `generate` fixes them.
+
+    A seed task is a row with an `instruction`, maybe an `input` and an `output` (or `instances`, a list of these), and
+    `is_classification` if its outputs are labels. JSON Lines, CSV and other files and shapes are read as well; rows of
+    one instruction become one task with several instances. docs/seeds.md describes the format.
+
+    \b
+    Examples:
+      bootstruct init --recipe                              (lists the recipes)
+      bootstruct init runs/a --model openai/gpt-4.1-mini
+      bootstruct init runs/b --recipe paper --model openai/davinci-002 --seeds my_tasks.jsonl
+      bootstruct init runs/b2 --seeds tasks.csv --fields instruction=question,output=answer
+      bootstruct init runs/c --model openai/Qwen3-8B --base-url http://127.0.0.1:8000/v1 --eject
+      bootstruct init runs/f --model openai/gpt-4.1-mini --seeds my_tasks.jsonl --topics-from-seeds
+      bootstruct init runs/d --rejudge runs/a --recipe stricter.yaml
+      bootstruct init runs/e --rewrite-outputs runs/a --model openai/gpt-4.1
+    """
+    import bootstruct as bs
+    from bootstruct.errors import InputError
+    from bootstruct.history.derived_runs import init_rejudged, init_rewritten, refuse_mixed
+    from bootstruct.run.folder import RECIPE
+    from bootstruct.run.init import init_run
+
+    refuse_mixed(rejudge, rewrite_outputs, api or "")
+    if topics_from_seeds and (rejudge is not None or rewrite_outputs is not None):
+        raise InputError("--topics-from-seeds: is for a new run; leave --rejudge and --rewrite-outputs out.")
+    if rewrite_outputs is not None:
+        taken = init_rewritten(run, rewrite_outputs, model, api or "", (base_url,) if base_url else ())
+        echo_rewritten(taken, rewrite_outputs, str(model))
+        echo(f"Next: bootstruct generate {run}")
+        return
+    accounts: list[RowAccount] = []
+    options: dict[str, Any] = {
+        "model": model,
+        "base_url": base_url,
+        "seeds": seeds,
+        "keep_away": keep_away,
+        "eject": eject,
+    }
+    options |= {"fields": fields, "accounts": accounts}
+    if rejudge is not None:
+        count = init_rejudged(run, rejudge, recipe, **options)
+        echo_accounts(accounts, list_left_out)
+        echo(f"{run}: {count} requests of {rejudge} judged again, without any new request")
+        echo(f"Next: bootstruct status {run}, or bootstruct generate {run} --reuse {rejudge}")
+        return
+    written = init_run(run, recipe or "chat", **options)
+    if as_json:
+        echo_json({"run": str(run), "written": written, "accounts": [account.to_row() for account in accounts]})
+        return
+    echo_accounts(accounts, list_left_out)
+    for name, what in written.items():
+        echo(f"{run / name}: {what}")
+    if topics_from_seeds:
+        topics = bs.topics_from_seeds(run)
+        echo(f"{run / RECIPE}: {len(topics)} topics of your seeds (1 request): {'; '.join(topics)}")
+    echo(f"Next: bootstruct generate {run} --tasks 50")
+
+
+def echo_rewritten(taken: "RewriteSummary", old: Path, model: str) -> None:
+    """Say what a run of rewritten outputs was made from."""
+    left = f"; {taken.left_out} that have no instances yet are left out" if taken.left_out else ""
+    echo(f"{taken.tasks} tasks of {old}, their outputs written anew by {model}{left}", err=True)
+    if taken.checks:
+        echo(f"its checks {', '.join(taken.checks)} are left out: only outputs are asked for", err=True)

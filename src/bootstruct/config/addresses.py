@@ -1,0 +1,60 @@
+"""Addresses of servers: which may be shown, which may be written to a file, and which are this machine itself."""
+
+import ipaddress
+import re
+from urllib.parse import parse_qsl, urlsplit
+
+from bootstruct.errors import InputError
+
+_SECRET_NAME = re.compile(r"key|token|secret|passw|pwd|auth|sig|cred|code", re.IGNORECASE)
+
+
+def shown_address(url: str) -> str:
+    """The address as it may be shown and recorded: no user, no password, no query, no fragment.
+
+    Example:
+        >>> shown_address("https://me:secret@host/v1?key=secret")
+        'https://host/v1'
+    """
+    return re.split(r"[?#]", re.sub(r"//.*@", "//", url, flags=re.DOTALL), maxsplit=1)[0]
+
+
+def secrets_of(url: str) -> list[str]:
+    """What must not be shown of an address: user and password together, the password, secret values of its query."""
+    found = [value for name, value in _query(url) if _SECRET_NAME.search(name)]
+    inside = re.search(r"//(.*)@", url, re.DOTALL)
+    if inside:
+        found += [inside[1], inside[1].partition(":")[2]]
+    return [value for value in found if value]
+
+
+def require_no_secrets(url: str) -> None:
+    """Refuse an address that holds a secret, which would be written to a file.
+
+    Raises:
+        InputError: it has a user, a password, or a query value whose name says that it is secret.
+    """
+    if not secrets_of(url):
+        return
+    raise InputError(
+        f"{shown_address(url)}: the address holds a user, a password or a key, which is never written to a file; leave "
+        "it out of the run folder and give the whole address in the environment variable BOOTSTRUCT_BASE_URL."
+    )
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address is this machine itself, by its literal host."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _query(url: str) -> list[tuple[str, str]]:
+    return parse_qsl(re.split(r"[?]", url, maxsplit=1)[1], keep_blank_values=True) if "?" in url else []

@@ -1,0 +1,267 @@
+"""Everything that can change a byte of the output, and nothing else.
+
+How a model is reached is the machine's business.
+
+A recipe is written as YAML (see `recipes/`), checked here, and stored whole in the journal: from then on the journal's
+copy is the authority. Section numbers are those of the paper (arXiv 2212.10560).
+"""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from bootstruct.types import LATER, Sampling, digest_of_value
+
+Reading = Literal["robust", "original"]
+
+ASKS: Final = {  # where a request is described in a recipe -> the step that makes it; those of checks stand in `checks`
+    ("propose", "ask"): "propose",
+    ("classify",): "kind",
+    ("classify_together",): "kinds",
+    ("instances", "input_first"): "instances",
+    ("instances", "output_first"): "instances",
+    ("instances", "rewrite"): "rewrite",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far behind the pool a request may be written: request k sees the pool as it stood after request k - lag(k).
+
+    lag(k) = min(most, max(least, k // share)). The released code draws five prompts before it sees any reply: least 5.
+    """
+
+    least: int = 5
+    most: int = 512
+    share: int = 4
+
+    def of(self, index: int) -> int:
+        """The lag of a request, by its index."""
+        return min(self.most, max(self.least, index // self.share))
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One step's question. `prompt` is a Jinja2 template, `system` a chat system message.
+
+    Attributes:
+        model, api: of this question alone; empty for the recipe's.
+        reply: `json` asks for a JSON object with the step's schema (`stages/schemas.py`); what cannot be read so is
+            read as text.
+    """
+
+    prompt: str
+    sampling: Sampling
+    system: str = ""
+    model: str = ""
+    api: Literal["", "text", "chat"] = field(default="", metadata=LATER)
+    reply: Literal["text", "json"] = field(default="text", metadata=LATER)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of the rule table: its name, and exactly one check that a text must not meet.
+
+    Attributes:
+        words_at_most, words_above: number of words (counted between blanks, or, with `count: any script`, single
+            characters of scripts that write no blanks as well).
+        matches: a regular expression found anywhere, case-blind.
+        python: version of a function of this name that the user gives to `generate`.
+    """
+
+    name: str
+    words_at_most: int | None = None
+    words_above: int | None = None
+    matches: str | None = None
+    starts_with: str | None = None
+    starts_with_punctuation: bool = False
+    starts_outside_ascii: bool = False
+    count: Literal["blanks", "any script"] = "blanks"
+    python: str = field(default="", metadata=LATER)
+
+
+@dataclass(frozen=True, slots=True)
+class Novelty:
+    """Refuse a text whose ROUGE-L F-measure with any pool member exceeds `threshold` (section 2.2: 0.7).
+
+    Attributes:
+        at_threshold: what happens at exactly the threshold; the released code keeps, the paper's text refuses.
+        tokenizer: a name of `stages.rouge.TOKENIZERS`.
+    """
+
+    threshold: float = 0.7
+    at_threshold: Literal["keep", "refuse"] = "keep"
+    tokenizer: str = "rouge"
+
+
+@dataclass(frozen=True, slots=True)
+class Propose:
+    """Growing the pool (section 2.2): 8 examples a prompt, 6 seeds and up to 2 machine-made ones.
+
+    Attributes:
+        hints: name -> values; each request is given one value of each.
+        with_instances: a request brings instances as well, and nothing more is asked for them (Alpaca's variant).
+    """
+
+    ask: Ask
+    seed_examples: int = 6
+    machine_examples: int = 2
+    only_classification: bool = False
+    lag: Lag = Lag()
+    rules: tuple[Rule, ...] = ()
+    novelty: Novelty = Novelty()
+    hints: dict[str, tuple[str, ...]] = field(default_factory=dict, metadata=LATER)
+    with_instances: bool = field(default=False, metadata=LATER)
+
+
+@dataclass(frozen=True, slots=True)
+class Instances:
+    """Writing instances (section 2.2): at most 5 a task go into the training data.
+
+    Attributes:
+        rewrite: asked for each instance that was kept; its reply takes the place of the output (the paper's ablation of
+            output quality: a better model writes the outputs).
+        output_rules: rules that outputs must not break (and, for classification tasks, inputs): refusals, placeholders.
+        worked_seeds: how many seed tasks with their outputs a request shows at most, so that outputs follow their style.
+        worked_characters: how many characters these may have together; a seed task that does not fit is passed over.
+    """
+
+    input_first: Ask
+    output_first: Ask
+    most: int = 5
+    rewrite: Ask | None = field(default=None, metadata=LATER)
+    output_rules: tuple[Rule, ...] = field(default=(), metadata=LATER)
+    worked_seeds: int = field(default=0, metadata=LATER)
+    worked_characters: int = field(default=4000, metadata=LATER)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A question about finished instances; those that do not pass are refused (beyond the paper; see docs/checks.md).
+
+    agreement: `samples` answers to instruction and input. measure `exact`: the share of them equal to the output, but
+    for case, blanks and marks around it; `rouge`: their mean ROUGE-L with it; kept at `at_least` or more. rubric: a
+    grade of `scale` (worst first), kept at `level` or better. back-check: `samples` instructions written from input and
+    output, the best one's ROUGE-L with the real one; kept at `at_least` or more. decontamination: asks nobody; refuses
+    what shares `run_length` words in a row with a kept-away text or one of `texts`, or is nearer to it than ROUGE-L
+    `near`. ROUGE-L has the words of `propose.novelty.tokenizer`.
+
+    Attributes:
+        unreadable: what becomes of an instance where no reply could be read.
+        version: of a `python` check, whose function the user gives to `generate`.
+    """
+
+    name: str
+    kind: Literal["agreement", "rubric", "back-check", "decontamination", "python"]
+    ask: Ask | None = None
+    samples: int = 5
+    measure: Literal["exact", "rouge"] = "exact"
+    at_least: float = 0.5
+    scale: tuple[str, ...] = ("1", "2", "3", "4", "5")
+    level: str = "4"
+    unreadable: Literal["keep", "refuse"] = "keep"
+    texts: tuple[str, ...] = ()
+    run_length: int = 13
+    near: float = 0.7
+    version: str = field(default="", metadata=LATER)
+
+    @property
+    def asks(self) -> int:
+        """How many questions it asks about an instance."""
+        return {"agreement": self.samples, "back-check": self.samples, "rubric": 1}.get(self.kind, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Encode:
+    """Instance to training example (appendix A.2): templates with and without input, one drawn for each instance.
+
+    Attributes:
+        drop_field_name: the share of inputs whose single field name ("Paragraph:") is taken off.
+        end: what closes a completion in the files of the original format; trainers add a model's own end of text.
+    """
+
+    with_input: tuple[str, ...]
+    without_input: tuple[str, ...]
+    completion_with_input: tuple[str, ...]
+    completion_without_input: tuple[str, ...]
+    drop_field_name: float = 0.5
+    end: str = "<|endoftext|>"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A whole recipe. `api` says whether prompts are texts to continue or chat messages to answer.
+
+    Attributes:
+        classify_together: one question for all tasks accepted from one request, in place of one each.
+        language: what the tasks are to be written in; templates see it.
+        system: the system message of the requests that write tasks, instances or outputs and have none of their own.
+        more_tokens: how much higher `max_tokens` is where a reply was cut off before its answer and is asked for once more.
+    """
+
+    recipe: str
+    model: str
+    propose: Propose
+    classify: Ask
+    instances: Instances
+    encode: Encode
+    seed: int = 42
+    api: Literal["text", "chat"] = "text"
+    reading: Reading = "robust"
+    keep_away: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = field(default=(), metadata=LATER)
+    classify_together: Ask | None = field(default=None, metadata=LATER)
+    language: str = field(default="English", metadata=LATER)
+    more_tokens: int = field(default=4096, metadata=LATER)
+    system: str = field(default="", metadata=LATER)
+
+    def digest(self) -> str:
+        """A name for the recipe: equal recipes, equal digests."""
+        return digest_of_value(to_mapping(self))
+
+    def model_of(self, ask: Ask) -> str:
+        """The model that answers a request: its own, else the recipe's."""
+        return ask.model or self.model
+
+    def api_of(self, ask: Ask) -> str:
+        """Whether a request is `text` or `chat`: its own, else the recipe's."""
+        return ask.api or self.api
+
+    def model_at(self, step: str) -> str:
+        """The model that is asked at a step (`propose`, `kinds`, `kind`, `instances`, `rewrite`, `check NAME`)."""
+        asks = {f"check {check.name}": check.ask for check in self.checks if check.ask is not None}
+        for path, ask in asks_of(self).items():
+            asks.setdefault(ASKS[path], ask)
+        return self.model_of(asks.get(step) or self.instances.input_first)
+
+
+def asks_of(recipe: Recipe) -> dict[tuple[str, ...], Ask]:
+    """Every request of stages 1 to 3 that a recipe describes, by its place in it."""
+    found: dict[tuple[str, ...], Ask] = {}
+    for path in ASKS:
+        value: Any = recipe
+        for name in path:
+            value = getattr(value, name)
+        found |= {} if value is None else {path: value}
+    return found
+
+
+def to_mapping(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain JSON values, defaults included (but for LATER fields); `from_mapping` reads it back."""
+    mapping: dict[str, Any] = _plain(recipe)
+    return mapping
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_plain(row) for row in value)
+    if not dataclasses.is_dataclass(value):
+        return value
+    there = [(entry, getattr(value, entry.name)) for entry in dataclasses.fields(value)]
+    return {
+        entry.name: _plain(own) for entry, own in there if not entry.metadata.get("later") or own != _default(entry)
+    }
+
+
+def _default(of: dataclasses.Field[Any]) -> object:
+    return of.default if of.default_factory is dataclasses.MISSING else of.default_factory()

@@ -1,0 +1,153 @@
+"""A recipe from plain values: built, and checked for what the types of its fields do not say."""
+
+import dataclasses
+import re
+from typing import Final
+
+from bootstruct.config.recipe import Check, Recipe, Rule, asks_of
+from bootstruct.config.validation import build, expression_fault
+from bootstruct.errors import InputError
+from bootstruct.types import Sampling
+
+OWN_FIELDS: Final = {  # of a request's body: they have a place of their own, or are what bootstruct itself decides
+    *("model", "messages", "prompt", "temperature", "top_p", "presence_penalty", "frequency_penalty", "stop", "seed"),
+    *("max_tokens", "max_completion_tokens", "response_format", "stream", "n", "best_of", "tools", "functions"),
+}
+
+
+def from_mapping(mapping: object, where: str) -> Recipe:
+    """Build a recipe from plain JSON or YAML values, and check it.
+
+    Args:
+        mapping: the values; fields that are left out have their defaults.
+        where: the file they came from, for messages.
+
+    Raises:
+        InputError: a key is unknown, a value has another type, or values cannot work together; it names the key.
+    """
+    recipe = build(Recipe, mapping, where)
+    _check(recipe, where)
+    return recipe
+
+
+def _faults(recipe: Recipe) -> list[tuple[bool, str]]:
+    """Whether each condition on single fields is broken, and the message for it."""
+    propose, lag = recipe.propose, recipe.propose.lag
+    parses_more = recipe.classify_together or propose.with_instances
+    asks_json = any(ask.reply == "json" for ask in asks_of(recipe).values())
+    return [
+        (not recipe.model, "model: is empty; name the model, as in `model: davinci-002`"),
+        (
+            propose.seed_examples < 0 or propose.machine_examples < 0,
+            "propose: the number of examples cannot be negative",
+        ),
+        (propose.seed_examples + propose.machine_examples < 1, "propose: at least one example must be shown"),
+        (
+            lag.least < 1 or lag.most < lag.least or lag.share < 1,
+            "propose.lag: needs 1 <= least <= most and share >= 1",
+        ),
+        (not 0 < propose.novelty.threshold <= 1, "propose.novelty.threshold: must lie in (0, 1]"),
+        (not recipe.language.strip(), "language: is empty; name a language, as in `language: German`"),
+        (
+            recipe.reading == "original" and bool(parses_more or asks_json),
+            "reading: `original` supports only one task per request and text replies; use `robust`",
+        ),
+        (recipe.instances.most < 1, "instances.most: must be at least 1"),
+        (
+            recipe.instances.worked_seeds < 0 or recipe.instances.worked_characters < 1,
+            "instances: worked_seeds must be at least 0, worked_characters at least 1",
+        ),
+        (
+            bool(recipe.system) and recipe.api != "chat",
+            "system: needs `api: chat`; for a model that continues text, write it into the prompts",
+        ),
+        (recipe.more_tokens < 1, "more_tokens: must be at least 1"),
+        (not 0 <= recipe.encode.drop_field_name <= 1, "encode.drop_field_name: must lie in [0, 1]"),
+        (
+            not recipe.encode.with_input or not recipe.encode.without_input,
+            "encode: needs at least one template with input and one without",
+        ),
+        (
+            len(recipe.encode.with_input) != len(recipe.encode.completion_with_input)
+            or len(recipe.encode.without_input) != len(recipe.encode.completion_without_input),
+            "encode: needs one completion for each template",
+        ),
+    ]
+
+
+def _check(recipe: Recipe, where: str) -> None:
+    for wrong, message in _faults(recipe):
+        if wrong:
+            raise InputError(f"{where}: {message}.")
+    for rule in recipe.propose.rules:
+        _check_rule(rule, where, "propose.rules")
+    for rule in recipe.instances.output_rules:
+        _check_rule(rule, where, "instances.output_rules")
+    for ask in asks_of(recipe).values():
+        if (fault := _sampling_fault(ask.sampling)) is not None:
+            raise InputError(f"{where}: {fault}.")
+        if ask.reply == "json" and recipe.api_of(ask) != "chat":
+            raise InputError(
+                f"{where}: `reply: json` needs `api: chat`; models that continue text cannot be held to JSON."
+            )
+    if recipe.instances.rewrite is not None and recipe.instances.rewrite.reply == "json":
+        raise InputError(f"{where}: instances.rewrite: a rewritten output is text; leave `reply: json` out.")
+    _check_hints(recipe.propose.hints, where)
+    for number, check in enumerate(recipe.checks):
+        _check_check(check, [entry.name for entry in recipe.checks[:number]], where)
+
+
+def _sampling_fault(sampling: Sampling) -> str | None:
+    """What is wrong with the sampling of a request; None if nothing is."""
+    if sampling.max_tokens is not None and sampling.max_tokens < 1:
+        return "max_tokens must be at least 1"
+    taken = sorted(name for name in sampling.extra if name in OWN_FIELDS)
+    if taken:
+        return f"sampling.extra: {taken[0]!r} is set by bootstruct itself; leave it out"
+    return None
+
+
+def _check_hints(hints: dict[str, tuple[str, ...]], where: str) -> None:
+    for name, values in hints.items():
+        if not name.isidentifier() or hasattr(hints, name):
+            raise InputError(
+                f"{where}: propose.hints: {name!r:.60} cannot be the name of a hint; use a word, as in `topic`."
+            )
+        if not values or not all(value.strip() for value in values):
+            raise InputError(f"{where}: propose.hints.{name}: needs at least one value, and none may be empty.")
+
+
+def _check_check(check: Check, before: list[str], where: str) -> None:
+    asks = check.kind not in ("decontamination", "python")
+    faults = [
+        (
+            not re.fullmatch(r"[\w-]+", check.name),
+            "a name may contain only letters, digits, - and _, since it is part of keys",
+        ),
+        (check.name in before, "another check has this name"),
+        (check.kind == "python" and not check.version, "needs the `version` of its Python function"),
+        (asks and check.ask is None, "needs `ask`, the request that it makes"),
+        (not asks and check.ask is not None, "makes no request; leave `ask` out"),
+        (check.ask is not None and check.ask.reply == "json", "parses text replies; leave `reply: json` out"),
+        (not 1 <= check.samples <= 100, "samples: must lie between 1 and 100"),
+        (not 0 <= check.at_least <= 1, "at_least: must lie in [0, 1]"),
+        (not 0 < check.near <= 1, "near: must lie in (0, 1]"),
+        (check.run_length < 1, "run_length: must be at least 1"),
+        (len(set(check.scale)) < max(2, len(check.scale)), "scale: needs two or more different grades, worst first"),
+        (any(not re.fullmatch(r"\w+", grade) for grade in check.scale), "scale: a grade must be one word or number"),
+        (check.kind == "rubric" and check.level not in check.scale, "level: must be one of `scale`"),
+    ]
+    for wrong, message in faults:
+        if wrong:
+            raise InputError(f"{where}: checks: {check.name!r}: {message}.")
+    if check.ask is not None and (fault := _sampling_fault(check.ask.sampling)) is not None:
+        raise InputError(f"{where}: checks: {check.name!r}: {fault}.")
+
+
+def _check_rule(rule: Rule, where: str, key: str) -> None:
+    defaults = {field.name: field.default for field in dataclasses.fields(rule)}
+    checks = [name for name in defaults if name not in ("name", "count") and getattr(rule, name) != defaults[name]]
+    if len(checks) != 1:
+        raise InputError(f"{where}: {key}: rule {rule.name!r} needs exactly one check, it has {len(checks)}.")
+    if rule.matches is not None and (fault := expression_fault(rule.matches)):
+        raise InputError(f"{where}: {key}: rule {rule.name!r}: {fault}.")

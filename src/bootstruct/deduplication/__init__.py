@@ -1,0 +1,1 @@
+"""The novelty filter alone, for any file of texts."""

@@ -1,0 +1,1 @@
+"""Diagnosis: which packages are installed (`installation`), and what a server supports (`server`)."""

@@ -1,0 +1,62 @@
+"""A local model on many processes or machines: `ray/hf/PATH-OR-NAME`, `ray/pocket`.
+
+`worker_pool` hands requests in batches to workers, as many of them as the queue needs. A worker that dies costs no more
+than computing its requests again. `actors` puts workers on a Ray cluster; nothing else here knows of Ray.
+"""
+
+from typing import Protocol
+
+from bootstruct.engines.local import GenerationResult
+from bootstruct.types import Prompt
+
+
+class WorkerLostError(Exception):
+    """A worker is gone, with the requests that it held. Its text is the reason."""
+
+
+class Worker(Protocol):
+    """A process with a model, somewhere. All coroutines raise WorkerLostError once it is gone."""
+
+    async def place(self) -> None:
+        """Wait until the process runs. Raises EngineUnavailableError where it cannot be used."""
+        ...
+
+    async def load(self, model: str) -> None:
+        """Load a model. Raises EngineUnavailableError where no worker could."""
+        ...
+
+    async def generate(self, prompts: list[Prompt]) -> list[GenerationResult]:
+        """One result for each prompt. Batches are computed in the order of the calls, so a second one may wait."""
+        ...
+
+    def stop(self) -> None:
+        """End the process."""
+        ...
+
+
+class Cluster(Protocol):
+    """Where workers run."""
+
+    async def open(self) -> None:
+        """Connect. Raises EngineUnavailableError where the cluster cannot be reached."""
+        ...
+
+    def capacity(self) -> int:
+        """How many workers it can hold in all."""
+        ...
+
+    def worker(self) -> Worker:
+        """Start a worker, which may have to wait for a place."""
+        ...
+
+    async def watch(self) -> str:
+        """Return, with a reason for the user, when the cluster is lost."""
+        ...
+
+    def no_capacity_reason(self) -> str:
+        """Why a worker may find no place, as a sentence."""
+        ...
+
+    async def close(self) -> None:
+        """Disconnect."""
+        ...

@@ -1,0 +1,262 @@
+"""Runs as training files: the rows that are selected, in one of the formats, in any container.
+
+The same runs give the same bytes, and a file is there whole or not at all.
+"""
+
+import contextlib
+import itertools
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from bootstruct.errors import InputError
+from bootstruct.export.formats import ExportFormat, find_format
+from bootstruct.export.original import original_files
+from bootstruct.export.rows import TrainingRow
+from bootstruct.export.selection import RunSource, Selection, parts_of, select
+from bootstruct.io.dataset_folders import whole_folder, write_parts
+from bootstruct.io.files import write_whole
+from bootstruct.io.writers import FileForm, form_of, require_other_file, write_rows
+from bootstruct.journal.file import NAME
+from bootstruct.journal.reviews import NAME as REVIEWS
+from bootstruct.run.folder import MACHINE, RECIPE, SEEDS
+
+if TYPE_CHECKING:
+    from bootstruct.journal.state import State
+
+Json = dict[str, Any]
+EQUAL = "examples that are equal to one that is exported"
+RUN_FILES = (NAME, RECIPE, SEEDS, MACHINE, REVIEWS)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """What was written, what was left out, and how far the runs are.
+
+    Attributes:
+        files: number of rows by file.
+        requests: number of committed requests for new instructions.
+        tasks: number of accepted tasks.
+        completed: number of completed tasks among them.
+        exported: number of tasks in the files; exported seeds are counted too.
+        tasks_left_out: number of tasks that are not in the files, by reason.
+        rows_left_out: number of rows of exported tasks that are not in the files, by reason.
+        notes: what a container has no room for, and what was written in its place.
+    """
+
+    files: dict[str, int]
+    requests: int
+    tasks: int
+    completed: int
+    exported: int = 0
+    tasks_left_out: dict[str, int] = field(default_factory=dict)
+    rows_left_out: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def export(
+    state: "State",
+    journal: Path,
+    format: str,
+    out: Path | BinaryIO,
+    seeds: bool | None = None,
+    without: Collection[str] = (),
+    **options: Any,
+) -> ExportResult:
+    """Write the completed tasks of one run as training data.
+
+    Args:
+        state: the state of the run.
+        journal: its journal, from which `original` reads the replies.
+        format: a name of `FORMATS`.
+        out: the file to write, or a stream open for bytes; for `original` a folder.
+        seeds: whether the seed tasks are part of it; None does so in `original` only.
+        without: names of tasks to leave out.
+        options: further ones of `export_runs`.
+
+    Raises:
+        InputError: as `export_runs`.
+    """
+    return export_runs([RunSource(state, journal, without)], format, out, seeds, **options)
+
+
+def export_runs(
+    runs: Sequence[RunSource],
+    format: str,
+    out: Path | BinaryIO,
+    seeds: bool | None = None,
+    splits: Mapping[str, float] | None = None,
+    container: str | None = None,
+    threshold: float | None = None,
+) -> ExportResult:
+    """Write the completed tasks of runs as training data.
+
+    Args:
+        runs: the runs; of several, later ones give what is new beside earlier ones (see `export.selection.select`).
+        format: a name of `FORMATS`.
+        out: the file to write, or a stream open for bytes; for `original` a folder.
+        seeds: whether the seed tasks are part of it; None does so in `original` only.
+        splits: the shares of parts that are written beside `train`, by name; the instances of a task stay together.
+        container: a name of `io.writers.CONTAINERS`; None takes what the file's name says, else the format's own.
+        threshold: of several runs, the ROUGE-L F-measure above which a task of a later one is left out.
+
+    Raises:
+        InputError: the format is unknown, there is nothing to write yet, the place cannot be written or is a file of a
+            run, or an option does not go with the format.
+    """
+    chosen, splits = find_format(format), splits or {}
+    _require_tasks(runs, chosen)
+    _require_place(runs, chosen, format, out, splits, container)
+    selection = select(runs, chosen.is_folder if seeds is None else seeds, threshold)
+    notes: Counter[str] = Counter()
+    if chosen.is_folder:
+        files = _write_original(runs[0], selection, out)
+    else:
+        form = form_of(out, chosen.container, container)
+        files = _write_parts(runs, selection, chosen, out, form, splits, notes)
+    return ExportResult(
+        files,
+        sum(len(source.state.accepted_after) for source in runs),
+        sum(len(source.state.accepted) for source in runs),
+        sum(len(source.state.completed) for source in runs),
+        selection.tasks,
+        dict(selection.tasks_left_out),
+        dict(selection.rows_left_out),
+        list(notes),
+    )
+
+
+def default_path(runs: Sequence[Path], format: str, container: str | None = None) -> Path:
+    """Return where runs are exported to if no place is named: `RUN-FORMAT` with its suffix, in this folder.
+
+    Args:
+        runs: the folders of the runs.
+        format: the name of the format.
+        container: the container, where it is not the format's own.
+    """
+    chosen = find_format(format)
+    suffix = chosen.suffix if container is None or chosen.is_folder else f".{container}" * (container != "dataset")
+    return Path(f"{'-'.join(run.resolve().name for run in runs)}-{format}{suffix}")
+
+
+def part_path(out: Path, part: str, form: FileForm, default: str) -> Path:
+    """Return the file of a part: `train-test.jsonl` beside `train.jsonl`, or `test.jsonl` in a folder.
+
+    Args:
+        out: what all parts are named after; a folder is one that is there, or a name without a suffix.
+        part: the name of the part.
+        form: what the file is.
+        default: its suffix in a folder.
+    """
+    if form.container == "dataset":
+        return out / part
+    if out.is_dir() or not out.suffix:
+        return out / f"{part}{default}"
+    endings = out.suffixes[-2:] if form.compression else out.suffixes[-1:]
+    stem = out.name.removesuffix("".join(endings))
+    return out.with_name(f"{stem}-{part}{''.join(endings)}")
+
+
+def _require_tasks(runs: Sequence[RunSource], chosen: ExportFormat) -> None:
+    states = [source.state for source in runs]
+    if not any(state.accepted for state in states):
+        raise InputError("The run has no accepted instruction yet; run `bootstruct generate` first.")
+    if not any(state.completed for state in states) and not chosen.is_folder:
+        raise InputError("The run has no completed task yet; run `bootstruct generate` again to complete tasks.")
+
+
+def _require_place(
+    runs: Sequence[RunSource],
+    chosen: ExportFormat,
+    format: str,
+    out: Path | BinaryIO,
+    splits: Mapping[str, float],
+    container: str | None,
+) -> None:
+    if chosen.is_folder and (len(runs) > 1 or splits or container):
+        what = "one run" if len(runs) > 1 else "one folder, without --split and --container"
+        raise InputError(f"The format `{format}` is {what}; use another format.")
+    if not isinstance(out, Path):
+        if chosen.is_folder:
+            raise InputError(f"The format `{format}` is a folder of files; name one with --out.")
+        if splits or container == "dataset":
+            raise InputError("--split and the container `dataset` write several files; name a place with --out.")
+    elif chosen.is_folder and out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; the format `{format}` is a folder of files.")
+    elif not chosen.is_folder and out.is_dir() and not splits and container != "dataset":
+        raise InputError(f"{out}: is a folder; name a file, as in {out / 'data'}{chosen.suffix}.")
+    if chosen.is_bound and form_of(out, chosen.container, container).container != chosen.container:
+        raise InputError(f"The format `{format}` is {chosen.container.upper()} only; name a file {chosen.suffix}.")
+    for source in runs:
+        require_other_file(out, [source.journal.with_name(name) for name in RUN_FILES], "a file of the run")
+
+
+def _write_original(source: RunSource, selection: Selection, out: Path | BinaryIO) -> dict[str, int]:
+    assert isinstance(out, Path)
+    texts = {task.text for task in source.state.accepted if task.name in source.without}
+    files = {
+        name: content if isinstance(content, bytes) else [row for row in content if row.get("instruction") not in texts]
+        for name, content in original_files(source.state, source.journal, selection.rows[0])
+    }
+    for name, content in files.items():
+        if isinstance(content, bytes):
+            write_whole(out / name, content)
+        else:
+            write_rows(out / name, content, FileForm("jsonl"))
+    return {str(out / name): 0 if isinstance(content, bytes) else len(content) for name, content in files.items()}
+
+
+def _write_parts(
+    runs: Sequence[RunSource],
+    selection: Selection,
+    chosen: ExportFormat,
+    out: Path | BinaryIO,
+    form: FileForm,
+    splits: Mapping[str, float],
+    notes: Counter[str],
+) -> dict[str, int]:
+    names = parts_of(itertools.chain(*selection.rows), splits) if splits else {}
+    parts = {}
+    for part in ("train", *splits) if splits else ("",):
+        rows = [[row for row in own if names.get(row.instruction, "") == part] for own in selection.rows]
+        parts[part] = _objects(runs, selection, chosen, rows)
+    for part, objects in parts.items():
+        if fault := chosen.fault(objects, part in ("", "train")):
+            raise InputError(fault)
+    written = {}
+    with _place(out, form, splits) as place:
+        for part, objects in parts.items():
+            target = part_path(place, part, form, f".{form.container}") if part and isinstance(place, Path) else place
+            notes.update(write_rows(target, objects, form, chosen.columns).notes)
+            shown = part_path(out, part, form, f".{form.container}") if part and isinstance(out, Path) else out
+            written[str(shown) if isinstance(shown, Path) else "-"] = len(objects)
+    return written
+
+
+@contextlib.contextmanager
+def _place(out: Path | BinaryIO, form: FileForm, splits: Mapping[str, float]) -> Iterator[Path | BinaryIO]:
+    """Where the parts go: a folder of `datasets` with parts is made whole before it is at its place."""
+    if form.container != "dataset" or not splits or not isinstance(out, Path):
+        yield out
+        return
+    with whole_folder(out) as folder:
+        write_parts(folder, ["train", *splits])
+        yield folder
+
+
+def _objects(
+    runs: Sequence[RunSource], selection: Selection, chosen: ExportFormat, rows: Sequence[Sequence[TrainingRow]]
+) -> list[Json]:
+    """The objects of all runs; those of equal prompt and completion once."""
+    found = [chosen.objects(source.state.recipe, own) for source, own in zip(runs, rows, strict=True)]
+    objects = list(itertools.chain(*found))
+    if objects and "completion" in objects[0]:
+        once: dict[tuple[str, str], Json] = {}
+        for row in objects:
+            once.setdefault((row["prompt"], row["completion"]), row)
+        objects = list(once.values())
+    if equal := sum(map(len, rows)) - len(objects):
+        selection.rows_left_out[EQUAL] += equal
+    return objects

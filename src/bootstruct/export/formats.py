@@ -1,0 +1,142 @@
+"""The formats of training data: from the training rows of a run (`export.rows`) to the objects of a file."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bootstruct.errors import InputError
+from bootstruct.export.openai_chat_validation import openai_faults
+from bootstruct.io.column_types import ColumnType
+from bootstruct.io.files import json_bytes
+from bootstruct.journal.events import UNKNOWN_MODEL
+
+if TYPE_CHECKING:
+    from bootstruct.config.recipe import Recipe
+    from bootstruct.export.rows import TrainingRow
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFormat:
+    """One format of training data.
+
+    Attributes:
+        container: what its file is unless its name says otherwise (`io.writers`); empty where it is a folder of files.
+        description: what it is, in one line.
+        objects: makes its objects from a run's recipe and training rows.
+        columns: of CSV and of tables, the types of its columns; None where they follow from the objects.
+        fault: says what its reader would refuse in a file of these objects; the second argument is whether the file is
+            to be trained on.
+        is_bound: whether its file is of this container only.
+    """
+
+    container: str
+    description: str
+    objects: "Callable[[Recipe, Iterable[TrainingRow]], list[Json]]"
+    columns: Mapping[str, ColumnType] | None = None
+    fault: Callable[[Sequence[Json], bool], str] = lambda objects, is_trained_on: ""
+    is_bound: bool = False
+
+    @property
+    def suffix(self) -> str:
+        """Ending of its file's name; empty where it is a folder of files."""
+        return f".{self.container}" if self.container else ""
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder of files."""
+        return not self.container
+
+
+def find_format(name: str) -> ExportFormat:
+    """Return the format of this name. Raises InputError with the known names if there is none."""
+    if name not in FORMATS:
+        raise InputError(f"format {name!r}: unknown; use one of {', '.join(FORMATS)}.")
+    return FORMATS[name]
+
+
+def alpaca_object(row: "TrainingRow") -> Json:
+    """Instruction, input and output, as Alpaca's file has them."""
+    return {"id": row.id, "instruction": row.instruction, "input": row.instance.input, "output": row.instance.output}
+
+
+def messages_object(row: "TrainingRow") -> Json:
+    """A chat of two messages, as TRL reads it."""
+    return {"id": row.id, "task": row.task, **openai_object(row)}
+
+
+def openai_object(row: "TrainingRow") -> Json:
+    """A chat of two messages and nothing else, as OpenAI's fine-tuning API demands it."""
+    user = {"role": "user", "content": row.request}
+    return {"messages": [user, {"role": "assistant", "content": row.instance.output}]}
+
+
+def sharegpt_object(row: "TrainingRow") -> Json:
+    """A conversation of two turns, as ShareGPT's files have it."""
+    human = {"from": "human", "value": row.request}
+    turns = [human, {"from": "gpt", "value": row.instance.output}]
+    return {"id": row.id, "task": row.task, "conversations": turns}
+
+
+def table_objects(recipe: "Recipe", rows: "Iterable[TrainingRow]") -> list[Json]:
+    """All columns of a table (`TABLE_COLUMNS`)."""
+    model, digest = recipe.model_at("rewrite" if recipe.instances.rewrite else "instances"), recipe.digest()
+    return [
+        alpaca_object(row)
+        | {"is_classification": row.is_classification, "is_seed": row.is_seed, "task": row.task}
+        | {"model": None if row.is_seed or model == UNKNOWN_MODEL else model, "recipe": digest}
+        for row in rows
+    ]
+
+
+def _per_row(to_object: "Callable[[TrainingRow], Json]") -> "Callable[[Recipe, Iterable[TrainingRow]], list[Json]]":
+    return lambda recipe, rows: [to_object(row) for row in rows]
+
+
+def _prompt_completions(recipe: "Recipe", rows: "Iterable[TrainingRow]") -> list[Json]:
+    from bootstruct.export.rows import prompt_completions  # imported here: `export --help` needs the table alone
+
+    return prompt_completions(recipe, rows)
+
+
+def _openai_fault(objects: Sequence[Json], is_trained_on: bool) -> str:
+    """What OpenAI's fine-tuning API would refuse."""
+    content = b"".join(json_bytes(row) + b"\n" for row in objects)
+    faults = openai_faults(content, is_trained_on)
+    if not faults:
+        return ""
+    return f"The fine-tuning API would reject this file: {faults[0]}. Generate more tasks, or use another format."
+
+
+TABLE_COLUMNS = {
+    **dict.fromkeys(("id", "instruction", "input", "output"), ColumnType("text")),
+    **dict.fromkeys(("is_classification", "is_seed"), ColumnType("bool")),
+    **dict.fromkeys(("task", "model", "recipe"), ColumnType("text")),
+}
+FORMATS = {
+    "alpaca": ExportFormat("json", "one JSON list of instruction, input, output", _per_row(alpaca_object)),
+    "messages": ExportFormat(
+        "jsonl", "JSONL of chat messages, as TRL and most trainers read it", _per_row(messages_object)
+    ),
+    "prompt-completion": ExportFormat(
+        "jsonl", "JSONL with the recipe's templates, one drawn for each instance", _prompt_completions
+    ),
+    "sharegpt": ExportFormat("json", "one JSON list of conversations", _per_row(sharegpt_object)),
+    "openai": ExportFormat(
+        "jsonl",
+        "JSONL for OpenAI's fine-tuning API, checked as the API checks it",
+        _per_row(openai_object),
+        fault=_openai_fault,
+        is_bound=True,
+    ),
+    "parquet": ExportFormat(
+        "parquet",
+        "all columns in one table (pip install 'bootstruct[parquet]')",
+        table_objects,
+        TABLE_COLUMNS,
+    ),
+    "original": ExportFormat(
+        "", "the files of the released code, in a folder that `import` reads", _prompt_completions
+    ),
+}

@@ -1,0 +1,95 @@
+"""The training rows of a run: one for each instance, in the order in which the tasks were accepted."""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from bootstruct.config.recipe import Recipe
+from bootstruct.journal.state import State
+from bootstruct.stages.draw import rng_for
+from bootstruct.stages.training_format import encode, training_instances
+from bootstruct.types import Instance
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRow:
+    """One training row.
+
+    Attributes:
+        name: `812.3/0` is the first instance of task 812.3; the rows of a seed begin with the seed's id.
+        task_name: name of the task, or the id of the seed.
+        instruction: its instruction.
+        instance: input and output.
+        is_classification: its task type.
+        is_seed: whether it is a seed's.
+        run: name of the run, where rows of several runs go into one file; else empty.
+    """
+
+    name: str
+    task_name: str
+    instruction: str
+    instance: Instance
+    is_classification: bool
+    is_seed: bool
+    run: str = ""
+
+    @property
+    def id(self) -> str:
+        """Its name, which begins with that of the run where there are several."""
+        return f"{self.run}/{self.name}" if self.run else self.name
+
+    @property
+    def task(self) -> str:
+        """The name of its task, which begins with that of the run where there are several."""
+        return f"{self.run}/{self.task_name}" if self.run else self.task_name
+
+    @property
+    def request(self) -> str:
+        """Instruction and input as one message."""
+        given = self.instance.input.strip()
+        return f"{self.instruction}\n\n{given}" if given else self.instruction
+
+
+def training_rows(
+    state: State, seeds: bool = False, without: Collection[str] = (), run: str = ""
+) -> Iterator[TrainingRow]:
+    """Yield the rows of a run: the seeds first (if wanted), then each completed task.
+
+    Args:
+        state: the state of the run.
+        seeds: whether the seeds are part of it.
+        without: names of tasks to leave out, such as those that people marked as bad.
+        run: name of the run, where there are several.
+
+    Yields:
+        At most `instances.most` rows of each accepted task, and all of each seed.
+    """
+    for seed in state.seeds if seeds else ():
+        for number, instance in enumerate(seed.instances):
+            name, kind = f"{seed.id}/{number}", seed.is_classification
+            yield TrainingRow(name, seed.id, seed.instruction, instance, kind, True, run)
+    for task in state.completed_tasks:
+        if task.name in without:
+            continue
+        kind = state.completed[task.name].is_classification
+        for number, instance in enumerate(
+            training_instances(state.recipe, task.name, state.passed_instances(task.name))
+        ):
+            yield TrainingRow(f"{task.name}/{number}", task.name, task.text, instance, kind, False, run)
+
+
+def prompt_completions(recipe: Recipe, rows: Iterable[TrainingRow]) -> list[dict[str, Any]]:
+    """Return prompt and completion of each row, encoded with the recipe's templates, with the row's id and its task.
+
+    Rows that come out equal are kept once. The order is shuffled by the recipe's seed.
+    """
+    encoded: dict[tuple[str, str], TrainingRow] = {}
+    for row in rows:
+        example = encode(recipe, row.instruction, row.instance, rng_for(recipe.seed, "encode", row.name))
+        encoded.setdefault((example.prompt, example.completion), row)
+    pairs = [
+        {"id": row.id, "task": row.task, "prompt": prompt, "completion": completion}
+        for (prompt, completion), row in encoded.items()
+    ]
+    rng_for(recipe.seed, "shuffle").shuffle(pairs)
+    return pairs

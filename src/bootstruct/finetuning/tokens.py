@@ -1,0 +1,118 @@
+"""Examples as tokens: what is read, and what of it is learnt.
+
+The loss is on the completion and the end of text only (the paper's prompt loss weight of 0).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bootstruct.errors import InputError
+from bootstruct.finetuning.data import TrainingExample
+
+IGNORED = -100  # the label of a token that is read but not learnt
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizedExamples:
+    """Token ids and labels of the examples that fit, and how many were longer than allowed (the longest, in tokens).
+
+    Attributes:
+        is_encoder: whether `ids` are what an encoder reads and `labels` what its decoder writes; otherwise `ids` are both, one
+            after the other, and `labels` are as long.
+    """
+
+    ids: list[list[int]]
+    labels: list[list[int]]
+    too_long: int
+    longest: int
+    is_encoder: bool = False
+
+    @property
+    def size(self) -> int:
+        """Tokens that are read or written."""
+        return sum(map(len, self.ids)) + (sum(map(len, self.labels)) if self.is_encoder else 0)
+
+    @property
+    def learnt(self) -> int:
+        """Tokens with a loss."""
+        return sum(label != IGNORED for row in self.labels for label in row)
+
+
+def encode_all(
+    tokenizer: Any, examples: Sequence[TrainingExample], is_chat: bool, max_length: int, is_encoder: bool = False
+) -> TokenizedExamples:
+    """All examples; those longer than max_length are left out and counted, never cut.
+
+    Args:
+        is_encoder: whether an encoder reads the prompt; then prompt and completion may each have `max_length` tokens.
+    """
+    ids, labels, too_long, longest = [], [], 0, 0
+    for example in examples:
+        texts = chat_texts(tokenizer, example) if is_chat else plain_texts(example)
+        parts = encoder_tokens(tokenizer, *texts) if is_encoder else split_tokens(tokenizer, *texts)
+        prompt_part, completion_part = parts
+        size = max(map(len, parts)) if is_encoder else sum(map(len, parts))
+        longest = max(longest, size)
+        if size > max_length:
+            too_long += 1
+            continue
+        if is_encoder:
+            ids.append(prompt_part)
+            labels.append(completion_part)
+            continue
+        ids.append([*prompt_part, *completion_part])
+        labels.append([*[IGNORED] * len(prompt_part), *completion_part])
+    return TokenizedExamples(ids, labels, too_long, longest, is_encoder)
+
+
+def plain_texts(example: TrainingExample) -> tuple[str, str, bool]:
+    """(prompt, completion, whether the tokenizer adds what begins a text)."""
+    return example.prompt, example.completion, True
+
+
+def chat_texts(tokenizer: Any, example: TrainingExample) -> tuple[str, str, bool]:
+    """The same for the model's chat template. Raises InputError where it has none, or renders in a way that cannot be split."""
+    if not getattr(tokenizer, "chat_template", None):
+        raise InputError("format chat: the model has no chat template; use `format: templates`, or a chat model.")
+    chat = [{"role": message.role, "content": message.content} for message in example.messages]
+    try:
+        prompt_part = tokenizer.apply_chat_template(chat[:-1], tokenize=False, add_generation_prompt=True)
+        whole = tokenizer.apply_chat_template(chat, tokenize=False)
+    except Exception as exc:  # templates are programs and raise what they like
+        raise InputError(f"format chat: the model's chat template does not accept these messages: {exc}.") from None
+    if whole.startswith(prompt_part):
+        return prompt_part, whole[len(prompt_part) :], False
+    return prompt_part, chat[-1]["content"], False  # it renders a past answer otherwise than one to be written
+
+
+def split_tokens(tokenizer: Any, prompt: str, completion: str, begins: bool) -> tuple[list[int], list[int]]:
+    """(ids read, ids learnt).
+
+    The prompt exactly as it is tokenized when the model is asked, then the completion, closed with the end of text.
+
+    Where tokens would merge across the seam the completion is tokenized by itself: at the seam the model sees in
+    training what it sees when it answers.
+    """
+    end = tokenizer.eos_token_id
+    prompt_part = list(tokenizer(prompt, add_special_tokens=begins)["input_ids"])
+    if begins and prompt_part and prompt_part[-1] == end:
+        plain = list(tokenizer(prompt, add_special_tokens=False)["input_ids"])
+        prompt_part = prompt_part if plain and plain[-1] == end else prompt_part[:-1]
+    whole = list(tokenizer(prompt + completion, add_special_tokens=begins)["input_ids"])
+    if whole[: len(prompt_part)] == prompt_part:
+        completion_part = whole[len(prompt_part) :]
+    else:
+        completion_part = list(tokenizer(completion, add_special_tokens=False)["input_ids"])
+    return prompt_part, completion_part if end in completion_part[-3:] else [*completion_part, end]
+
+
+def encoder_tokens(tokenizer: Any, prompt: str, completion: str, begins: bool) -> tuple[list[int], list[int]]:
+    """(ids that the encoder reads, ids that the decoder learns to write).
+
+    The prompt is closed as it is when the model is asked; the completion ends with the end of text.
+    """
+    end = tokenizer.eos_token_id
+    read = list(tokenizer(prompt, add_special_tokens=begins)["input_ids"])
+    written = list(tokenizer(completion, add_special_tokens=False)["input_ids"])
+    return read, written if end in written[-3:] else [*written, end]

@@ -1,0 +1,1 @@
+"""Runs before, after and out of other runs: preview, verify, rejudge, rewrite, import."""

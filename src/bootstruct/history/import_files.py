@@ -1,0 +1,187 @@
+"""The files of an import: which ones there are, what each holds, and their rows in the one form that `importer` reads."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from bootstruct.errors import InputError
+from bootstruct.io.accounts import RowAccount
+from bootstruct.io.arrow import is_dataset_folder
+from bootstruct.io.rows import read_rows
+from bootstruct.io.shapes import ShapeError, read_task_row
+from bootstruct.io.tasks import require_used
+
+Row = dict[str, Any]
+NumberedRow = tuple[int, Row]  # its line or position, and the row
+
+INSTRUCTIONS, TYPES, INSTANCES, PARSED = "instructions", "task types", "instances", "parsed instances"
+TASKS, REQUESTS, RECIPE, SEEDS = "tasks", "requests", "recipe", "seeds"
+SUBFOLDER: Final = "finetuning_data"  # in which the released code keeps the files of its last step
+_BEGINNINGS: Final = {  # the beginning of a file's name -> what it holds
+    "machine_generated_instructions": INSTRUCTIONS,
+    "is_clf_or_not": TYPES,
+    "machine_generated_instances": INSTANCES,
+    "all_generated_instances": PARSED,
+}
+_NAMES: Final = {"requests.jsonl": REQUESTS, "recipe.yaml": RECIPE, "seed_tasks.jsonl": SEEDS, "regen.json": TASKS}
+_DATA: Final = (".jsonl", ".json", ".parquet", ".csv", ".tsv", ".arrow", ".gz", ".zst")
+_LISTS: Final = ("instructions", "generated_instructions")  # fields of other tools that hold several instructions
+
+
+@dataclass(slots=True)
+class ImportFiles:
+    """The files of one import.
+
+    Attributes:
+        paths: by what they hold.
+    """
+
+    paths: dict[str, Path] = field(default_factory=dict)
+
+    def rows(self, content: str) -> Iterator[NumberedRow]:
+        """The rows of one of them; none where there is no such file."""
+        if content in self.paths:
+            yield from read_rows(self.paths[content])
+
+
+def find_files(sources: Sequence[Path]) -> ImportFiles:
+    """Find the files of a run.
+
+    A folder is looked through for the files of the released code, `finetuning_data/` below it included, and for `regen.json`
+    of Alpaca's code; if it holds none of these, but one other file of rows, or is a data set that `datasets` saved, that is
+    it. A file that is named holds what its name says, else what its first row shows.
+
+    Args:
+        sources: folders, and files.
+
+    Raises:
+        InputError: a file does not exist, or none of them can begin an import.
+    """
+    found = ImportFiles()
+    for source in sources:
+        if not source.exists():
+            raise InputError(f"{source}: no such file.")
+        for content, path in _in_folder(source) if source.is_dir() else [(_content_of(source), source)]:
+            found.paths.setdefault(content, path)
+    if not found.paths.keys() & {INSTRUCTIONS, INSTANCES, PARSED, TASKS}:
+        where = ", ".join(map(str, sources))
+        raise InputError(
+            f"{where}: no machine_generated_instructions*.jsonl found, nor another file of tasks; name the file."
+        )
+    if INSTRUCTIONS not in found.paths and INSTANCES not in found.paths and PARSED in found.paths:
+        found.paths.setdefault(TASKS, found.paths.pop(PARSED))
+    return found
+
+
+def _in_folder(folder: Path) -> Iterator[tuple[str, Path]]:
+    if is_dataset_folder(folder):
+        yield TASKS, folder
+        return
+    files = [path for place in (folder, folder / SUBFOLDER) for path in sorted(place.glob("*")) if path.is_file()]
+    named = [(content, path) for path in files if (content := _by_name(path)) is not None]
+    yield from named
+    if any(content in (INSTRUCTIONS, INSTANCES, PARSED, TASKS) for content, _ in named):
+        return
+    others = [path for path in files if path.suffix in _DATA and _by_name(path) is None]
+    if len(others) > 1:
+        raise InputError(f"{folder}: holds {len(others)} files of rows, such as {others[0].name}; name one of them.")
+    for path in others:
+        yield _content_of(path), path
+
+
+def _by_name(path: Path) -> str | None:
+    if path.name in _NAMES:
+        return _NAMES[path.name]
+    if not path.name.endswith((".jsonl", ".jsonl.gz", ".jsonl.zst")):
+        return None
+    return next((content for beginning, content in _BEGINNINGS.items() if path.name.startswith(beginning)), None)
+
+
+def _content_of(path: Path) -> str:
+    """What a file that is named holds: by its name, else by its first row."""
+    named = _by_name(path)
+    if named is not None:
+        return named
+    row = next((row for _, row in read_rows(path)), None)
+    if row is None:
+        raise InputError(f"{path}: is empty; nothing to import.")
+    if "raw_instances" in row:
+        return INSTANCES
+    if "instruction" in row and ("request_idx" in row or "most_similar" in row):
+        return INSTRUCTIONS
+    return TASKS
+
+
+def first_step_rows(
+    files: ImportFiles, fields: Mapping[str, str] | None, accounts: list[RowAccount]
+) -> list[NumberedRow]:
+    """Return the rows of the first step: those of its file, else what the file of raw instances says of it, else tasks.
+
+    Args:
+        files: the files of the import.
+        fields: of a file of tasks, names of fields by what they hold.
+        accounts: where the account of a file of tasks is added.
+
+    Raises:
+        InputError: a row of the released code has no instruction, or there is none at all.
+    """
+    if not files.paths.keys() & {INSTRUCTIONS, INSTANCES}:
+        account = RowAccount(str(files.paths[TASKS]))
+        accounts.append(account)
+        return _task_rows(files.paths[TASKS], fields, account)
+    files.paths.pop(TASKS, None)
+    content = INSTRUCTIONS if INSTRUCTIONS in files.paths else INSTANCES
+    path, rows = files.paths[content], list(files.rows(content))
+    if not rows:
+        raise InputError(f"{path}: is empty; nothing to import.")
+    for line, row in rows:
+        if not isinstance(row.get("instruction"), str):
+            raise InputError(f"{path}:{line}: `instruction` is missing; is this a file of the original step 1?")
+    if content == INSTRUCTIONS:
+        return rows
+    return [(line, row | {"metadata": row.get("instruction_metadata")}) for line, row in rows]
+
+
+def _task_rows(path: Path, fields: Mapping[str, str] | None, account: RowAccount) -> list[NumberedRow]:
+    """The tasks of a file of any shape, in the form of the first step's rows, with their `instances`.
+
+    Rows of one instruction are one task. Rows that hold no task are left out and counted.
+    """
+    tasks: dict[str, NumberedRow] = {}
+    for line, row in read_rows(path, bare_text=True, account=account, columns=(fields or {}).values()):
+        try:
+            found = [read_task_row(part, fields) for part in _parts_of(row)]
+        except ShapeError as exc:
+            account.leave_out(line, exc.reason, str(exc))
+            continue
+        account.use(found[0].shape_name, found[0].notes)
+        for task in found:
+            _, known = tasks.setdefault(task.instruction, (line, _first_step_row(task.instruction, row)))
+            known["instances"] += [{"input": pair.input, "output": pair.output} for pair in task.instances]
+            if task.is_classification is not None:
+                known["is_classification"] = task.is_classification
+    require_used(account, bool(fields))
+    return list(tasks.values())
+
+
+def _first_step_row(instruction: str, row: Row) -> Row:
+    similar = row.get("most_similar", row.get("most_similar_instructions"))
+    kept: Row = {name: row[name] for name in ("avg_similarity_score", "model_name") if name in row}
+    return {"instruction": instruction, "most_similar": similar, "instances": [], **kept}
+
+
+def _parts_of(row: Row) -> list[Row]:
+    """The rows that a row of other tools stands for: one for each instruction of a list, a logged chat, or itself."""
+    for name in _LISTS:
+        texts = row.get(name)
+        if "instruction" not in row and isinstance(texts, list) and texts and all(isinstance(t, str) for t in texts):
+            return [{"instruction": text} for text in texts]
+    request = row.get("generic_request")
+    if isinstance(request, dict) and isinstance(request.get("messages"), list):
+        reply = row.get("response_message")
+        turns = [*request["messages"], {"role": "assistant", "content": reply}] if isinstance(reply, str) else []
+        return [{"messages": turns or request["messages"]}]
+    if isinstance(row.get("generation"), str) and not any(isinstance(row.get(n), str) for n in ("output", "response")):
+        return [row | {"output": row["generation"]}]
+    return [row]

@@ -1,0 +1,112 @@
+"""Derive the prompt of a recorded request, and decide what a journal of version 1 may have read otherwise."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from bootstruct.journal.events import CandidatesJudged, ReplyReceived
+from bootstruct.journal.keys import AGAIN, SHARED, key_of
+from bootstruct.journal.state import State, siblings
+from bootstruct.stages.annotate import annotate, annotate_in, flow_reply
+from bootstruct.stages.instance_checks import InstanceChecks
+from bootstruct.stages.parsing.cleanup import CUT_OFF
+from bootstruct.stages.parsing.json_replies import BROKEN
+from bootstruct.stages.parsing.thoughts import split_thought
+from bootstruct.stages.propose import propose_prompt
+from bootstruct.stages.rules import EMPTY_OUTPUT, ENDS_WITH_COLON, REPEATS_INPUT
+from bootstruct.stages.second_requests import second_request
+from bootstruct.types import Candidate, Prompt, Reply, digest_of
+
+READ_OTHERWISE = "read otherwise by today's parsers (journal version 1)"
+_FLAWS = {CUT_OFF, BROKEN, EMPTY_OUTPUT, ENDS_WITH_COLON, REPEATS_INPUT}  # found while reading, not by a recipe's rule
+RepliesByKey = Mapping[str, Reply | None]  # None: the request failed for good
+
+
+def derived_prompt(
+    state: State, key: str, replies: RepliesByKey, positions: Mapping[str, int], checks: InstanceChecks
+) -> Prompt:
+    """Return the prompt that the recipe gives for a key.
+
+    Args:
+        state: the state right before the request.
+        key: the key of the request.
+        replies: the replies so far to requests that are not decided on.
+        positions: by name, the places of the accepted instructions.
+        checks: the recipe's checks.
+
+    Raises:
+        KeyError: no request has this key at this point of the run; also ValueError, IndexError or StopIteration.
+    """
+    parts = key.removesuffix(AGAIN).split("/", 2)
+    if parts[0] == "propose":
+        first = propose_prompt(state, int(parts[1]))[0]
+        return _second(state, key, first, replies.get(f"propose/{parts[1]}")) if key.endswith(AGAIN) else first
+    group = siblings(state, parts[1]) if parts[-1] == SHARED else ()
+    task = group[0] if group else state.accepted[positions[parts[1]]]
+    if parts[0] == "check":
+        name, number, sample = parts[2].split("/")
+        check = next(entry for entry in state.recipe.checks if entry.name == name)
+        instance = state.completed[task.name].instances[int(number)]
+        if int(sample) >= check.asks:
+            raise KeyError(key)
+        first = checks.prompt(check, task, instance, int(sample))
+        known = state.replies.get(key.removesuffix(AGAIN))
+        reply = known.reply if isinstance(known, ReplyReceived) else None
+        return _second(state, key, first, reply) if key.endswith(AGAIN) else first
+    if parts[0] != "annotate":
+        raise KeyError(key)
+    flow = annotate_in(state, task)
+    prompt = next(flow)
+    while prompt.step != key.split("/", 2)[2]:
+        sent = flow_reply(prompt, replies[key_of(task.name, prompt.step)])
+        if sent is None:
+            raise KeyError(key)
+        prompt = flow.send(sent)
+    return prompt
+
+
+def _second(state: State, key: str, prompt: Prompt, reply: Reply | None) -> Prompt:
+    """Return the second request of a key. Raises KeyError if the first reply gives no reason for it."""
+    second = second_request(state.recipe, prompt, reply) if reply and state.asks_again else None
+    if second is None:
+        raise KeyError(key)
+    return second
+
+
+def is_after_reading(key: str) -> bool:
+    """Return whether a request is made or not because of how an earlier reply about the task was read."""
+    stream, _, step = key.partition("/")
+    return stream == "annotate" and step.partition("/")[2].partition("/")[0] in ("kind", "instances", "rewrite")
+
+
+def may_be_read_otherwise(state: State, key: str, digest: str, positions: Mapping[str, int]) -> bool:
+    """Return whether a recorded request is the recipe's if an earlier reply about the task is read otherwise.
+
+    The request for instances is known exactly: it is one of two, by the task type. A request to rewrite an output holds
+    the input that was read, so it may be any.
+    """
+    stream, name, step = [*key.split("/", 2), "", ""][:3]
+    if stream != "annotate" or name not in positions:
+        return False
+    if step != "instances":
+        return step.startswith("rewrite/")
+    task = state.accepted[positions[name]]
+    alone = replace(state.recipe, classify_together=None)
+    for answer in ("Yes", "No"):
+        flow = annotate(alone, task, (), again=False, seeds=state.seeds)
+        next(flow)
+        if digest_of(flow.send(Reply(answer))) == digest:
+            return True
+    return False
+
+
+def as_recorded(event: CandidatesJudged) -> list[Candidate]:
+    """Return the candidates of a request as the journal has them, to be judged again."""
+    return [
+        Candidate(verdict.text, verdict.rule if verdict.rule in _FLAWS else None, verdict.instances)
+        for verdict in event.verdicts
+    ]
+
+
+def has_thought(reply: Reply) -> bool:
+    """Return whether a reply holds a thought that today's parsers split from the answer."""
+    return bool(split_thought(reply.text).thought)

@@ -1,0 +1,1 @@
+"""Files of the outside world: rows in, whole files out, append-only logs."""

@@ -1,7 +1,0 @@
-"""The first lines of the pocket recipe's prompts. The corpus uses the same lines, so the model knows them."""
-
-PROPOSE = "Here is a list of different small tasks:"
-PROPOSE_CLASSIFICATION = "Here is a list of different classification tasks:"
-CLASSIFY = "Is each task below a classification task? It is one if its answer is a label from a short list."
-INPUT_FIRST = "Write examples for each task. If a task needs no input, give the output directly."
-OUTPUT_FIRST = "Each task below is a classification task. Write an input for each class label."

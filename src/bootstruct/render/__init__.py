@@ -1,0 +1,1 @@
+"""How values are shown: text made safe for a terminal or a page, numbers, bars. Pure."""

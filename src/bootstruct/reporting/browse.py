@@ -1,0 +1,101 @@
+"""The rows that the page carries for its browser, each with its instances and its lineage."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from bootstruct.render.sanitize import clip, in_script, visible
+from bootstruct.reporting.measure import DatasetMeasures
+from bootstruct.reporting.statistics import words
+from bootstruct.reporting.subject import RecordedReply, ReportTask
+
+ROWS = 1000  # shown unless the user says otherwise
+BUDGET = 4_500_000  # characters of the page's data unless the user says how many rows
+LONGEST = 6000  # characters of a text in a sample
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskBrowser:
+    """What goes into the page: `data` for its script, and how many of the tasks these are."""
+
+    data: Json
+    shown: int
+    of: int
+
+
+def browsed(measured: DatasetMeasures, rows: int | None, budget: int | None) -> TaskBrowser:
+    """The first `rows` of the random order (None: all), in the data set's order; fewer where `budget` is used up."""
+    tasks = measured.subject.tasks
+    chosen = measured.order if rows is None else measured.order[:rows]
+    longest = None if budget is None else LONGEST
+    known = dict(measured.subject.seeds)
+    needs_names = measured.subject.history is not None or measured.neighbours is not None
+    known |= {task.name: task.text for task in tasks} if needs_names else {}
+    data: Json = {"label": visible(measured.subject.label), "rows": [], "texts": {}, "asked": {}}
+    kept: list[tuple[int, Json]] = []
+    used = 0
+    for position in chosen:
+        row, texts, requests = _row(measured, position, known, longest)
+        new = [row] + [text for text in texts.items() if text[0] not in data["texts"]]
+        new += [value for value in requests.items() if value[0] not in data["asked"]]
+        used += len(in_script(new)) if budget is not None else 0
+        if budget is not None and used > budget and kept:
+            break
+        data["texts"] |= texts
+        data["asked"] |= requests
+        kept.append((position, row))
+    data["rows"] = [row for _, row in sorted(kept, key=lambda value: value[0])]
+    return TaskBrowser(data, len(kept), len(tasks))
+
+
+def _row(
+    measured: DatasetMeasures, position: int, known: dict[str, str], longest: int | None
+) -> tuple[Json, Json, Json]:
+    """A row, the texts that its names stand for, and the request it came from."""
+    task = measured.subject.tasks[position]
+    lineage = measured.subject.lineage(task)
+
+    def shown(text: str) -> str:
+        return visible(text if longest is None else clip(text, longest))
+
+    row: Json = {
+        "n": visible(task.name),
+        "t": shown(task.text),
+        "k": task.kind,
+        "s": task.status,
+        "w": words(task.text),
+    }
+    row["i"] = [[shown(instance.input), shown(instance.output)] for instance in task.instances]
+    if measured.verbs is not None and position in measured.verbs.by_position:
+        row["v"] = list(measured.verbs.by_position[position])
+    near = measured.neighbours.nearest.get(position) if measured.neighbours is not None else None
+    names = [name for _, name in near or ()] + list(lineage.shown)
+    texts = {visible(name): shown(known[name]) for name in names if name in known}
+    if near is not None:
+        row["near"] = [[round(score, 3), visible(name)] for score, name in near]
+    elif lineage.neighbours:
+        row["near"] = [[round(score, 3), "", shown(text)] for score, text in lineage.neighbours[:3]]
+    if lineage.rejected:
+        row["rejected"] = [[visible(rule), shown(entry.input), shown(entry.output)] for rule, entry in lineage.rejected]
+    replies = [_reply(reply, shown) for reply in lineage.replies if reply.step != "propose"]
+    if replies:
+        row["replies"] = replies
+    requests = {}
+    if lineage.request:
+        row["r"] = lineage.request
+        first = next((reply for reply in lineage.replies if reply.step == "propose"), None)
+        requests[lineage.request] = {"shown": list(map(visible, lineage.shown))} | (
+            _reply(first, shown) if first else {}
+        )
+    return row, texts, requests
+
+
+def _reply(answered: RecordedReply, shown: Any) -> Json:
+    row = {"step": answered.step, "text": shown(answered.text)}
+    row |= {"finish": visible(answered.finish)} if answered.finish not in ("", "stop") else {}
+    return row | ({"question": shown(answered.question)} if answered.question else {})
+
+
+def statuses(tasks: list[ReportTask]) -> list[str]:
+    """The statuses that occur."""
+    return sorted({task.status for task in tasks})

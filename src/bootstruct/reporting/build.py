@@ -1,0 +1,80 @@
+"""`bootstruct report`: from paths to a page and a card."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootstruct.errors import InputError
+from bootstruct.io.accounts import RowAccount
+from bootstruct.io.files import write_whole
+from bootstruct.io.rows import STDIN
+from bootstruct.reporting.browse import ROWS
+from bootstruct.reporting.card import card
+from bootstruct.reporting.held_out import read_held_out
+from bootstruct.reporting.measure import DatasetMeasures, Tell, measure
+from bootstruct.reporting.page import render
+from bootstruct.reporting.read_subjects import read_subjects
+from bootstruct.reporting.verbs import VerbReader, reader
+
+
+@dataclass(frozen=True, slots=True)
+class ReportResult:
+    """What was written (path -> bytes), what was measured, and what became of the rows of each file that was read."""
+
+    files: dict[Path, int]
+    measured: tuple[DatasetMeasures, ...]
+    reader: VerbReader | None
+    accounts: tuple[RowAccount, ...] = ()
+
+
+def make_report(
+    paths: list[Path],
+    out: Path | None = None,
+    rows: int | None = ROWS,
+    seeds: Path | None = None,
+    tell: Tell = lambda text: None,
+    bounded: bool = True,
+    test_sets: Sequence[Path] = (),
+    fields: Mapping[str, str] | None = None,
+    test_tasks: bool = False,
+    other_languages: bool = False,
+) -> ReportResult:
+    """Write the page, and beside it the card where there is one data set.
+
+    Args:
+        rows: at most so many tasks in the page's browser, None for all.
+        bounded: fewer where they would make the page too big.
+        test_sets: files of tasks that the data should not hold.
+        fields: names of fields of files by what they hold, as `--fields` gives them.
+        test_tasks, other_languages: what is kept of Super-NaturalInstructions besides its English training tasks.
+
+    Raises InputError where a source or the place to write cannot be used.
+    """
+    target = out or default_out(paths[0])
+    if target.is_dir():
+        raise InputError(f"{target}: is a folder; name a file, as in {target / 'report.html'}.")
+    if any(target.resolve() == path.resolve() for path in (*paths, *test_sets)):
+        raise InputError(f"{target}: is a source of the report; name another file with --out.")
+    tell("reading")
+    subjects = read_subjects(paths, seeds, fields, test_tasks, other_languages)
+    held_out = read_held_out(test_sets)
+    known = reader()
+    measured = tuple(measure(subject, known, tell, held_out) for subject in subjects)
+    tell("writing the page")
+    contents = {target: render(measured, rows, bounded)}
+    if len(measured) == 1:
+        contents[target.with_suffix(".card.md")] = card(measured[0]).encode("utf-8", "replace")
+    for path, content in contents.items():
+        write_whole(path, content)
+    accounts = [subject.account for subject in subjects if subject.account is not None]
+    accounts += [held.account for held in held_out]
+    return ReportResult({path: len(content) for path, content in contents.items()}, measured, known, tuple(accounts))
+
+
+def default_out(path: Path) -> Path:
+    """report.html in a run folder; beside a file, named after it."""
+    if path.is_dir():
+        return path / "report.html"
+    if path == STDIN:
+        return Path("report.html")
+    return path.with_name("report.html") if path.name == "journal.jsonl" else path.with_suffix(".report.html")

@@ -1,0 +1,108 @@
+"""What a report is about, in one shape, whatever it was read from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bootstruct.io.accounts import RowAccount
+from bootstruct.journal.state import State
+from bootstruct.types import Instance
+
+WITH, WITHOUT, FAILED, WAITING = "with instances", "without instances", "failed", "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTask:
+    """One instruction.
+
+    Attributes:
+        kind: is it a classification task, None where the source does not say.
+        status: WITH or WITHOUT instances, FAILED (never answered), WAITING (not annotated yet).
+    """
+
+    name: str
+    text: str
+    instances: tuple[Instance, ...] = ()
+    kind: bool | None = None
+    status: str = WITH
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedReply:
+    """A raw reply.
+
+    Attributes:
+        step: `propose`, `kind`, `instances`, `rewrite`.
+        question: the prompt, only where the source recorded it.
+    """
+
+    step: str
+    text: str
+    finish: str = ""
+    question: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLineage:
+    """Where a task came from: its request, the names of the examples shown, the raw replies, the recorded neighbours."""
+
+    request: str = ""
+    shown: tuple[str, ...] = ()
+    replies: tuple[RecordedReply, ...] = ()
+    neighbours: tuple[tuple[float, str], ...] = ()
+    rejected: tuple[tuple[str, Instance], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedCandidate:
+    """An example of a rejected text: what it said, and what it was too similar to (`keep away` texts have no name)."""
+
+    text: str
+    score: float | None = None
+    neighbour: str = ""
+
+
+@dataclass(slots=True)
+class RunHistory:
+    """What only a run can tell: its state, and what was gathered while its journal was folded.
+
+    Attributes:
+        read, near: candidates of each request, and those of them that novelty rejected.
+        examples: some rejected texts by rule.
+    """
+
+    state: State
+    journal: Path
+    read: list[int] = field(default_factory=list)
+    near: list[int] = field(default_factory=list)
+    examples: dict[str, list[RejectedCandidate]] = field(default_factory=dict)
+    instance_rejections: dict[str, int] = field(default_factory=dict)
+    instance_examples: dict[str, list[RejectedCandidate]] = field(default_factory=dict)
+    shown: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    cut: int = 0
+
+
+def no_lineage(task: ReportTask) -> TaskLineage:
+    """The lineage of a task about which nothing is known."""
+    return TaskLineage()
+
+
+@dataclass(slots=True)
+class Dataset:
+    """A data set under report. `label` is how the page calls it, `source` what it was read from, in words.
+
+    Attributes:
+        seeds: (name, text).
+        notes: what the reader should know about the source.
+        lineage: asked for rows that are shown.
+        account: what became of the rows of a file.
+    """
+
+    label: str
+    source: str
+    tasks: list[ReportTask]
+    seeds: list[tuple[str, str]] = field(default_factory=list)
+    history: RunHistory | None = None
+    notes: list[str] = field(default_factory=list)
+    lineage: Callable[[ReportTask], TaskLineage] = no_lineage
+    account: RowAccount | None = None

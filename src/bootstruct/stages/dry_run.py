@@ -1,0 +1,75 @@
+"""Try out a recipe without a model, so that its faults show before anything is paid for."""
+
+from collections.abc import Iterator, Mapping
+
+from bootstruct.config.recipe import Recipe
+from bootstruct.errors import InputError
+from bootstruct.journal.keys import SHARED
+from bootstruct.stages.draw import draw_hints
+from bootstruct.stages.house_style import draw_worked_seeds
+from bootstruct.stages.instance_checks import InstanceChecks
+from bootstruct.stages.pool import Pool
+from bootstruct.stages.propose import build_prompt, template_values
+from bootstruct.stages.templates import fill
+from bootstruct.types import Instance, Instruction, Seed
+
+
+def dry_run(recipe: Recipe) -> None:
+    """Fill every template of a recipe once, and build its novelty index.
+
+    Raises:
+        InputError: a template, a hint, a check or a novelty setting cannot work.
+    """
+    Pool(recipe)
+    _propose(recipe)
+    if recipe.classify_together is not None:
+        build_prompt(recipe, recipe.classify_together, SHARED, 0, instructions=["An instruction.", "Another one."])
+    build_prompt(recipe, recipe.classify, "kind", 0, instruction="An instruction.")
+    seeds = [Seed("0", "A seed task.", (Instance("An input.", "An output."),), False)]
+    worked = draw_worked_seeds(recipe.instances, recipe.seed, Instruction("0.0", "An instruction."), False, seeds)
+    for ask in (recipe.instances.input_first, recipe.instances.output_first):
+        build_prompt(recipe, ask, "instances", 0, instruction="An instruction.", worked=worked)
+    if recipe.instances.rewrite is not None:
+        values = {"instruction": "An instruction.", "input": "An input.", "is_classification": False}
+        build_prompt(recipe, recipe.instances.rewrite, "rewrite/0", 0, **values)
+    checks, task = InstanceChecks(recipe), Instruction("0.0", "An instruction.")
+    for check in recipe.checks:
+        for given in ("An input.", "") if check.ask else ():
+            checks.prompt(check, task, Instance(given, "An output."), 0)
+    rules = recipe.encode
+    for template in (
+        *rules.with_input,
+        *rules.without_input,
+        *rules.completion_with_input,
+        *rules.completion_without_input,
+    ):
+        fill(template, instruction="An instruction.", input="An input.", output="An output.")
+
+
+class _RecordedHints(Mapping[str, str]):
+    """Hints that record which of them a template uses."""
+
+    def __init__(self, hints: dict[str, str]) -> None:
+        self._hints, self.used = hints, set[str]()
+
+    def __getitem__(self, name: str) -> str:
+        self.used.add(name)
+        return self._hints[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._hints)
+
+    def __len__(self) -> int:
+        return len(self._hints)
+
+
+def _propose(recipe: Recipe) -> None:
+    """Build the first request with a made-up example; its template must use every hint, and no other."""
+    hints = _RecordedHints(draw_hints(recipe.propose, recipe.seed, 0))
+    shown = [Instruction("0.0", "An example.", (Instance("An input.", "An output."),))]
+    build_prompt(recipe, recipe.propose.ask, "propose", 0, **template_values(recipe, shown), hints=hints)
+    if unused := [name for name in hints if name not in hints.used]:
+        raise InputError(
+            f"propose.hints.{unused[0]}: the prompt of propose.ask does not use it; write {{{{ hints.{unused[0]} }}}} where it "
+            "belongs, or remove it from the hints."
+        )

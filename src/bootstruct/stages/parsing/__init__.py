@@ -1,0 +1,1 @@
+"""Parsing of replies into candidates, task types and instances. Pure, linear in the length of a reply."""

@@ -1,0 +1,242 @@
+"""Templates of strangers, bounded: Jinja's immutable sandbox with a limit on steps, on text, and on numbers.
+
+The sandbox keeps a template away from Python. What it leaves open is size: a few words can ask for a text of a
+terabyte or for a loop without end. Here every pass of a loop and every call is a step, and every text, list and number
+that a template makes is measured before or as it is made.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from functools import wraps
+from itertools import islice
+from types import GeneratorType
+from typing import Any, Final
+
+from jinja2 import StrictUndefined, nodes
+from jinja2.exceptions import SecurityError
+from jinja2.runtime import Context, Undefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
+
+MOST_STEPS: Final = 10_000  # passes of loops and calls while one template is filled
+MOST_TEXT: Final = 4_000_000  # characters that one template makes, counted at every place where text is made
+MOST_NUMBER: Final = 1_000_000  # of a width, a count or a range
+_ELEMENT: Final = 16  # characters that an element of a list counts for
+_MOST_PRECISION: Final = 100
+_MOST_BITS: Final = 4096  # of a whole number
+_WIDE: Final = re.compile(
+    r"%(?:\([^)]*+\))?+[^a-zA-Z%]*?(?:\d{6}|\*)|\{[^{}]*?(?:\d{6}|(?<=.)(?<!\{)\{)"
+)  # in a format
+_FORMATS: Final = ("format", "format_map", "do_format")
+_PER_LINE: Final = ("expandtabs", "indent", "do_indent", "tojson", "do_tojson")  # a width for each line, tab or element
+_MEASURED: Final = (str, bytes, list, tuple, dict, set, frozenset, range)
+_SCALARS: Final = (str, bytes, int, float, bool, type(None))
+
+
+class Allowance:
+    """What is left of steps and text while one template is filled."""
+
+    __slots__ = ("steps", "text")
+
+    def __init__(self) -> None:
+        self.steps, self.text = MOST_STEPS, MOST_TEXT
+
+    def step(self) -> str:
+        """Take one step; empty text, so that it can stand in a template. Raises SecurityError where none is left."""
+        self.steps -= 1
+        if self.steps < 0:
+            raise SecurityError(f"takes more than {MOST_STEPS:,} steps")
+        return ""
+
+    def take(self, size: int) -> None:
+        """Take so many characters. Raises SecurityError where fewer are left."""
+        self.text -= size
+        if self.text < 0:
+            raise SecurityError(f"makes more than {MOST_TEXT:,} characters of text")
+
+
+_ALLOWANCE: ContextVar[Allowance] = ContextVar("template allowance")
+
+
+def begin_filling() -> None:
+    """Give the template that is filled next its steps and its text."""
+    _ALLOWANCE.set(Allowance())
+
+
+class BoundedEnvironment(ImmutableSandboxedEnvironment):
+    """The sandbox in which templates of recipes are filled."""
+
+    intercepted_binops = frozenset(("+", "*", "**", "%"))
+
+    def __init__(self) -> None:
+        super().__init__(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
+        self.globals = {name: value for name, value in self.globals.items() if name != "lipsum"} | {"range": _range}
+        self.filters = {name: _bounded(function) for name, function in dict[str, Any](self.filters).items()}
+        self.tests = {name: _bounded(function) for name, function in dict[str, Any](self.tests).items()}
+        self.bounds = {"step": _step, "shown": _shown, "joined": _joined, "count": _count}
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        return _BoundsInserter().visit(super()._parse(source, name, filename))  # type: ignore[no-any-return]
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Compute what the template asks for, unless the result would be too large."""
+        if operator == "**":
+            base, power = (abs(value) if isinstance(value, int | float) else 2 for value in (left, right))
+            if power * math.log2(max(base, 2)) > _MOST_BITS:
+                raise SecurityError("computes a number that is too large")
+        elif isinstance(left, int | float) and isinstance(right, int | float):
+            pass
+        elif operator == "*":
+            times = [max(0, int(value)) if isinstance(value, int | float) else _size(value) for value in (left, right)]
+            _ALLOWANCE.get().take(times[0] * times[1])
+        elif operator == "%":
+            _check_arguments("format", (left, right))
+        else:
+            _ALLOWANCE.get().take(_size(left) + _size(right))
+        result = super().call_binop(context, operator, left, right)
+        if isinstance(result, int) and result.bit_length() > _MOST_BITS:
+            raise SecurityError("computes a number that is too large")
+        return result
+
+    def wrap_str_format(self, value: Any) -> Any:
+        """The sandbox's own `str.format`, for formats of a small width only."""
+        found = super().wrap_str_format(value)
+        if found is not None and isinstance(value.__self__, str):
+            _refuse_wide(value.__self__)
+        return found
+
+    def call(self, context: Context, obj: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call a function or a method of a value, bounded like a filter."""
+        allowance = _ALLOWANCE.get()
+        if any(obj is function for function in self.bounds.values()):
+            return obj(*args)
+        allowance.step()
+        _check_arguments(getattr(obj, "__name__", ""), (getattr(obj, "__self__", None), *args, *kwargs.values()))
+        result = super().call(context, obj, *args, **kwargs)
+        allowance.take(_size(result))
+        return result
+
+
+def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter or a test whose arguments and result are measured."""
+
+    @wraps(function)
+    def bounded(*args: Any, **kwargs: Any) -> Any:
+        allowance = _ALLOWANCE.get()
+        allowance.step()
+        taken = [list(islice(value, MOST_STEPS + 1)) if isinstance(value, GeneratorType) else value for value in args]
+        _check_arguments(function.__name__, (*taken, *kwargs.values()))
+        result = function(*taken, **kwargs)
+        allowance.take(_size(result))
+        return result
+
+    return bounded
+
+
+def _check_arguments(name: str, values: tuple[Any, ...]) -> None:
+    """Refuse what would make one call huge: large numbers, wide formats, two long texts or lists together."""
+    sizes = sorted((_size(value) for value in values if isinstance(value, _MEASURED)), reverse=True)
+    _ALLOWANCE.get().take(sum(sizes))
+    if len(sizes) > 1 and sizes[0] * sizes[1] > 16 * MOST_TEXT:
+        raise SecurityError("combines texts or lists that are too long")
+    numbers = [abs(value) for value in values if isinstance(value, int | float)]
+    if sizes and numbers and max(numbers) * (sizes[0] if name in _PER_LINE else 1) > MOST_NUMBER:
+        raise SecurityError(f"uses a number above {MOST_NUMBER:,} with a text")
+    if name in _FORMATS and isinstance(values[0], str):
+        _refuse_wide(values[0])
+    if name == "do_round" and len(numbers) > 1 and numbers[1] > _MOST_PRECISION:
+        raise SecurityError(f"rounds to more than {_MOST_PRECISION} places")
+
+
+def _refuse_wide(text: str) -> None:
+    if _WIDE.search(text):
+        raise SecurityError("formats a text with a width that is too large or not fixed")
+
+
+def _size(value: Any, left: int = MOST_TEXT) -> int:
+    """Characters and elements of a value, all through; counting ends soon after it is too much."""
+    if isinstance(value, str | bytes):
+        return len(value)
+    total = _ELEMENT
+    if isinstance(value, _SCALARS):
+        return total
+    parts: Iterable[Any] = ()
+    if isinstance(value, range):
+        return len(value)
+    if isinstance(value, dict):
+        parts = (part for pair in value.items() for part in pair)
+    elif isinstance(value, list | tuple | set | frozenset):
+        parts = value
+    for part in parts:
+        total += _size(part, left - total)
+        if total > left:
+            break
+    return total
+
+
+def _range(*arguments: int) -> range:
+    found = range(*arguments)
+    if len(found) > MOST_STEPS:
+        raise SecurityError(f"counts further than {MOST_STEPS:,}")
+    return found
+
+
+def _step() -> str:
+    return _ALLOWANCE.get().step()
+
+
+def _shown(value: Any) -> Any:
+    """A value that the template puts out, counted."""
+    if not isinstance(value, Undefined):  # which says itself what is missing, once it is put out
+        _ALLOWANCE.get().take(_size(value))
+    return value
+
+
+def _joined(*values: Any) -> str:
+    """What `a ~ b` makes."""
+    for value in values:
+        _shown(value)
+    return "".join(map(str, values))
+
+
+class _BoundsInserter(NodeTransformer):
+    """Puts the counting into a template: into bodies of loops and macros, around what is put out, in place of `~`."""
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
+        """Count each pass."""
+        return self._with_step(node)
+
+    def visit_Macro(self, node: nodes.Macro) -> nodes.Node:  # noqa: N802
+        """Count each call."""
+        return self._with_step(node)
+
+    def visit_Output(self, node: nodes.Output) -> nodes.Node:  # noqa: N802
+        """Count what is put out."""
+        self.generic_visit(node)
+        fixed = sum(len(part.data) for part in node.nodes if isinstance(part, nodes.TemplateData))
+        node.nodes = [part if isinstance(part, nodes.TemplateData) else _call("shown", [part]) for part in node.nodes]
+        if fixed:  # a template's own text counts each time that it is put out
+            node.nodes.append(_call("count", [nodes.Const(fixed)]))
+        return node
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
+        """Count what is joined."""
+        self.generic_visit(node)
+        return _call("joined", node.nodes).set_lineno(node.lineno)
+
+    def _with_step(self, node: Any) -> nodes.Node:
+        self.generic_visit(node)
+        node.body.insert(0, nodes.Output([_call("step", [])]).set_lineno(node.lineno))
+        return node  # type: ignore[no-any-return]
+
+
+def _count(size: int) -> str:
+    _ALLOWANCE.get().take(size)
+    return ""
+
+
+def _call(name: str, arguments: list[nodes.Expr]) -> nodes.Expr:
+    function = nodes.Getitem(nodes.EnvironmentAttribute("bounds"), nodes.Const(name), "load")
+    return nodes.Call(function, arguments, [], None, None)

@@ -1,0 +1,310 @@
+"""The values that all of bootstruct speaks of. Nothing here does I/O, waits, or draws a random number."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+LATER: Final = {
+    "later": True
+}  # metadata of fields that recipes did not always have: at their defaults they enter no digest
+
+
+MOST_TOKENS: Final = 16_384  # of a reply whose length the recipe does not limit
+CUT_FINISHES: Final = {"length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"}
+FILTERED_FINISHES: Final = {
+    "content_filter",
+    "content-filter",
+    "safety",
+    "recitation",
+    "blocklist",
+    "prohibited_content",
+    "spii",
+    "sensitive",
+}
+REFUSAL: Final = "refusal"  # the finish of a reply that the server itself marks as a refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One worked example of a task.
+
+    Attributes:
+        input: empty where the instruction needs none.
+        output: what the model should write.
+    """
+
+    input: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """A hand-written task (section 2.2 of the paper: 175 of them, one instance each).
+
+    Attributes:
+        id: unique among the seeds of a run.
+        instruction: the text of the task.
+        instances: at least one.
+        is_classification: the task type.
+        name: a short label, as the paper's seeds have one.
+    """
+
+    id: str
+    instruction: str
+    instances: tuple[Instance, ...]
+    is_classification: bool
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """An accepted machine-written instruction.
+
+    Attributes:
+        name: where it came from: `812.3` is candidate 3 of request 812.
+        text: of the instruction.
+        instances: those that came with it in the same reply (Alpaca's variant).
+    """
+
+    name: str
+    text: str
+    instances: tuple[Instance, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a reply is sampled; the fields are those of OpenAI's API. None leaves a field out of the request.
+
+    Attributes:
+        temperature: 0 takes the most probable token.
+        top_p: the probability mass of the nucleus that tokens are drawn from.
+        presence_penalty: subtracted from the logits of tokens that the reply already has.
+        frequency_penalty: likewise, once for each time that it has the token.
+        max_tokens: the most tokens of the reply, not counting thoughts.
+        stop: strings that end the reply and are not part of it.
+        extra: further fields of the request body, as JSON values (`reasoning_effort`, `top_k` ...).
+    """
+
+    temperature: float | None = 0.0
+    top_p: float | None = 1.0
+    presence_penalty: float | None = 0.0
+    frequency_penalty: float | None = 0.0
+    max_tokens: int | None = 1024
+    stop: tuple[str, ...] = ()
+    extra: dict[str, Any] = field(default_factory=dict, hash=False, metadata=LATER)
+
+    @property
+    def most_tokens(self) -> int:
+        """The most tokens of the reply, also where the recipe does not limit them."""
+        return MOST_TOKENS if self.max_tokens is None else self.max_tokens
+
+    def filled(self) -> "Sampling":
+        """The sampling with the API's defaults in place of None, for engines that choose tokens themselves."""
+        return replace(
+            self,
+            temperature=1.0 if self.temperature is None else self.temperature,
+            top_p=1.0 if self.top_p is None else self.top_p,
+            presence_penalty=self.presence_penalty or 0.0,
+            frequency_penalty=self.frequency_penalty or 0.0,
+            max_tokens=self.most_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message; the roles are those of OpenAI's API (`system`, `user`, `assistant`)."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One request to a model: a text to continue, or chat messages to reply to (never both).
+
+    Attributes:
+        step: the step that sends it (`propose`, `kind`, `instances`, `rewrite/0` ...); it is outside the digest.
+        model: the model's name.
+        sampling: how the reply is drawn.
+        sample: distinguishes requests that are otherwise equal; sent as the seed where the engine takes one.
+        text: the text to continue.
+        messages: the chat messages to reply to.
+        schema: a JSON schema (as text) that the reply must match, where the engine can enforce one; empty for free text.
+        ordered: whether later requests depend on its reply, so that it goes first and never waits for a batch;
+            outside the digest.
+    """
+
+    step: str
+    model: str
+    sampling: Sampling
+    sample: int
+    text: str = ""
+    messages: tuple[Message, ...] = ()
+    schema: str = ""
+    ordered: bool = False
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether it holds chat messages, not a text to continue."""
+        return bool(self.messages)
+
+    @property
+    def stage(self) -> str:
+        """The step without its number: `rewrite` of `rewrite/3`."""
+        return self.step.partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A model's reply to a prompt.
+
+    Attributes:
+        text: without the stop string.
+        finish: why it ended, in the server's own word: `stop`, `length`, `content_filter` ...
+        prompt_tokens: as the server counted them, 0 where it did not say.
+        completion_tokens: likewise.
+        model: as the server named it.
+        seconds: from sending the request to having the whole reply, without pauses and failed attempts; 0 where not
+            measured.
+        retries: failed attempts before this one.
+        via: `batch` where it came by a batch, otherwise empty.
+        thought: what the model thought before it answered, where the server tells it apart from the answer.
+    """
+
+    text: str
+    finish: str = "stop"
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    model: str = ""
+    seconds: float = 0.0
+    retries: int = 0
+    via: str = ""
+    thought: str = ""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the reply was cut off: by max_tokens, or by a content filter."""
+        return self.finish == "length" or self.finish.lower() in CUT_FINISHES or self.is_filtered
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether a content filter of the server cut the reply off or held it back."""
+        return self.finish.lower() in FILTERED_FINISHES
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the server marks the reply as a refusal; its text is then the refusal."""
+        return self.finish == REFUSAL
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A candidate instruction as read from a reply, before it is judged.
+
+    Attributes:
+        text: of the candidate.
+        flaw: the name of what was found wrong while reading, None where nothing was.
+        instances: those that came with it, where one request asks for both.
+    """
+
+    text: str
+    flaw: str | None = None
+    instances: tuple[Instance, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided about a candidate instruction.
+
+    Attributes:
+        text: of the candidate.
+        rule: the name of the first rule that it broke, None where it was kept.
+        score: its ROUGE-L F-measure (0 to 1) with the neighbour, only where it was too similar.
+        neighbour: the id of the seed or the name of the instruction that it is too similar to.
+        instances: those that came with it, only where it was kept.
+    """
+
+    text: str
+    rule: str | None = None
+    score: float | None = None
+    neighbour: str | None = None
+    instances: tuple[Instance, ...] = ()
+    note: str = ""
+
+    @property
+    def kept(self) -> bool:
+        """Whether it broke no rule."""
+        return self.rule is None
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedInstance:
+    """An instance that was read but not kept, and the rule that it broke."""
+
+    instance: Instance
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckVerdict:
+    """What a check found about one instance of a task.
+
+    Attributes:
+        instance: its number among the instances of the task, from 0.
+        rule: why it was rejected, None where it was kept.
+        score: what was measured, None where nothing could be (`note` then says why).
+        note: further detail, such as the text that it is too similar to.
+    """
+
+    instance: int
+    rule: str | None = None
+    score: float | None = None
+    note: str = ""
+
+    @property
+    def kept(self) -> bool:
+        """Whether it broke no rule."""
+        return self.rule is None
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether the check's replies could not be read."""
+        return self.note.startswith("no readable ")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A training example: the model reads `prompt` and learns to write `completion`."""
+
+    prompt: str
+    completion: str
+
+
+def digest_of(prompt: Prompt) -> str:
+    """The digest of a prompt and its sampling: equal for equal prompts, whatever their step or key."""
+    sampling = prompt.sampling
+    value: dict[str, object] = {  # by hand: called for every request, and dataclasses.asdict is slow
+        "model": prompt.model,
+        "sampling": {
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "presence_penalty": sampling.presence_penalty,
+            "frequency_penalty": sampling.frequency_penalty,
+            "max_tokens": sampling.max_tokens,
+            "stop": sampling.stop,
+            **({"extra": sampling.extra} if sampling.extra else {}),
+        },
+        "sample": prompt.sample,
+        "text": prompt.text,
+        "messages": [{"role": message.role, "content": message.content} for message in prompt.messages],
+    }
+    if prompt.schema:
+        value["schema"] = prompt.schema
+    return digest_of_value(value)
+
+
+def digest_of_value(value: object) -> str:
+    """128 bits of BLAKE2b over the canonical JSON of a value, as hexadecimal digits."""
+    canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.blake2b(canonical.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

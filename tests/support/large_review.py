@@ -1,0 +1,48 @@
+"""A run of 50,000 tasks: how long its pages take. `python -m tests.reviewing.large` prints it."""
+
+import tempfile
+import time
+from pathlib import Path
+
+from tests.support.asgi import Browser, Site, open_site
+from tests.support.review_runs import make_run
+
+
+def large_site(folder: Path, count: int) -> Site:
+    given = [
+        (f"Task number {n} of many, about {n * 7919 % 1000} things.", n % 4 == 0, [(f"input {n}", f"output {n}")])
+        for n in range(count)
+    ]
+    return open_site(make_run(folder / "large", given))
+
+
+def main() -> None:
+    """How long the pages of a run of 50,000 tasks take, in milliseconds, each the first time it is asked for."""
+    with tempfile.TemporaryDirectory() as folder:
+        begun = time.perf_counter()
+        site = large_site(Path(folder), 50_000)
+        print(f"written and opened: {time.perf_counter() - begun:.1f} s")
+        begun = time.perf_counter()
+        site.close()
+        site = open_site(Path(folder) / "large")
+        print(f"opened: {time.perf_counter() - begun:.1f} s")
+        browser = Browser(site.guard)
+        steps = [
+            f"/?token={site.guard.token}",
+            "/",
+            "/r/anna",
+            "PLAN",
+            "/r/anna/quality",
+            "/r/anna/watch",
+            "/r/anna/watch/part",
+            "/r/anna/results",
+        ]
+        for path in steps:
+            begun = time.perf_counter()
+            answer = browser.post("/r/anna/plan", {}) if path == "PLAN" else browser.get(path)
+            print(f"{answer.status} {path.partition('token')[0]:22} {1000 * (time.perf_counter() - begun):6.1f} ms")
+        site.close()
+
+
+if __name__ == "__main__":
+    main()

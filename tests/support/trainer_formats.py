@@ -1,0 +1,42 @@
+"""The documented rules of trainers' data formats, as far as our exports use them: what each would refuse, in words.
+
+LLaMA-Factory reads a JSON list or JSON lines: `alpaca` (instruction, input, output: texts) and `sharegpt` (a list of
+turns in pairs, user and assistant by turns, under tags that its data set file names). axolotl reads `type: alpaca` and
+`type: chat_template`, whose turns have a role and a content under names that its settings give.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Row = Mapping[str, Any]
+OPENAI_TAGS = ("messages", "role", "content", "user", "assistant")  # column, role, content, user, assistant
+SHAREGPT_TAGS = ("conversations", "from", "value", "human", "gpt")
+
+
+def alpaca_faults(rows: Sequence[Row]) -> list[str]:
+    """What a trainer refuses in rows of Alpaca's format; the prompt is the instruction, a line break and the input."""
+    faults = []
+    for number, row in enumerate(rows, 1):
+        texts = [row.get(name) for name in ("instruction", "input", "output")]
+        if not all(isinstance(text, str) for text in texts):
+            faults.append(f"row {number}: instruction, input and output must be texts")
+        elif not texts[0] or not texts[2]:
+            faults.append(f"row {number}: no instruction or no output")
+    return faults
+
+
+def chat_faults(rows: Sequence[Row], tags: tuple[str, str, str, str, str]) -> list[str]:
+    """What a trainer refuses in rows of chats: users at odd places, assistants at even ones, as many of both."""
+    column, role, content, user, assistant = tags
+    faults = []
+    for number, row in enumerate(rows, 1):
+        turns = row.get(column)
+        if not isinstance(turns, list) or not turns or len(turns) % 2:
+            faults.append(f"row {number}: no list of turns in pairs")
+            continue
+        for place, turn in enumerate(turns):
+            if turn.get(role) != (user, assistant)[place % 2]:
+                faults.append(f"row {number}: turn {place + 1} is not the {(user, assistant)[place % 2]}'s")
+            if not isinstance(turn.get(content), str) or not turn[content].strip():
+                faults.append(f"row {number}: turn {place + 1} has no text")
+    return faults

@@ -1,0 +1,11 @@
+"""What does not come out yet as declared: quirk, and what came out instead."""
+
+FAILING: dict[str, str] = {
+    "an echo of the prompt before a completion": "14 tasks, 0 of them as on the clean server (14)",
+}
+
+DOCTOR_FAILING: dict[str, str] = {}
+
+KILL_FAILING: dict[str, str] = {}
+
+PROGRESS_FAILING: dict[str, str] = {}

@@ -1,0 +1,88 @@
+"""A model folder from a stranger is weights and settings: no pickle in it is read, and no code that it names is run."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bootstruct.engines.local.load import load, require_no_kernels
+from bootstruct.errors import BootstructError, InputError
+from bootstruct.finetuning.settings import FinetuneSettings
+from bootstruct.finetuning.train import load_model
+from bootstruct.pocket.demo.steps import run_command
+from tests.support.paths import ROOT
+
+POCKET = ROOT / "src" / "bootstruct" / "pocket" / "model"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"attn_implementation": "owner/kernel"},
+        {"_attn_implementation": "owner/kernel@v1"},
+        {"text_config": {"attn_implementation": "owner/kernel"}},
+        {"attn_implementation": {"text_config": "owner/kernel"}},
+        {"experts_implementation": "owner/kernel"},
+    ],
+)
+def test_code_on_the_hub_that_a_configuration_names(config: object) -> None:
+    with pytest.raises(InputError, match=r"owner/kernel.*--trust-remote-code"):
+        require_no_kernels(config, "hf/model")
+
+
+def test_the_usual_configurations_name_no_code() -> None:
+    require_no_kernels(json.loads((POCKET / "config.json").read_text()), "pocket")
+    require_no_kernels({"attn_implementation": "sdpa", "text_config": {"_attn_implementation": None}}, "hf/model")
+
+
+class Pickled:
+    """What runs a command as soon as it is read."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (f"touch {self.mark}",)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attack", ["index", "weights only", "adapters", "kernel", "code"])
+@pytest.mark.parametrize("is_finetuned", [False, True])
+def test_a_strangers_model(tmp_path: Path, attack: str, is_finetuned: bool) -> None:
+    import torch
+
+    model = tmp_path / "model"
+    shutil.copytree(POCKET, model)
+    weights: object = {"model.embed_tokens.weight": torch.zeros(1)} if attack == "index" else Pickled(tmp_path / "mark")
+    name = "adapter_model.bin" if attack == "adapters" else "pytorch_model.bin"
+    torch.save(weights, model / name)
+    config = json.loads((model / "config.json").read_text())
+    if attack in ("index", "weights only"):
+        (model / "model.safetensors").unlink()
+    if attack == "index":  # the list of the parts of a model names one that is a pickle
+        index = {"metadata": {}, "weight_map": {"model.embed_tokens.weight": name}}
+        (model / "model.safetensors.index.json").write_text(json.dumps(index))
+    if attack == "adapters":
+        adapter = {"peft_type": "LORA", "base_model_name_or_path": str(POCKET), "r": 1, "target_modules": ["q_proj"]}
+        (model / "adapter_config.json").write_text(json.dumps(adapter))
+    if attack == "kernel":
+        config["attn_implementation"] = "owner/kernel"
+    if attack == "code":
+        config |= {"model_type": "unheard_of", "auto_map": {"AutoConfig": "own.A", "AutoModelForCausalLM": "own.B"}}
+        (model / "own.py").write_text(f"open({str(tmp_path / 'mark')!r}, 'w')")
+    (model / "config.json").write_text(json.dumps(config))
+    before = torch.load
+    with pytest.raises(BootstructError, match=r"safetensors|trust-remote-code"):
+        load_model(str(model), FinetuneSettings()) if is_finetuned else load(str(model))
+    assert not (tmp_path / "mark").exists()
+    assert torch.load is before
+
+
+def test_a_demo_takes_no_module_from_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("bootstruct", "click", "json"):
+        (tmp_path / f"{module}.py").write_text(f"open({str(tmp_path / 'mark')!r}, 'w')")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
+    assert "bootstruct" in run_command(["--version"], tmp_path, lambda _: None, silent=True)
+    assert not (tmp_path / "mark").exists()

@@ -1,0 +1,454 @@
+"""Show that two checkouts of bootstruct make the same bytes: `python tools/compare_versions.py OLD NEW`.
+
+Each version runs as a subprocess (`python -m bootstruct`, this interpreter) on the same inputs, in a temporary folder:
+
+- recorded runs of the released code are imported, verified and exported in every format;
+- a file of public instructions is de-duplicated, published predictions are scored;
+- runs are made from nothing, with the simulated server of the tests and with the pocket model (needs torch);
+- a run folder made by OLD is opened, verified, exported and extended by both, and its replies are replayed by both.
+
+Of exports, the ids and names of tasks that rows carry in one version only are left out of the comparison, and so are recipe
+and seeds beside the files of the released code.
+
+Files are compared byte for byte, journals line by line without the times and without the number of their format, which is
+compared by itself. Of what commands print as JSON the figures are compared, not the wording. A command that fails is never
+equal, even where it fails in both versions; only a format of `export` that both refuse with exit code 2 is left out, and
+named.
+
+Exit codes: 0 where all is equal, 1 where anything differs or fails, 2 where a checkout cannot be used. Checks that cannot be
+made here (no shared data, no torch) are listed as skipped. Hash seeds differ from process to process, on purpose.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import importlib.util
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+FORMATS = ("messages", "alpaca", "prompt-completion", "sharegpt", "openai", "parquet", "original")
+RECORDED = {  # name of a recorded run: its files and its seeds, below the shared data folder
+    "davinci_small": ("runs/davinci_small", "official/seed_tasks.jsonl"),
+    "davinci_two": ("runs/davinci_two/machine_generated_instructions.jsonl", "official/seed_tasks.jsonl"),
+    "davinci_two_gpt": ("runs/davinci_two/machine_generated_instructions_gpt.jsonl", "official/seed_tasks.jsonl"),
+    "2024_backend": ("runs/2024_backend", "official/seed_tasks.jsonl"),
+    "korean": ("runs/korean", "runs/korean/seed_tasks.jsonl"),
+}
+RECIPES, QUICK_RECIPES = ("paper", "chat", "alpaca", "original"), ("paper", "chat")
+SIMULATED_TASKS, POCKET_TASKS, QUICK_ROWS = 40, 20, 3000
+THRESHOLDS = (0.7, 0.5)  # of `dedup`: the paper's, and one that drops many rows
+SIMULATORS = ("tests/simulator.py", "tests/support/simulator.py")  # where a checkout may hold it
+TIMES = {"seconds", "answer_seconds", "reply_seconds", "busy_seconds", "sittings", "sessions"}  # in printed JSON
+JOURNAL_VERSION = re.compile(rb'^{"event":"started","version":(\d+)')
+JOURNAL_CHECKSUM = re.compile(rb',"crc":"[0-9a-f]{8}"')  # depends on the lines above, and so on times
+JOURNAL_TIMES = re.compile(rb',"(?:at|seconds)":[-+.\deE]+')  # inside a string its quotes would be escaped
+ACCOUNTS = {"accounts"}  # of rows, which only later versions print
+# Keys of printed JSON that have a new name.
+RENAMED = {"refused": "rejected", "annotated": "completed", "refused_instances": "rejected_instances"}
+RENAMED |= {"standing": "passed_checks", "calls": "replies", "aside": "suspended"}
+# What later versions write into exports beside what earlier ones did.
+LATER_KEYS = {"messages": {"task"}, "sharegpt": {"task"}, "prompt-completion": {"id", "task"}}
+LATER_KEYS |= {"parquet": {"task", "model", "recipe"}}
+LATER_FILES = {"recipe.yaml", "seed_tasks.jsonl", "requests.jsonl"}  # of `original`
+OUTCOMES = ("equal", "DIFFERS", "FAILED", "skipped")
+UNORDERED = (b'{"event":"replied"', b'{"event":"failed"')  # lines of a journal in order of arrival
+LIMIT = 1800.0  # seconds of a command
+RUN = "run"  # name of the run folder in every place
+
+Outputs = dict[str, bytes]  # name of a file (or of printed figures) -> its bytes
+Made = dict[str, Outputs]  # what was made -> its outputs
+
+
+class CommandError(Exception):
+    """A command failed, so that there is nothing to compare."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """One check."""
+
+    what: str
+    compared: str  # how much of it
+    outcome: str  # one of OUTCOMES
+    detail: str = ""  # the first difference, the error, or why it was skipped
+
+
+class Version:
+    """A checkout, run as a command, with a folder for what it writes."""
+
+    def __init__(self, label: str, checkout: Path, place: Path) -> None:
+        self.label, self.checkout, self.place = label, checkout.resolve(), place
+        place.mkdir()
+        pointers = ("OPENAI", "BOOTSTRUCT", "HTTP", "http", "PYTHONPATH", "PYTHONHASHSEED")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(pointers)}
+        settings = {"PYTHONDONTWRITEBYTECODE": "1", "HF_HUB_OFFLINE": "1", "XDG_CONFIG_HOME": os.devnull}
+        self.env = kept | settings | {"PYTHONPATH": str(self.checkout / "src"), "NO_PROXY": "*"}
+
+    def python(self, *words: object, cwd: Path) -> subprocess.CompletedProcess[bytes]:
+        """Run this interpreter on the version's modules."""
+        command, nothing = [sys.executable, *map(str, words)], subprocess.DEVNULL
+        return subprocess.run(command, cwd=cwd, env=self.env, stdin=nothing, capture_output=True, timeout=LIMIT)
+
+    def run(self, cwd: Path, *words: object, codes: tuple[int, ...] = (0,)) -> subprocess.CompletedProcess[bytes]:
+        """Run `bootstruct WORDS`.
+
+        Raises:
+            CommandError: its exit code is none of `codes`, or it shows a traceback.
+        """
+        done = self.python("-m", "bootstruct", *words, cwd=cwd)
+        if done.returncode not in codes or b"Traceback (most recent call last)" in done.stderr:
+            last = (done.stderr.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
+            raise CommandError(f"{self.label}: `{' '.join(map(str, words))}` exits {done.returncode}: {last[:200]!r}")
+        return done
+
+    def fault(self) -> str:
+        """Why this checkout cannot be compared, empty if it can: its own package must be the one that runs."""
+        done = self.python("-c", "import bootstruct; print(bootstruct.__file__)", cwd=self.place)
+        found = done.stdout.decode(errors="replace").strip()
+        if done.returncode or not Path(found).resolve().is_relative_to(self.checkout / "src"):
+            return f"{self.checkout}: has no importable src/bootstruct (found {found or 'nothing'})."
+        return ""
+
+
+def files_below(path: Path) -> Outputs:
+    """The bytes of a file, or of all files in a folder, by name."""
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    return {str(file.relative_to(path.parent)): file.read_bytes() for file in files}
+
+
+def journal(run: Path, is_generated: bool = False) -> Outputs:
+    """The journal's lines without times: of an import in their order, of a generated run by kind of event.
+
+    Requests and decisions of a generated run interleave by timing, within one version too. So its decisions are compared in
+    their order for each kind, its replies (and requests that failed) in any order.
+    """
+    lines = (run / "journal.jsonl").read_bytes().split(b"\n")
+    timeless = [JOURNAL_TIMES.sub(b"", line) if line.startswith(b'{"event":"replied"') else line for line in lines]
+    if is_generated:
+        timeless = [JOURNAL_CHECKSUM.sub(b"", line) for line in timeless]
+        timeless.sort(key=lambda line: (line.partition(b",")[0], line if line.startswith(UNORDERED) else b""))
+    return {"journal.jsonl": b"\n".join(JOURNAL_VERSION.sub(b'{"event":"started"', line) for line in timeless)}
+
+
+def journal_format(place: Path) -> int:
+    """The highest number of the format of the journals below a folder; 0 where there is none."""
+    found = (JOURNAL_VERSION.match(path.read_bytes()[:100]) for path in place.rglob("journal.jsonl"))
+    return max((int(match[1]) for match in found if match), default=0)
+
+
+def figures(printed: bytes) -> bytes:
+    """Printed JSON in one spelling: keys sorted, times left out, old names of keys replaced."""
+
+    def known(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                RENAMED.get(name, name): known(inner) for name, inner in value.items() if name not in TIMES | ACCOUNTS
+            }
+        return [known(inner) for inner in value] if isinstance(value, list) else value
+
+    return json.dumps(known(json.loads(printed)), indent=1, sort_keys=True, ensure_ascii=False).encode()
+
+
+def status(version: Version, cwd: Path) -> Outputs:
+    """What `status --json` counts."""
+    return {"status": figures(version.run(cwd, "status", RUN, "--json").stdout)}
+
+
+def verified(version: Version, cwd: Path) -> Outputs:
+    """What `verify --json` found, in numbers: exit code, decisions checked and not checked, disagreements."""
+    done = version.run(cwd, "verify", RUN, "--json", codes=(0, 2))
+    found = json.loads(done.stdout)
+    counts = {name: sorted(found[name].values()) for name in ("checked", "unchecked")}
+    numbers = {"exit": done.returncode, **counts, "disagreements": len(found["disagreements"])}
+    return {"verify": json.dumps(numbers, indent=1).encode()}
+
+
+def exported(version: Version, cwd: Path, out: str) -> Outputs:
+    """The files of all formats. A format that is refused (exit code 2) is noted, as an entry in parentheses."""
+    made: Outputs = {}
+    for name in FORMATS:
+        target = cwd / out / name
+        done = version.run(cwd, "export", RUN, "--format", name, "--out", f"{out}/{name}", codes=(0, 2))
+        made |= comparable(name, files_below(target)) if done.returncode == 0 else {f"({name})": b"refused"}
+    return made
+
+
+def comparable(name: str, files: Outputs) -> Outputs:
+    """The files of a format without what only later versions write into them: ids, names of tasks, recipe and seeds."""
+    files = {file: content for file, content in files.items() if Path(file).name not in LATER_FILES}
+    later = LATER_KEYS.get(name)
+    if later is None:
+        return files
+    if name == "parquet":
+        import pyarrow.parquet
+
+        tables = {file: pyarrow.parquet.read_table(io.BytesIO(content)) for file, content in files.items()}
+        rows = {file: table.to_pylist() for file, table in tables.items()}
+    else:
+        rows = {file: json_rows(content) for file, content in files.items()}
+    kept = {
+        file: [{key: value for key, value in row.items() if key not in later} for row in found]
+        for file, found in rows.items()
+    }
+    return {
+        file: b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in found)
+        for file, found in kept.items()
+    }
+
+
+def json_rows(content: bytes) -> list[dict[str, Any]]:
+    """The rows of a JSON list or of JSON lines."""
+    if content.startswith(b"["):
+        return list(json.loads(content))
+    return [json.loads(line) for line in content.split(b"\n") if line]
+
+
+Steps = Iterator[tuple[str, Outputs]]  # what was made, and its outputs
+Scenario = Callable[[Version, Path], Steps]  # of a version and its folder
+
+
+def importing(version: Version, cwd: Path, sources: Path, seeds: Path) -> Steps:
+    """A recorded run of the released code becomes a run."""
+    version.run(cwd, "import", RUN, "--from", sources, "--seeds", seeds)
+    yield "import, journal", journal(cwd / RUN)
+    yield "status", status(version, cwd)
+    yield "verify", verified(version, cwd)
+    yield "export", exported(version, cwd, "out")
+
+
+def deduplicating(version: Version, cwd: Path, texts: Path, rows: int | None) -> Steps:
+    """The first rows of a JSONL file (None: all) are filtered."""
+    lines = texts.read_bytes().rstrip(b"\n").split(b"\n")[:rows]
+    (cwd / "texts.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    for threshold in THRESHOLDS:
+        flags = ["--threshold", threshold, "--out", "kept.jsonl", "--dropped", "dropped.jsonl", "--json", "--quiet"]
+        done = version.run(cwd, "dedup", "texts.jsonl", *flags)
+        kept = files_below(cwd / "kept.jsonl") | files_below(cwd / "dropped.jsonl")
+        yield f"threshold {threshold}", {"totals": figures(done.stdout), **kept}
+
+
+def scoring(version: Version, cwd: Path, predictions: Path) -> Steps:
+    """Published predictions are scored."""
+    for path in sorted(predictions.glob("*.jsonl")):
+        yield path.stem, {"scores": figures(version.run(cwd, "evaluate", "score", path, "--json").stdout)}
+
+
+def generating(version: Version, cwd: Path, init: list[str], flags: list[str], tasks: int) -> Steps:
+    """A run is made from nothing."""
+    version.run(cwd, "init", RUN, *init)
+    yield "init", files_below(cwd / RUN / "recipe.yaml") | files_below(cwd / RUN / "seeds.jsonl")
+    version.run(cwd, "generate", RUN, "--tasks", tasks, "--quiet", *flags)
+    yield "generate, journal", journal(cwd / RUN, is_generated=True)
+    yield "export", exported(version, cwd, "out")
+
+
+def opening(version: Version, cwd: Path, begun: Path, flags: list[str], tasks: int) -> Steps:
+    """A run folder that OLD made is opened and extended."""
+    shutil.copytree(begun, cwd / RUN)
+    yield "OLD's folder, status", status(version, cwd)
+    yield "OLD's folder, verify", verified(version, cwd)
+    yield "OLD's folder, export", exported(version, cwd, "out")
+    version.run(cwd, "generate", RUN, "--tasks", tasks, "--quiet", *flags)
+    yield "OLD's folder extended, journal", journal(cwd / RUN, is_generated=True)
+    yield "OLD's folder extended, verify", verified(version, cwd)
+    yield "OLD's folder extended, export", exported(version, cwd, "more")
+
+
+def replaying(version: Version, cwd: Path, source: Path, tasks: int) -> Steps:
+    """A new run folder with OLD's recipe and seeds is answered by the replies of OLD's run."""
+    shutil.copytree(source, cwd / "source")
+    shutil.copytree(source, cwd / RUN, ignore=shutil.ignore_patterns("journal.jsonl"))
+    version.run(cwd, "generate", RUN, "--engine", "recorded:source", "--tasks", tasks, "--quiet")
+    yield "OLD's replies replayed, journal", journal(cwd / RUN, is_generated=True)
+    yield "OLD's replies replayed, export", exported(version, cwd, "out")
+
+
+def compare(what: str, old: Outputs, new: Outputs) -> Row:
+    """Compare two sets of outputs byte for byte."""
+    real = [name for name in old if not name.startswith("(")]
+    refused = [name.strip("()") for name in old if name not in real]
+    lines = sum(old[name].count(b"\n") for name in real if name != "parquet")
+    compared = f"{len(real)} file{'s' * (len(real) != 1)}, {lines:,} lines"
+    compared += f"; refused: {', '.join(refused) if len(refused) < 3 else f'{len(refused)} formats'}" if refused else ""
+    different = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+    if different:
+        name = different[0]
+        shown = first_difference(old[name], new[name]) if name in old and name in new else "in one version only"
+        return Row(what, compared, "DIFFERS", f"{', '.join(different)[:200]}. {name}: {shown}")
+    return Row(what, compared, "equal") if real else Row(what, compared, "FAILED", "there was nothing to compare")
+
+
+def first_difference(old: bytes, new: bytes) -> str:
+    """Where two texts part, with a little of both, escaped."""
+    pairs = enumerate(zip(old, new, strict=False))
+    place = next((at for at, (one, other) in pairs if one != other), min(len(old), len(new)))
+    begin = max(old.rfind(b"\n", 0, place) + 1, place - 30)
+    line = old.count(b"\n", 0, place) + 1
+    return f"line {line}: OLD {old[begin : place + 50]!r}, NEW {new[begin : place + 50]!r}"
+
+
+def collect(version: Version, name: str, scenario: Scenario) -> tuple[Made, str]:
+    """All outputs of a scenario, and the error that ended it early."""
+    cwd, made = version.place / name, Made()
+    cwd.mkdir(parents=True)
+    try:
+        for what, outputs in scenario(version, cwd):
+            made[what] = outputs
+    except (CommandError, OSError, ValueError, KeyError, AttributeError, subprocess.TimeoutExpired) as exc:
+        return made, f"{type(exc).__name__}: {exc}"
+    return made, ""
+
+
+class Comparison:
+    """The two versions and the rows so far; `show` is called with each new row."""
+
+    def __init__(self, old: Version, new: Version, show: Callable[[Row], None]) -> None:
+        self.versions, self.show = (old, new), show
+        self.rows: list[Row] = []
+
+    def add(self, row: Row) -> None:
+        """Keep and show a row."""
+        self.rows.append(row)
+        self.show(row)
+
+    def both(self, name: str, scenario: Scenario) -> tuple[Made, Made]:
+        """Run a scenario with both versions at once and compare what they made; returns that."""
+        with ThreadPoolExecutor(2) as pool:
+            ended = list(pool.map(lambda version: collect(version, name, scenario), self.versions))
+        (old, old_error), (new, new_error) = ended
+        for what in dict.fromkeys([*old, *new]):
+            if what in old and what in new:
+                self.add(compare(f"{name}: {what}", old[what], new[what]))
+        if old_error or new_error or old.keys() != new.keys() or not old:
+            errors = "; ".join(error for error in (old_error, new_error) if error)
+            self.add(Row(f"{name}: commands", "", "FAILED", errors or "no outputs"))
+        return old, new
+
+    def grown(self, name: str, init: list[str], flags: list[str], tasks: int) -> None:
+        """Compare runs made from nothing, then a folder of OLD's opened, extended and replayed by both."""
+        self.both(name, partial(generating, init=init, flags=flags, tasks=tasks))
+        begun = self.versions[0].place / name / RUN
+        extended, _ = self.both(f"{name}-opened", partial(opening, begun=begun, flags=flags, tasks=2 * tasks))
+        whole = extended.get("OLD's folder extended, export")
+        if whole is None:
+            return
+        source = self.versions[0].place / f"{name}-opened" / RUN
+        _, replayed = self.both(f"{name}-replayed", partial(replaying, source=source, tasks=2 * tasks))
+        if again := replayed.get("OLD's replies replayed, export"):
+            self.add(compare(f"{name}-replayed: NEW's replay, OLD's own run", whole, again))
+
+
+def shared_data(comparison: Comparison, data: Path, is_quick: bool) -> None:
+    """Recorded runs, `dedup` and `evaluate score`, as far as their files are there."""
+    runs = {name: (data / sources, data / seeds) for name, (sources, seeds) in RECORDED.items()}
+    checks: list[tuple[str, Scenario, tuple[Path, ...]]] = [
+        (name, partial(importing, sources=paths[0], seeds=paths[1]), paths) for name, paths in runs.items()
+    ]
+    texts, predictions = data / "scale" / "instructions_20k.jsonl", data / "official" / "predictions"
+    checks.append(("dedup", partial(deduplicating, texts=texts, rows=QUICK_ROWS if is_quick else None), (texts,)))
+    checks.append(("evaluate score", partial(scoring, predictions=predictions), (predictions,)))
+    for name, scenario, needed in checks:
+        if missing := ", ".join(str(path) for path in needed if not path.exists()):
+            comparison.add(Row(name, "", "skipped", f"missing: {missing}"))
+        else:
+            comparison.both(name, scenario)
+
+
+@contextlib.contextmanager
+def simulated_server(versions: tuple[Version, Version]) -> Iterator[str]:
+    """The address of a simulated server, from the first checkout that holds one; empty where none does."""
+    found = [(version, version.checkout / name) for version in versions for name in SIMULATORS]
+    version, path = next(((v, p) for v, p in found if p.is_file()), (versions[0], None))
+    if path is None:
+        yield ""
+        return
+    command = [sys.executable, str(path), "--port", "0"]
+    process = subprocess.Popen(command, cwd=version.place, env=version.env, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        port = process.stdout.readline().strip().decode()
+        yield f"http://127.0.0.1:{port}/v1" if port.isdigit() else ""
+    finally:
+        process.kill()
+        process.wait()
+
+
+def generated_runs(comparison: Comparison, is_quick: bool) -> None:
+    """Runs on the simulated server, one per recipe, and on the pocket model."""
+    one = ["--concurrency", "1"]  # so that no request is sent ahead that another pace would not send
+    with simulated_server(comparison.versions) as url:
+        if not url:
+            comparison.add(Row("simulated", "", "skipped", "no checkout has a simulated server that starts"))
+        for recipe in (QUICK_RECIPES if is_quick else RECIPES) if url else ():
+            init = ["--recipe", recipe, "--model", "openai/sim", "--base-url", url]
+            comparison.grown(f"simulated-{recipe}", init, one, SIMULATED_TASKS)
+    if importlib.util.find_spec("torch") is not None:
+        comparison.grown("pocket", ["--recipe", "pocket"], one, POCKET_TASKS)
+    else:
+        comparison.add(Row("pocket", "", "skipped", "this interpreter has no torch"))
+
+
+def show_row(row: Row) -> None:
+    """Print a row of the table."""
+    print(f"{row.outcome:8} {row.what:58} {row.compared}".rstrip(), flush=True)
+    if row.detail:
+        print(f"{'':8}   {row.detail}", flush=True)
+
+
+def parsed() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("old", type=Path, metavar="OLD", help="a checkout")
+    parser.add_argument("new", type=Path, metavar="NEW", help="the checkout to compare it with")
+    parser.add_argument("--shared", type=Path, metavar="DIR", help="public data [default: ../shared/data beside NEW]")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROWS:,} rows of `dedup`, two recipes of four")
+    parser.add_argument("--json", action="store_true", dest="as_json", help="print one JSON object instead of a table")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Compare, print the table, and return the exit code."""
+    words = parsed()
+    shared = (words.shared or words.new.resolve().parent / "shared" / "data").resolve()
+    data = shared if (shared / "runs").is_dir() or not (shared / "data").is_dir() else shared / "data"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        old, new = Version("OLD", words.old, folder / "old"), Version("NEW", words.new, folder / "new")
+        if fault := old.fault() or new.fault():
+            print(fault, file=sys.stderr)
+            return 2
+        comparison = Comparison(old, new, (lambda row: None) if words.as_json else show_row)
+        comparison.show(Row("what", "compared", "outcome"))
+        if data.is_dir():
+            shared_data(comparison, data, words.quick)
+        else:
+            comparison.add(Row("shared data", "", "skipped", f"{data}: no such folder; --shared DIR names it"))
+        generated_runs(comparison, words.quick)
+        formats = [journal_format(version.place) for version in (old, new)]
+        outcome = "equal" if formats[0] == formats[1] else "DIFFERS"
+        comparison.add(Row("number of the journal's format", "", outcome, f"OLD {formats[0]}, NEW {formats[1]}"))
+        if fault := old.fault() or new.fault():  # a checkout that has gone leaves the installed package to run
+            comparison.add(Row("checkouts", "", "FAILED", fault))
+    outcomes = [row.outcome for row in comparison.rows]
+    counts = {outcome: outcomes.count(outcome) for outcome in OUTCOMES}
+    if words.as_json:
+        checks = [dataclasses.asdict(row) for row in comparison.rows]
+        print(json.dumps({"old": str(old.checkout), "new": str(new.checkout), **counts, "checks": checks}, indent=1))
+    else:
+        print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
+    return 1 if counts["DIFFERS"] or counts["FAILED"] or not counts["equal"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
