@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 PY := $(VENV)/bin/python
+# A test that fails is run once more: one that then passes is listed as RERUN, and is a fault of the test to mend.
+PYTEST := -m pytest -n 2 --reruns 1 -rR
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE  # compiled once, not by each of the many processes that tests start
 
@@ -29,7 +31,7 @@ $(VENV)/.all: $(VENV)/.base
 	$(PY) -m pip install -q -c constraints.txt -e '.[all]' --group real && touch $@
 
 test: $(VENV)/.base
-	$(PY) -m pytest -n 2 -m "not slow and not real"
+	$(PY) $(PYTEST) -m "not slow and not real"
 
 LOWEST := $(VENV)-lowest
 $(LOWEST)/.done: pyproject.toml tools/lowest.py | $(PY)
@@ -40,11 +42,11 @@ $(LOWEST)/.done: pyproject.toml tools/lowest.py | $(PY)
 	touch $@
 
 test-lowest: $(LOWEST)/.done
-	$(LOWEST)/bin/python -m pytest -n 2 -m "not slow and not real"
+	$(LOWEST)/bin/python $(PYTEST) -m "not slow and not real"
 	$(LOWEST)/bin/python tools/tour.py --here
 
 test-all: $(VENV)/.all
-	$(PY) -m pytest -n 2
+	$(PY) $(PYTEST)
 
 lint: $(VENV)/.base
 	$(PY) -m ruff check .

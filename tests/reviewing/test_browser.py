@@ -335,7 +335,7 @@ def test_a_server_killed_and_started_again_gets_what_was_not_sent(browser: Any, 
             door.come_in()
             tab.press("Enter")
             tab.done(2)
-            assert tab.page.locator("#trouble").is_hidden()
+            tab.page.wait_for_selector("#trouble", state="hidden")
     verdict = read_reviews(run / NAME).all_standing(QUALITY)
     assert [entry.verdict["task"] for entry in verdict] == [True, False]
 
