@@ -41,8 +41,9 @@ async def adoctor(model: str | None = None, *, base_url: str | None = None) -> D
 
     Args:
         model: a server's model to probe with about 20 requests, as in `openai/gpt-4.1-mini`, or a model on this machine
-            to load and try, as in `hf/./model.gguf`; left out, nothing is probed.
-        base_url: the server; left out, the user's settings say.
+            to load and try, as in `hf/./model.gguf`; left out, no model is asked.
+        base_url: the server, by its address or a name such as `ollama`; without a model, it is asked only which models it
+            has. Left out, the user's settings say.
 
     Raises:
         InputError: the model is neither a server's nor on this machine.
@@ -52,6 +53,11 @@ async def adoctor(model: str | None = None, *, base_url: str | None = None) -> D
     from bootstruct.diagnosis.installation import installed_components
 
     installed = tuple(installed_components())
+    if model is None and base_url is not None:
+        from bootstruct.diagnosis.server import probe_address
+
+        address, results = await probe_address(base_url)
+        return DoctorResult(installed, tuple(results), address)
     if model is None:
         return DoctorResult(installed)
     engine, _, name = model.partition("/")

@@ -36,6 +36,7 @@ COMMANDS = {  # name -> (module, the line `--help` shows); in the order of a run
     "dedup": ("dedup", "Keep what is new in any file of texts, with the novelty filter alone."),
     "evaluate": ("evaluate", "Measure models: scores, ratings, comparisons, decontamination."),
     "doctor": ("doctor", "Show what is installed, and what a server supports."),
+    "schema": ("schema", "Print the JSON Schema of a recipe or settings file, for editors."),
     "import": ("import_", "Turn files of the original code into a run."),
 }
 

@@ -1,4 +1,4 @@
-"""Values that a shell completes: names of formats and of recipes, each with what it is."""
+"""Values that a shell completes: names of formats, recipes and servers, each with what it is."""
 
 import click
 from click.shell_completion import CompletionItem
@@ -16,6 +16,13 @@ def complete_recipes(context: click.Context, parameter: click.Parameter, incompl
     from bootstruct.config.loading import recipe_lines
 
     return [*_items(recipe_lines(), incomplete), CompletionItem(incomplete, type="file")]
+
+
+def complete_servers(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the servers known by name that begin with what was typed."""
+    from bootstruct.config.servers import shipped_servers
+
+    return _items({name: f"{server.base_url}: {server.note}" for name, server in shipped_servers().items()}, incomplete)
 
 
 def _items(values: dict[str, str], incomplete: str) -> list[CompletionItem]:

@@ -7,6 +7,7 @@ import textwrap
 import click
 
 from bootstruct.cli.echo import echo, echo_json, styled
+from bootstruct.cli.shared_options import server_option
 from bootstruct.render.sanitize import visible
 
 COLOURS = {"installed": "green", "missing": "yellow", "yes": "green", "no": "red", "failed": "red"}
@@ -18,10 +19,12 @@ COLOURS = {"installed": "green", "missing": "yellow", "yes": "green", "no": "red
     metavar="ENGINE/NAME",
     help="Probe a server's model, as in openai/gpt-4.1-mini (about 20 requests), or a model on this machine.",
 )
-@click.option("--base-url", metavar="URL", help="The server, as in http://127.0.0.1:8000/v1.")
+@server_option()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor_command(model: str | None, base_url: str | None, as_json: bool) -> None:
     """Show what is installed and what is missing. With --model: what the server, or the model on this machine, supports.
+
+    With --server alone: whether it is there, which variable holds its key, and which models it lists.
 
     Servers accept fields that they ignore, so each probe asks for something whose effect shows in the reply. A model on
     this machine is loaded and tried: chat template, context length, JSON schema, tokens per second.
@@ -29,6 +32,7 @@ def doctor_command(model: str | None, base_url: str | None, as_json: bool) -> No
     \b
     Examples:
       bootstruct doctor
+      bootstruct doctor --server ollama
       bootstruct doctor --model openai/Qwen3-8B --base-url http://127.0.0.1:8000/v1
       bootstruct doctor --model hf/./SmolLM2-135M-Instruct.Q4_1.gguf
     """
@@ -42,7 +46,7 @@ def doctor_command(model: str | None, base_url: str | None, as_json: bool) -> No
     for component in found.installed:
         _print_row("installed" if component.is_installed else "missing", component.name, component.note)
     if found.server:
-        echo(f"\n{model} {f'at {found.base_url}' if found.base_url else 'on this machine'}")
+        echo(f"\n{model or 'server'} {f'at {found.base_url}' if found.base_url else 'on this machine'}")
     for result in found.server:
         _print_row(result.outcome, result.feature, result.note)
 

@@ -15,6 +15,7 @@ from bootstruct.cli.shared_options import (
     number_option,
     ray_actors,
     ray_address,
+    server_option,
     timeout,
     trust_remote_code,
 )
@@ -43,7 +44,7 @@ FOLDER = click.Path(path_type=Path)
 @click.option("--max-requests", type=click.IntRange(1), help="Stop before more replies than this, over the whole run.")
 @click.option("--max-tokens", type=click.IntRange(1), help="Stop before more tokens than this, over the whole run.")
 @max_cost
-@click.option("--base-url", metavar="URL", multiple=True, help="The server; repeat the option for several equal ones.")
+@server_option("; repeat the option for several equal servers", multiple=True)
 @click.option(
     "--engine",
     metavar="ENGINE",

@@ -7,7 +7,7 @@ import click
 
 from bootstruct.cli.completion import complete_recipes
 from bootstruct.cli.echo import echo, echo_accounts, echo_json
-from bootstruct.cli.shared_options import fields, list_left_out
+from bootstruct.cli.shared_options import fields, list_left_out, server_option
 
 if TYPE_CHECKING:
     from bootstruct.history.rewrite import Api, RewriteSummary
@@ -40,7 +40,7 @@ def _list(context: click.Context, _: click.Parameter, value: str | None) -> str 
     help="The name of a recipe, or a YAML file; without a value, list the names. [default: chat]",
 )
 @click.option("--model", metavar="ENGINE/NAME", help="The model, as in openai/gpt-4.1-mini.")
-@click.option("--base-url", metavar="URL", help="The server, as in http://127.0.0.1:8000/v1; kept in machine.yaml.")
+@server_option("; kept in machine.yaml")
 @click.option(
     "--seeds",
     type=click.Path(path_type=Path),

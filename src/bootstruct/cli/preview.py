@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bootstruct.cli.echo import StyledText, echo, echo_json, styled
-from bootstruct.cli.shared_options import number_option, ray_address
+from bootstruct.cli.shared_options import number_option, ray_address, server_option
 from bootstruct.cli.shared_options import trust_remote_code as trust_remote_code_option
 from bootstruct.cli.trust_option import confirmed
 from bootstruct.cli.trust_option import trust as trust_option
@@ -31,7 +31,7 @@ STEPS = {
 @click.argument("run", type=click.Path(path_type=Path))
 @number_option("--requests", "Send N requests for instructions.", most=5, default=2)
 @number_option("--tasks", "Estimate a run of N accepted instructions.", default=1000)
-@click.option("--base-url", metavar="URL", help="The server, as in http://127.0.0.1:8000/v1.")
+@server_option()
 @click.option("--engine", metavar="ENGINE", help="Another engine for the preview: openai, hf, or recorded:RUN.")
 @trust_remote_code_option
 @trust_option

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from bootstruct.cli.completion import complete_servers
+
 if TYPE_CHECKING:
     _ActorRangeBase = click.ParamType[tuple[int, ...]]
     _ConcurrencyBase = click.ParamType[int | None]
@@ -78,6 +80,24 @@ def number_option(
     """
     numbers = click.IntRange(least, most)
     return click.option(flag, type=numbers, default=default, show_default=default is not None, metavar="N", help=text)
+
+
+def server_option(more: str = "", multiple: bool = False) -> Callable[[Command], Command]:
+    """The option that says which server answers, by its address or by a name.
+
+    Args:
+        more: what the help text says beyond that.
+        multiple: whether it may be given again for several equal servers.
+    """
+    return click.option(
+        "--base-url",
+        "--server",
+        "base_url",
+        metavar="URL|NAME",
+        multiple=multiple,
+        shell_complete=complete_servers,
+        help=f"The server: its address, as in http://127.0.0.1:8000/v1, or a name, as in ollama{more}.",
+    )
 
 
 fields = click.option(

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstruct.config.addresses import is_loopback, shown_address
+from bootstruct.config.servers import shipped_servers
 from bootstruct.config.validation import build, parse_yaml
 from bootstruct.errors import InputError
 from bootstruct.io.rows import read_text
@@ -82,6 +83,7 @@ class MachineSettings:
         key_header: the header that holds the key (`api-key` for Azure).
         headers: more headers, none of them secret.
         ray_address: HOST:PORT, `auto` or `local` (None: RAY_ADDRESS, else local).
+        ray_actor: what each actor takes of the cluster.
         ray_actors: the least, and the most unless as many as fit.
         ray_wait: seconds that the first actor may look for a place.
         unconfirmed: why nothing may be sent yet, as a sentence: the run folder chose where to, and the user has not
@@ -130,7 +132,7 @@ _NOT_IN_FILES = ("prices", "trust_remote_code", "unconfirmed", "unconfirmed_pric
 _DESTINATION = ("base_url", "key_env", "key_header", "headers")  # of requests to servers, and what they carry
 
 
-def _settings_file() -> type:
+def settings_file_class() -> type:
     """The fields of a settings file: those of MachineSettings, each of which may be left out, and two more."""
     hints: dict[str, Any] = typing.get_type_hints(MachineSettings)
     hints = {name: hint for name, hint in hints.items() if name not in _NOT_IN_FILES}
@@ -161,8 +163,9 @@ def read_machine(folder: Path | None = None, trust: bool = False, **flags: Any) 
     given: dict[str, Any] = {"base_url": (url,)} if url else {}
     given |= {name: value for name, value in flags.items() if value not in (None, ())}
     merged = mine | from_folder | given
-    server = servers.get(merged.get("base_url", ("",))[0], {})
-    machine = dataclasses.replace(MachineSettings(), prices=theirs, **(merged | server))
+    named = merged.get("base_url", ("",))[0]
+    server = servers.get(named, {})
+    machine = dataclasses.replace(MachineSettings(), prices=theirs, **(merged | (server or _shipped_server(named))))
     claims = {name: value for name, value in from_folder.items() if name not in given and name not in server}
     chosen = _chosen_by_folder(machine, claims, mine, servers) if folder is not None else {}
     if folder is not None and chosen and trust:
@@ -188,9 +191,27 @@ def read_machine(folder: Path | None = None, trust: bool = False, **flags: Any) 
         )
     if not 0 <= theirs.batch_factor <= 1:
         raise InputError("batch_factor must be the share of the list price that batches cost, as in 0.5.")
+    _check_addresses(machine, servers)
     _check_headers(machine)
     _check_ray(machine)
     return machine
+
+
+def _shipped_server(name: str) -> dict[str, Any]:
+    """The settings of a server that the package knows by this name, none if it knows none."""
+    known = shipped_servers().get(name)
+    return {} if known is None else known.settings()
+
+
+def _check_addresses(machine: MachineSettings, servers: Mapping[str, dict[str, Any]]) -> None:
+    """Refuse what is neither an address nor, given alone, the name of a server."""
+    for url in machine.base_url:
+        if machine.engine.partition(":")[0] == "openai" and not re.match(r"https?://", url, re.IGNORECASE):
+            known = ", ".join([*servers, *shipped_servers()])
+            raise InputError(
+                f"server {shown_address(url)!r}: is neither an address, as in --base-url http://127.0.0.1:8000/v1, nor the "
+                f"name of a known server ({known})."
+            )
 
 
 def _own_settings() -> Path:
@@ -343,7 +364,7 @@ def _values(mapping: dict[Any, Any], path: Path) -> dict[str, Any]:
             raise InputError(
                 f"{path}: {key}: keys come from the environment only; `key_env: NAME` says from which variable."
             )
-    file: dict[str, Any] = dict(vars(build(_settings_file(), mapping, str(path))))
+    file: dict[str, Any] = dict(vars(build(settings_file_class(), mapping, str(path))))
     urls, header = file.pop("base_urls"), file["key_header"]
     file |= {"base_url": urls or ((file["base_url"],) if file["base_url"] else ())}
     if any(not char.isprintable() or char.isspace() or char == "#" for url in file["base_url"] for char in url):

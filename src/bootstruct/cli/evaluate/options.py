@@ -16,6 +16,7 @@ from bootstruct.cli.shared_options import (
     number_option,
     ray_actors,
     ray_address,
+    server_option,
     timeout,
     trust_remote_code,
 )
@@ -41,7 +42,7 @@ _FLAGS = (
         show_default=True,
         help="The sampling temperature; 0 decodes greedily.",
     ),
-    click.option("--base-url", metavar="URL", help="The server, as in http://127.0.0.1:8000/v1."),
+    server_option(),
     concurrency,
     timeout,
     click.option(
