@@ -104,7 +104,7 @@ def _described(schema: dict[str, Any], text: str) -> dict[str, Any]:
 def _descriptions(cls: type) -> dict[str, str]:
     """What the docstring of a class says of its attributes, by name."""
     _, _, text = inspect.cleandoc(cls.__doc__ or "").partition("Attributes:\n")
-    found = {}
+    found: dict[str, str] = {}
     for entry in re.split(r"\n(?=    \S)", f"\n{text}"):
         names, _, words = entry.strip().partition(": ")
         found |= dict.fromkeys(names.split(", "), words) if words else {}
