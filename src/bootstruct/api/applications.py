@@ -54,7 +54,7 @@ async def adoctor(model: str | None = None, *, base_url: str | None = None) -> D
 
     installed = tuple(installed_components())
     if model is None and base_url is not None:
-        from bootstruct.diagnosis.server import probe_address
+        from bootstruct.diagnosis.address import probe_address
 
         address, results = await probe_address(base_url)
         return DoctorResult(installed, tuple(results), address)
