@@ -8,7 +8,9 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from bootstruct.config.seeds import shipped_seeds
 from tests.support.content_checks import is_question
+from tests.support.content_style import has_markdown, lacks_end_mark, starts_lower
 from tests.support.content_texts import Row, Template, instance_of, nearest, read_rows, read_template
 from tests.support.paths import PACKAGE, ROOT
 
@@ -70,7 +72,45 @@ def seed_tables() -> dict[str, str]:
         "seeds:taxonomy": seed_taxonomy(rows),
         "seeds:statistics": seed_statistics(rows),
         "seeds:lengths": seed_lengths(rows),
+        "seeds:style": seed_style(),
+        "simple:statistics": simple_statistics(),
     }
+
+
+def seed_style() -> str:
+    """How the instructions and outputs of both sets are typed."""
+    names = ("", "simple")
+    sets = [read_rows(shipped_seeds(name)) for name in names]
+    lines: list[list[object]] = [["tasks", *map(len, sets)]]
+    texts = [[row["instruction"] for row in rows] for rows in sets]
+    outputs = [[instance["output"] for row in rows for instance in row["instances"]] for rows in sets]
+    lines.append(["words in an instruction, mean", *map(mean_words, texts)])
+    lines.append(["instructions of over 25 words", *(sum(len(t.split()) > 25 for t in group) for group in texts)])
+    for what, holds, groups in (
+        ("instructions without end mark", lacks_end_mark, texts),
+        ("instructions with a small first letter", starts_lower, texts),
+        ("outputs with Markdown", has_markdown, outputs),
+    ):
+        lines.append([what, *(share(sum(map(holds, group)), len(group)) for group in groups)])
+    classification = [share(sum(row["is_classification"] for row in rows), len(rows)) for rows in sets]
+    return table(["what", "the 175", "`simple`"], [*lines, ["classification tasks", *classification]])
+
+
+def simple_statistics() -> str:
+    rows = read_rows(shipped_seeds("simple"))
+    instances = [instance for row in rows for instance in row["instances"]]
+    lengths = [len(row["instruction"].split()) for row in rows]
+    lines = [
+        ("tasks", len(rows)),
+        ("classification tasks", sum(row["is_classification"] for row in rows)),
+        ("tasks with input", sum(any(instance["input"] for instance in row["instances"]) for row in rows)),
+        ("tasks with several instances", sum(len(row["instances"]) > 1 for row in rows)),
+        ("instances", len(instances)),
+        ("words in an instruction, mean", mean_words(row["instruction"] for row in rows)),
+        ("words in an instruction, shortest and longest", f"{min(lengths)} and {max(lengths)}"),
+        ("words in an output, mean", mean_words(instance["output"] for instance in instances)),
+    ]
+    return table(["statistic", "value"], lines)
 
 
 def seed_taxonomy(rows: list[Row]) -> str:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from bootstruct.config.machine import read_machine
 from bootstruct.config.recipe import Recipe
+from bootstruct.config.seeds import set_or_file
 from bootstruct.errors import InputError
 from bootstruct.journal.events import CandidatesJudged
 from bootstruct.journal.file import NAME, journal_path, read_events
@@ -291,7 +292,8 @@ def init(
             of your own that is given to `generate`.
         base_url: the server; kept in the folder's machine settings.
         seeds: seed tasks: a file in any container and shape, or a list of dicts (`instruction`, `instances` or `input` and
-            `output`, `is_classification`) or of instructions. Left out, the 175 shipped ones.
+            `output`, `is_classification`) or of instructions; or `"simple"`, the shipped set of short everyday tasks (a file
+            that is called so is `"./simple"` or a path object). Left out, the 175 shipped ones.
         keep_away: files of texts that no instruction may come near (test sets).
         fields: names of fields of these files by what they hold, as in `{"instruction": "task", "output": "reply"}`.
         rejudge: begin with this run's replies, judged anew by the new recipe (left out: its own): nothing is asked.
@@ -320,14 +322,13 @@ def init(
     if rewrite_outputs is not None:
         init_rewritten(folder, Path(rewrite_outputs), model, api, (base_url,) if base_url else ())
         return Run(folder)
-    seed_file = None if seeds is None or not isinstance(seeds, str | PathLike) else Path(seeds)
-    seed_rows = None if seeds is None or isinstance(seeds, str | PathLike) else list(seeds)
+    seed_source = set_or_file(seeds) if isinstance(seeds, str | PathLike) else None if seeds is None else list(seeds)
     away = (keep_away,) if isinstance(keep_away, str | PathLike) else keep_away
     given = None if recipe is None else str(recipe)
     options: dict[str, Any] = {
         "model": model,
         "base_url": base_url,
-        "seeds": seed_file if seed_rows is None else seed_rows,
+        "seeds": seed_source,
         "keep_away": tuple(Path(path) for path in away),
         "eject": eject,
         "fields": fields,

@@ -25,5 +25,13 @@ def complete_servers(context: click.Context, parameter: click.Parameter, incompl
     return _items({name: f"{server.base_url}: {server.note}" for name, server in shipped_servers().items()}, incomplete)
 
 
+def complete_seeds(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the shipped sets of seeds that begin with what was typed, then the files."""
+    from bootstruct.config.seeds import SEED_SETS
+
+    sets = dict.fromkeys(SEED_SETS, "a set that comes with bootstruct")
+    return [*_items(sets, incomplete), CompletionItem(incomplete, type="file")]
+
+
 def _items(values: dict[str, str], incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(name, help=text) for name, text in values.items() if name.startswith(incomplete)]

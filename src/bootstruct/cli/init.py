@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bootstruct.cli.completion import complete_recipes
+from bootstruct.cli.completion import complete_recipes, complete_seeds
 from bootstruct.cli.echo import echo, echo_accounts, echo_json
 from bootstruct.cli.shared_options import fields, list_left_out, server_option
 
@@ -43,8 +43,10 @@ def _list(context: click.Context, _: click.Parameter, value: str | None) -> str 
 @server_option("; kept in machine.yaml")
 @click.option(
     "--seeds",
-    type=click.Path(path_type=Path),
-    help="Your seed tasks, in a file of any shape. [default: the 175 that come with bootstruct]",
+    metavar="FILE|simple",
+    shell_complete=complete_seeds,
+    help="Your seed tasks, in a file of any shape; or `simple`, 100 short everyday tasks that come with bootstruct. "
+    "[default: the 175 that come with it]",
 )
 @click.option(
     "--keep-away",
@@ -83,7 +85,7 @@ def init_command(
     recipe: str | None,
     model: str | None,
     base_url: str | None,
-    seeds: Path | None,
+    seeds: str | None,
     keep_away: tuple[Path, ...],
     fields: dict[str, str] | None,
     rejudge: Path | None,
@@ -98,13 +100,15 @@ def init_command(
 
     A seed task is a row with an `instruction`, maybe an `input` and an `output` (or `instances`, a list of these), and
     `is_classification` if its outputs are labels. JSON Lines, CSV and other files and shapes are read as well; rows of
-    one instruction become one task with several instances. docs/seeds.md describes the format.
+    one instruction become one task with several instances. docs/seeds.md describes the format. `--seeds simple` is always
+    the set of that name; a file that is called so is ./simple.
 
     \b
     Examples:
       bootstruct init --recipe                              (lists the recipes)
       bootstruct init runs/a --model openai/gpt-4.1-mini
       bootstruct init runs/b --recipe paper --model openai/davinci-002 --seeds my_tasks.jsonl
+      bootstruct init runs/s --model hf/my-small-model --seeds simple
       bootstruct init runs/b2 --seeds tasks.csv --fields instruction=question,output=answer
       bootstruct init runs/c --model openai/Qwen3-8B --base-url http://127.0.0.1:8000/v1 --eject
       bootstruct init runs/f --model openai/gpt-4.1-mini --seeds my_tasks.jsonl --topics-from-seeds
@@ -112,6 +116,7 @@ def init_command(
       bootstruct init runs/e --rewrite-outputs runs/a --model openai/gpt-4.1
     """
     import bootstruct as bs
+    from bootstruct.config.seeds import set_or_file
     from bootstruct.errors import InputError
     from bootstruct.history.derived_runs import init_rejudged, init_rewritten, refuse_mixed
     from bootstruct.run.folder import RECIPE
@@ -129,7 +134,7 @@ def init_command(
     options: dict[str, Any] = {
         "model": model,
         "base_url": base_url,
-        "seeds": seeds,
+        "seeds": None if seeds is None else set_or_file(seeds),
         "keep_away": keep_away,
         "eject": eject,
     }

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from bootstruct.types import Instance, Seed
 
 Equals = Literal["refuse", "keep", "merge"]
 OURS = SHAPE_NAMES["seeds"]  # the shape of the rows that this package writes
+SEED_SETS = ("simple",)  # sets beside the 175, by the names that `init --seeds` takes
 MERGED = "merged into a task with the same instruction"
 _SHOWN = 20  # faults that are told in full
 
@@ -179,6 +181,32 @@ def _paper_seed(row: dict[str, Any], position: int, task_type: bool | None) -> S
     return Seed(names[0], instruction, tuple(instances), bool(task_type), names[1])
 
 
-def shipped_seeds() -> Path:
-    """Return the file of the 175 seed tasks that come with the package."""
-    return Path(str(resources.files("bootstruct.config") / "seeds.jsonl"))
+def shipped_seeds(name: str = "") -> Path:
+    """Return the file of seed tasks that come with the package: the 175, or the set of this name.
+
+    Raises InputError where no set has the name.
+
+    Example:
+        >>> from bootstruct.config.seeds import read_seeds, shipped_seeds
+        >>> len(read_seeds(shipped_seeds())), len(read_seeds(shipped_seeds("simple")))
+        (175, 100)
+    """
+    if name and name not in SEED_SETS:
+        raise InputError(f"seeds: no set {name!r} comes with bootstruct; there is {', '.join(SEED_SETS)}.")
+    return Path(str(resources.files("bootstruct.config") / (f"{name}_seeds.jsonl" if name else "seeds.jsonl")))
+
+
+def set_or_file(given: str | PathLike[str]) -> str | Path:
+    """What `--seeds` names: the text `simple` is the set that comes with the package; all else is a file.
+
+    Where a file is meant that is called like a set, `./simple` says so, and in Python a path object.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from bootstruct.config.seeds import set_or_file
+        >>> set_or_file("simple")
+        'simple'
+        >>> set_or_file("./simple") == set_or_file(Path("simple")) == Path("simple")
+        True
+    """
+    return given if isinstance(given, str) and given in SEED_SETS else Path(given)

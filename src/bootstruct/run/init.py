@@ -24,6 +24,8 @@ from bootstruct.run.topics import without_topics
 from bootstruct.stages.custom import NO_CODE, CustomCode
 from bootstruct.types import Seed
 
+SeedSource = Path | str | Sequence[Mapping[str, Any] | Seed | str]  # a file, the name of a shipped set, or rows
+
 
 def split_model(model: str) -> tuple[str, str]:
     """(engine, model name) of `openai/gpt-4.1-mini` or `hf/Qwen/Qwen3-0.6B`, `ray/` before it or not.
@@ -49,7 +51,7 @@ def init_run(
     recipe: str,
     model: str | None = None,
     base_url: str | None = None,
-    seeds: Path | Sequence[Mapping[str, Any] | Seed | str] | None = None,
+    seeds: SeedSource | None = None,
     keep_away: tuple[Path, ...] = (),
     eject: bool = False,
     recipe_text: str = "",
@@ -64,7 +66,7 @@ def init_run(
         recipe: the name of a shipped recipe or a YAML file.
         model: who answers, as in `openai/gpt-4.1-mini`; None for the recipe's.
         base_url: the server, if not the default one.
-        seeds: a file or rows of seed tasks; None for the recipe's own, else the shipped ones.
+        seeds: a file or rows of seed tasks, or the name of a shipped set; None for the recipe's own, else the 175.
         keep_away: files of texts to keep away from.
         eject: copy the prompts as well.
         recipe_text: the YAML text to write instead of that of `recipe`.
@@ -83,7 +85,7 @@ def init_run(
     from_file = recipe if Path(recipe).suffix in (".yaml", ".yml") else None
     text, engine = _with_model(recipe_text or _recipe_text(recipe), model, recipe)
     text, topics = (text, 0) if seeds is None or from_file or recipe_text else without_topics(text)
-    left = f"; its {topics} topics fit the shipped seeds and are left out (--topics-from-seeds asks for yours)"
+    left = f"; its {topics} topics fit the 175 shipped seeds and are left out (--topics-from-seeds asks for yours)"
     files = {RECIPE: (text, f"recipe {recipe}{left if topics else ''}")}
     accounts = accounts if accounts is not None else []
     files[SEEDS] = _seed_file(seeds, None if from_file else recipe, fields, accounts)
@@ -129,16 +131,21 @@ def _with_model(text: str, model: str | None, recipe: str) -> tuple[str, str]:
 
 
 def _seed_file(
-    seeds: Path | Sequence[Mapping[str, Any] | Seed | str] | None,
+    seeds: SeedSource | None,
     recipe: str | None,
     fields: Mapping[str, str] | None,
     accounts: list[RowAccount],
 ) -> tuple[str, str]:
     """(content of the seed file, what it is)."""
     own = Path(str(recipe_folder(recipe) / SEEDS)) if recipe else shipped_seeds()
-    path = seeds if isinstance(seeds, Path) else own if own.is_file() else shipped_seeds()
-    account = RowAccount("seeds" if isinstance(seeds, Sequence) else str(path))
-    if isinstance(seeds, Sequence):
+    path = own if own.is_file() else shipped_seeds()
+    if isinstance(seeds, str):
+        path, fields = shipped_seeds(seeds), None  # --fields names those of files
+    elif isinstance(seeds, Path):
+        path = seeds
+    are_rows = isinstance(seeds, Sequence) and not isinstance(seeds, str)
+    account = RowAccount("seeds" if are_rows else str(path))
+    if isinstance(seeds, Sequence) and not isinstance(seeds, str):
         read = seeds_of(_seed_rows(seeds, account), account, "merge", fields)
     else:
         read = read_seeds(path, "merge", fields=fields, account=account)
@@ -146,6 +153,9 @@ def _seed_file(
     is_as_it_was = is_ours and not account.notes[MERGED] and path.is_file() and path.suffix == ".jsonl"
     text = read_text(path) if is_as_it_was else ""
     what = f"{len(read)} seed tasks"
+    if isinstance(seeds, str):
+        what += f", the set `{seeds}` that comes with bootstruct"
+        what += f"; the file of that name is ./{seeds}" if Path(seeds).exists() else ""
     if bare := sum(not seed.instances for seed in read):
         what += f", {bare} without instances"
     if more := account.notes[MERGED]:
