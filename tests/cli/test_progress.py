@@ -7,15 +7,16 @@ from pathlib import Path
 import pytest
 
 from bootstruct.cli.evaluate.options import line as evaluation_line
-from bootstruct.cli.progress import ProgressDisplay, line, panel, summary
+from bootstruct.cli.progress import ProgressDisplay, line, panel
 from bootstruct.engines.traffic.retrying import FailureStreak
 from bootstruct.evaluation.collect_replies import EvaluationProgress
+from bootstruct.run.closing import closing_summary as summary
 from bootstruct.run.failure_reasons import FailureReason
 from bootstruct.run.progress import Progress
 
 QUIET = Progress(
     recipe="chat", model="openai/m", goal=10, accepted=4, completed=3, checked=None, instances=5, passed_checks=5,
-    rejections={}, failures=0, failed_by_reason=[], unread={}, replies=9, reused=0, prompt_tokens=10, completion_tokens=10, cost=None,
+    rejections={}, rejected_instances={}, failures=0, failed_by_reason=[], unread={}, replies=9, reused=0, prompt_tokens=10, completion_tokens=10, cost=None,
     replies_per_second=1.0, accepted_per_second=0.5, seconds=60.0, seconds_left=None, phase="growing", in_flight=2,
     concurrency=2, concurrency_is_fixed=True, retries=0, seconds_without_reply=0.5, failure_streak=None, timed_out=0,
     suspended={}, batches="",

@@ -14,7 +14,7 @@ from bootstruct.engines.scripted import ScriptedEngine
 from bootstruct.engines.traffic.concurrency_limiter import ConcurrencyLimiter
 from bootstruct.engines.traffic.throttled import ThrottledEngine
 from bootstruct.history.verify import verify
-from bootstruct.journal.events import CUT_WHILE_THINKING, UNREADABLE, RunStarted
+from bootstruct.journal.events import CUT, CUT_WHILE_THINKING, UNREADABLE, CandidatesJudged, RunStarted
 from bootstruct.journal.file import Journal, read_events, read_state
 from bootstruct.journal.keys import AGAIN, step_of
 from bootstruct.journal.state import State
@@ -115,11 +115,26 @@ def test_any_speed_any_crash_same_bytes(
     assert verify(path).disagreements == []
 
 
-def test_the_reading_of_the_released_code_never_asks_again(tmp_path: Path) -> None:
+def test_the_reading_of_the_released_code_never_asks_again_and_names_what_it_could_not_read(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     state = run_to(path, ScriptedEngine(thinking), 10, recipe("original"), stall_after=None)
     assert not any(key.endswith(AGAIN) for key in keys(path))
+    events = [event for _, event in read_events(path)]
+    empty = [event for event in events if isinstance(event, CandidatesJudged) and not event.verdicts]
+    assert {event.unread for event in empty} == {CUT, CUT_WHILE_THINKING}
+    lost = [task for task in state.completed.values() if not task.instances and not task.rejected]
+    assert lost
+    assert all(dict(task.unread).get("instances") for task in lost)
+    assert state.unread["kind", CUT_WHILE_THINKING]
+    assert verify(path).disagreements == []
+
+
+def test_a_run_of_the_released_code_begun_before_goes_on_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    begun_as(path, 2, recipe("original"))
+    state = run_to(path, ScriptedEngine(thinking), 10, stall_after=None)
     assert state.unread == {}
+    assert verify(path).disagreements == []
 
 
 def begun_as(path: Path, version: int, chosen: Recipe) -> None:

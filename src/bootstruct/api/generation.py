@@ -29,12 +29,13 @@ from bootstruct.journal.state import State
 from bootstruct.pipeline import STALL_AFTER
 from bootstruct.pipeline import generate as run_pipeline
 from bootstruct.render.sanitize import visible
+from bootstruct.run.closing import closing_summary, next_commands
 from bootstruct.run.folder import MACHINE, PREVIEWS, SUSPENDED_SECONDS, open_run, write_suspended
 from bootstruct.run.goal import goal_notes, goal_of
 from bootstruct.run.pacing import Pacer
 from bootstruct.run.progress import Progress, ProgressMeter
 from bootstruct.run.scheduler import ActiveRun
-from bootstruct.run.shortfall import nothing_usable
+from bootstruct.run.shortfall import no_instances_reason, nothing_usable
 from bootstruct.stages.custom import PythonCheck, PythonRule, custom_code
 
 PROGRESS_SECONDS = 0.25  # between two calls of on_progress
@@ -62,8 +63,26 @@ class GenerateResult:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the goal was reached."""
+        """Whether the goal was reached, with anything usable."""
         return not self.stopped
+
+    @property
+    def went_wrong(self) -> tuple[str, ...]:
+        """A sentence for each thing of which more than half went wrong over the whole run, with the causes and what to change.
+
+        `bootstruct generate` then exits with 1, although the goal may have been reached.
+        """
+        return self.progress.went_wrong
+
+    @property
+    def next_commands(self) -> list[str]:
+        """The commands that make sense now."""
+        return next_commands(self.progress, self.run.folder, self.is_complete)
+
+    @property
+    def summary(self) -> str:
+        """What the session came to in a few lines, as `bootstruct generate` prints it."""
+        return closing_summary(self.progress, self.run.folder, self.is_complete)
 
 
 async def agenerate(
@@ -187,13 +206,14 @@ async def agenerate(
         active = ActiveRun(state, journal, observed, replies, retry_failed, code, pacer)
         forms.on_adapted = partial(_record_adapted, active)
         await run_pipeline(active, goal, None if ignore_stall else STALL_AFTER)
-        stopped = nothing_usable(state)
     except RunStoppedError as exc:
         stopped = str(exc)
     finally:
         watching.cancel()
         journal.close()
         await stack.engine.aclose()
+        if not stopped or stopped != no_instances_reason(state, STALL_AFTER):
+            stopped = f"{stopped} {nothing_usable(state)}".strip()
         last = meter.recounted()
         if on_progress is not None:
             on_progress(last)

@@ -23,6 +23,7 @@ from bootstruct.cli.trust_option import confirmed, trust
 from bootstruct.errors import InputError, RunStoppedError
 
 if TYPE_CHECKING:
+    from bootstruct.api.generation import GenerateResult
     from bootstruct.engines.build import BatchOptions
     from bootstruct.history.rewrite import Api
 
@@ -139,7 +140,8 @@ def generate_command(
       bootstruct generate runs/c --reuse runs/a     (after changing prompts: replies to equal requests are free)
     """
     from bootstruct.api.generation import generate
-    from bootstruct.cli.progress import ProgressDisplay, summary, trouble
+    from bootstruct.cli.progress import ProgressDisplay, trouble
+    from bootstruct.run.closing import closing_summary
 
     _begin(run, rejudge, rewrite_outputs, model, api or "", options["base_url"])
     if rejudge is not None and options["tasks"] is None and options["instances"] is None:
@@ -155,17 +157,26 @@ def generate_command(
             result = generate(run, on_progress=display.update, **options)
     except KeyboardInterrupt:
         if display.last is not None:
-            echo(summary(display.last, run), err=True)
+            echo(closing_summary(display.last, run), err=True)
             if errors := trouble(display.last):
                 echo(errors, err=True)
         raise
+    _print_result(result, as_json)
+
+
+def _print_result(result: "GenerateResult", as_json: bool) -> None:
+    """Print what a session came to; the reasons of exit code 1 on the standard error. Raises RunStoppedError and Exit."""
     if as_json:
-        row = {"is_complete": result.is_complete, "stopped": result.stopped} | dataclasses.asdict(result.progress)
-        echo_json(row)
+        row = {"is_complete": result.is_complete, "stopped": result.stopped, "next": result.next_commands}
+        echo_json(row | dataclasses.asdict(result.progress))
+        for sentence in result.went_wrong:
+            echo(f"More than half went wrong: {sentence}", err=True)
     else:
-        echo(summary(result.progress, run, result.is_complete), err=bool(result.stopped))
+        echo(result.summary, err=bool(result.stopped or result.went_wrong))
     if result.stopped:
         raise RunStoppedError(result.stopped)
+    if result.went_wrong:
+        raise click.exceptions.Exit(1)
 
 
 @contextlib.contextmanager

@@ -1,16 +1,14 @@
 """What a running `generate` shows: a panel on a terminal, a plain line now and then elsewhere, nothing with --quiet."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstruct.cli.echo import echo, made_visible
 from bootstruct.engines.traffic.retrying import FailureStreak
-from bootstruct.journal.events import FILTERED, REFUSAL
 from bootstruct.render.numbers import duration, money, number
 from bootstruct.render.sanitize import one_line, visible
+from bootstruct.run.closing import REASON_LONGEST, failures_in_words, unread_in_words
 from bootstruct.run.progress import Progress
-from bootstruct.run.status import by_reason
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
 LINE_SECONDS = 10.0
 TROUBLE_SECONDS = 5.0  # without a reply, after which it is shown what the servers answer
 SILENT_SECONDS = 30.0  # without a reply and without an error, after which that is shown
-SHOWN_RULES = 3  # rules named at the end, those that rejected most
-REASON_LONGEST = 160  # characters
 WORDS = {"checking": "checking", "ending": "ending"}
 
 
@@ -115,49 +111,6 @@ def panel(progress: Progress) -> "RenderableType":
     return Panel(table, title=Text(f"{progress.recipe} · {progress.model}"), title_align="left", expand=False)
 
 
-def summary(progress: Progress, folder: Path, is_complete: bool | None = None) -> str:
-    """What the run has come to, in a line or a few.
-
-    Args:
-        progress: the last snapshot of the session.
-        folder: the run folder.
-        is_complete: whether the goal was reached; None if the numbers tell.
-    """
-    lines = [
-        f"{number(progress.accepted)} instructions accepted, {number(progress.completed)} completed with "
-        f"{number(progress.instances)} instances; {number(progress.replies)} replies in {duration(progress.seconds)}"
-    ]
-    if progress.rejections:
-        lines.append(_rejected(progress))
-    if tokens := progress.prompt_tokens + progress.completion_tokens:
-        spent = f", {money(progress.cost)} at list price" if progress.cost else ""
-        lines.append(f"{number(tokens)} tokens over the whole run{spent}")
-    if progress.checked is not None:
-        passed = f"{number(progress.passed_checks)} instances passed all checks"
-        lines.append(f"{number(progress.checked)} tasks checked; {passed}")
-    if progress.failures:
-        lines.append(f"{_failures(progress)}; --retry-failed sends those about tasks again")
-    if progress.unread:
-        again = "; --retry-failed asks again for these tasks" if _is_retried(progress) else ""
-        lines.append(f"{_unread(progress)}{again}")
-    if progress.timed_out:
-        timed_out = f"{number(progress.timed_out)} requests timed out"
-        lines.append(f"{timed_out}; the budget counts them at their upper bound. --timeout N waits longer")
-    if progress.passed_checks and (progress.completed >= progress.goal if is_complete is None else is_complete):
-        lines.append(f"Next: bootstruct export {folder} --format messages --out {folder / 'train.jsonl'}")
-    return "\n".join(lines)
-
-
-def _rejected(progress: Progress) -> str:
-    """How many candidates were rejected, and by which rules most."""
-    total = sum(progress.rejections.values())
-    rules = list(progress.rejections.items())
-    shown = [f"{number(count)} {visible(rule)}" for rule, count in rules[:SHOWN_RULES]]
-    others = sum(count for _, count in rules[SHOWN_RULES:])
-    shown += [f"{number(others)} by other rules"] if others else []
-    return f"{number(total)} of {number(total + progress.accepted)} candidates rejected: {', '.join(shown)}"
-
-
 def _time_left(progress: Progress) -> str:
     if progress.phase in WORDS:
         return WORDS[progress.phase]
@@ -167,8 +120,8 @@ def _time_left(progress: Progress) -> str:
 def _notes(progress: Progress) -> list[str]:
     """What is going on beside the usual: trouble, failures, batches at a server, servers that get no requests for now."""
     suspended = [f"{visible(name)} suspended: {why}" for name, why in progress.suspended.items()]
-    failures = _failures(progress) if progress.failures else ""
-    unread = _unread(progress) if progress.unread else ""
+    failures = failures_in_words(progress) if progress.failures else ""
+    unread = unread_in_words(progress) if progress.unread else ""
     return [note for note in (trouble(progress), failures, unread, progress.batches, *suspended) if note]
 
 
@@ -190,33 +143,6 @@ def streak_in_words(streak: FailureStreak | None) -> str:
     following = "" if streak.next_seconds is None else f"; next attempt in {duration(streak.next_seconds)}"
     reason = visible(one_line(streak.reason, REASON_LONGEST)).rstrip(".")
     return f"no reply for {duration(streak.seconds)}, {errors}: {reason}{following}"
-
-
-def _failures(progress: Progress) -> str:
-    """How many requests failed for good, and the most frequent reason."""
-    count = progress.failures
-    text = f"{number(count)} request{'s' * (count > 1)} failed for good"
-    if not progress.failed_by_reason:
-        return text
-    most = progress.failed_by_reason[0]
-    times = f"most often ({number(most.count)} times) with " if len(progress.failed_by_reason) > 1 else ""
-    return f"{text}: {times}{one_line(most.text, REASON_LONGEST).rstrip('.')}"
-
-
-def _unread(progress: Progress) -> str:
-    """From how many replies nothing could be read, by reason."""
-    reasons = {reason: sum(steps.values()) for reason, steps in by_reason(progress.unread).items()}
-    count = sum(reasons.values())
-    named = ", ".join(f"{reason} {number(times)}" for reason, times in reasons.items())
-    return f"nothing could be read from {number(count)} {'reply' if count == 1 else 'replies'} ({named})"
-
-
-def _is_retried(progress: Progress) -> bool:
-    """Whether --retry-failed asks again after any of the replies that were not read."""
-    rows = (
-        row for step, reasons in progress.unread.items() if step in ("kind", "instances", "rewrite") for row in reasons
-    )
-    return any(reason not in (REFUSAL, FILTERED) for reason in rows)
 
 
 def _money(progress: Progress) -> str:

@@ -11,7 +11,9 @@ from typing import Final
 from bootstruct.config.recipe import Recipe
 from bootstruct.types import CheckVerdict, Instance, RejectedInstance, Reply, Seed, Verdict
 
-VERSION = 2  # 1: replies were read by the readers of version 0.1, which asked nothing a second time
+# 1: replies were read by the readers of version 0.1, which asked nothing a second time
+# 2: the reading `original` did not record why nothing could be read from a reply
+VERSION = 3
 
 # Why a reply gave nothing to read
 CUT_WHILE_THINKING: Final = "cut while thinking"

@@ -146,9 +146,12 @@ class State:
     def asks_again(self) -> bool:
         """Whether a request whose reply holds no answer is made once more, and replies without one are recorded by name.
 
-        Journals of version 1, imports and the reading of the released code do not.
+        Journals of version 1 and imports do neither. The reading of the released code asks nothing a second time (see
+        `second_request`), and records reasons since version 3.
         """
-        return self.version > 1 and self.origin != "import" and self.recipe.reading != "original"
+        if self.recipe.reading == "original" and self.version < 3:
+            return False
+        return self.version > 1 and self.origin != "import"
 
     @property
     def completed_tasks(self) -> list[Instruction]:

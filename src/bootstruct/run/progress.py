@@ -4,9 +4,9 @@ It only reads: the state, the limiter and the budget are looked at, nothing is c
 """
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from bootstruct.config.machine import Prices
@@ -17,6 +17,7 @@ from bootstruct.journal.state import State
 from bootstruct.run.failure_reasons import FailureReason, failure_reasons
 from bootstruct.run.goal import Goal
 from bootstruct.run.status import total, unread_replies
+from bootstruct.run.went_wrong import went_wrong
 
 WINDOW = 60.0  # seconds over which rates are taken
 GROUPING_SECONDS = 5.0  # between two times that failures are grouped by reason
@@ -38,6 +39,7 @@ class Progress:
         instances: instances of the completed tasks.
         passed_checks: instances that passed all checks; all of them where the recipe has no checks.
         rejections: rejected candidates by rule, most first.
+        rejected_instances: rejected instances of the completed tasks by rule, most first.
         failures: requests that failed for good.
         failed_by_reason: their reasons, most frequent first, at most some seconds old.
         unread: by step and reason, replies from which nothing could be read.
@@ -60,6 +62,7 @@ class Progress:
         timed_out: requests without a reply that the budget counts at their upper bound.
         suspended: servers that get no requests for now, and why.
         batches: what the server's batch API is doing, in words; empty without batches.
+        went_wrong: a sentence for each thing of which more than half went wrong; known at the end only.
     """
 
     recipe: str
@@ -71,6 +74,7 @@ class Progress:
     instances: int
     passed_checks: int
     rejections: dict[str, int]
+    rejected_instances: dict[str, int]
     failures: int
     failed_by_reason: list[FailureReason]
     unread: dict[str, dict[str, int]]
@@ -93,6 +97,7 @@ class Progress:
     timed_out: int
     suspended: dict[str, str]
     batches: str
+    went_wrong: tuple[str, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -135,6 +140,7 @@ class ProgressMeter:
         self._grouped = self._began, 0, list[FailureReason]()  # when, and how many failures there were then
         self._instances = self._passed = 0  # summed up to task number _completed, _checked
         self._completed = self._checked = 0
+        self._rejected = Counter[str]()
 
     def snapshot(self) -> Progress:
         """The numbers as they are now."""
@@ -153,6 +159,7 @@ class ProgressMeter:
             instances=self._instances,
             passed_checks=self._passed if state.recipe.checks else self._instances,
             rejections=dict(sorted(state.rejections.items(), key=lambda rule: -rule[1])),
+            rejected_instances=dict(self._rejected.most_common()),
             failures=state.failures,
             failed_by_reason=self._failed_by_reason(),
             unread=unread_replies(state),
@@ -178,10 +185,14 @@ class ProgressMeter:
         )
 
     def recounted(self) -> Progress:
-        """The numbers with all instances summed anew: tasks asked again (`retry_failed`) replace what was summed before."""
+        """The numbers at the end, with what went wrong.
+
+        All instances are summed anew: tasks asked again (`retry_failed`) replace what was summed before.
+        """
         self._instances = self._passed = self._completed = self._checked = 0
+        self._rejected.clear()
         self._grouped = self._began, 0, []
-        return self.snapshot()
+        return replace(self.snapshot(), went_wrong=went_wrong(self.state))
 
     def _failed_by_reason(self) -> list[FailureReason]:
         """Failures by reason, grouped anew where there are others, but not many times a second."""
@@ -199,7 +210,9 @@ class ProgressMeter:
     def _sum_instances(self) -> None:
         state = self.state
         for task in state.accepted[self._completed : len(state.completed)]:
-            self._instances += len(state.completed[task.name].instances)
+            completed = state.completed[task.name]
+            self._instances += len(completed.instances)
+            self._rejected.update(rejected.rule for rejected in completed.rejected)
         self._completed = len(state.completed)
         if state.recipe.checks:
             done = state.checks_done

@@ -215,7 +215,7 @@ def checks_of(state: State, prices: Prices) -> list[CheckStatus]:
                 kept=sum(verdict.kept for verdict in verdicts),
                 rejected=dict(Counter(verdict.rule for verdict in verdicts if verdict.rule is not None).most_common()),
                 unreadable=sum(verdict.is_unreadable for verdict in verdicts),
-                undecided=_undecided(state, place),
+                undecided=undecided_instances(state, place),
                 requests=used.requests,
                 reused=used.reused,
                 prompt_tokens=used.prompt_tokens,
@@ -226,8 +226,8 @@ def checks_of(state: State, prices: Prices) -> list[CheckStatus]:
     return statuses
 
 
-def _undecided(state: State, place: int) -> int:
-    """Instances about which a request failed for good."""
+def undecided_instances(state: State, place: int) -> int:
+    """Instances about which a request of check number `place` failed for good."""
     count = 0
     for task, checks in state.checked.items():
         if len(checks) > place and checks[place].failed:

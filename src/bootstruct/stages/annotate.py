@@ -96,9 +96,10 @@ def _task_type(
     sample, ask = sample_number(recipe.seed, "kind", task.text), recipe.classify
     prompt = build_prompt(recipe, ask, "kind", sample, schemas.TASK_TYPE, instruction=task.text)
     reply = yield from ask_twice(recipe, prompt, again)
-    if recipe.reading == "original":
-        return original.parse_task_type(reply)
     reason = unread_reason(reply)
+    if recipe.reading == "original":  # reads all but a bare yes as no
+        unread += [("kind", reason)] if reason else []
+        return original.parse_task_type(reply)
     answer = None if reason else parse_task_type(reply, ask.reply == "json")
     if answer is None:
         unread.append(("kind", reason or UNREADABLE))

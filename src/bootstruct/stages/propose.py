@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from bootstruct.config.recipe import Ask, Recipe
-from bootstruct.journal.events import REFUSAL, UNREADABLE
+from bootstruct.journal.events import CUT, REFUSAL, UNREADABLE
 from bootstruct.journal.state import State
 from bootstruct.stages import schemas
 from bootstruct.stages.draw import draw_examples, draw_hints, name_and_text, sample_number, visible_count
@@ -91,7 +91,8 @@ def read_candidates(
     if candidates or not named:
         return candidates, ""
     refused = REFUSAL if is_refusal(clean_reply(reply.text).strip()) else UNREADABLE
-    return candidates, unread_reason(reply) or refused
+    cut = CUT if reply.is_cut and recipe.reading == "original" else ""  # such a reply is not read at all
+    return candidates, unread_reason(reply) or cut or refused
 
 
 def parse_instructions(recipe: Recipe, reply: Reply, shown: Sequence[str]) -> list[Candidate]:
