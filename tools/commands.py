@@ -18,7 +18,7 @@ text on a terminal, and [the Python functions](python.md) do the same work in a 
 | exit code | meaning |
 |---|---|
 | 0 | The command did what was asked. |
-| 1 | The run stopped short of its goal (budget, stall, a silent server), no task has an instance, or more than half of something [went wrong](status.md#when-most-of-it-went-wrong); everything is saved. |
+| 1 | The run stopped short of its goal (budget, stall, a silent server), or most of it [went wrong](status.md); all is saved. |
 | 2 | The user must change something: a flag, a file, a recipe or a key. |
 | 130 | The command was interrupted; everything up to there is saved. |
 """
