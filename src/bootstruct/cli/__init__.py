@@ -2,8 +2,8 @@
 
 Commands live in the modules beside this one and are imported when called.
 
-Exit codes: 0 done, 1 stopped short of the goal or mostly went wrong, with everything saved, 2 the user must change something, 130
-interrupted.
+Exit codes: 0 done, 1 stopped short of the goal or mostly went wrong, with everything saved, 2 the user must change
+something, 130 interrupted.
 """
 
 import errno
