@@ -212,8 +212,7 @@ async def agenerate(
         watching.cancel()
         journal.close()
         await stack.engine.aclose()
-        if not stopped or stopped != no_instances_reason(state, STALL_AFTER):
-            stopped = f"{stopped} {nothing_usable(state)}".strip()
+        stopped = _with_truth(state, stopped)
         last = meter.recounted()
         if on_progress is not None:
             on_progress(last)
@@ -242,6 +241,12 @@ def generate() -> None:
         InputError: the folder, an option or a key cannot be used as it is.
         EngineUnavailableError: no key, no permission, unknown model, or the server cannot be reached.
     """
+
+
+def _with_truth(state: State, stopped: str) -> str:
+    """Why a session ended, with why nothing is usable where that is so and not said yet."""
+    is_said = stopped and stopped == no_instances_reason(state, STALL_AFTER)
+    return stopped if is_said else f"{stopped} {nothing_usable(state)}".strip()
 
 
 def _observers(log: str | PathLike[str] | None, trace: bool, folder: Path) -> list[RunLog | RequestTracer]:
