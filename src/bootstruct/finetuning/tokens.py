@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bootstruct.engines.local.chat_templates import ChatTemplateError, fill_chat_template
 from bootstruct.errors import InputError
 from bootstruct.finetuning.data import TrainingExample
 
@@ -77,10 +78,13 @@ def chat_texts(tokenizer: Any, example: TrainingExample) -> tuple[str, str, bool
         raise InputError("format chat: the model has no chat template; use `format: templates`, or a chat model.")
     chat = [{"role": message.role, "content": message.content} for message in example.messages]
     try:
-        prompt_part = tokenizer.apply_chat_template(chat[:-1], tokenize=False, add_generation_prompt=True)
-        whole = tokenizer.apply_chat_template(chat, tokenize=False)
-    except Exception as exc:  # templates are programs and raise what they like
-        raise InputError(f"format chat: the model's chat template does not accept these messages: {exc}.") from None
+        prompt_part = fill_chat_template(tokenizer, chat[:-1], add_generation_prompt=True)
+        whole = fill_chat_template(tokenizer, chat)
+    except ChatTemplateError as exc:
+        raise InputError(
+            f"format chat: the model's chat template cannot be filled with these messages: {exc}; use `format: templates`, "
+            "or another model."
+        ) from None
     if whole.startswith(prompt_part):
         return prompt_part, whole[len(prompt_part) :], False
     return prompt_part, chat[-1]["content"], False  # it renders a past answer otherwise than one to be written

@@ -1,4 +1,4 @@
-"""Templates of strangers, bounded: Jinja's immutable sandbox with a limit on steps, on text, and on numbers.
+"""Templates of strangers (recipes, chat models), bounded: Jinja's sandbox with a limit on steps, text, and numbers.
 
 The sandbox keeps a template away from Python. What it leaves open is size: a few words can ask for a text of a
 terabyte or for a loop without end. Here every pass of a loop and every call is a step, and every text, list and number
@@ -7,7 +7,7 @@ that a template makes is measured before or as it is made.
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from functools import wraps
 from itertools import islice
@@ -29,52 +29,71 @@ _MOST_BITS: Final = 4096  # of a whole number
 _WIDE: Final = re.compile(
     r"%(?:\([^)]*+\))?+[^a-zA-Z%]*?(?:\d{6}|\*)|\{[^{}]*?(?:\d{6}|(?<=.)(?<!\{)\{)"
 )  # in a format
-_FORMATS: Final = ("format", "format_map", "do_format")
-_PER_LINE: Final = ("expandtabs", "indent", "do_indent", "tojson", "do_tojson")  # a width for each line, tab or element
+_FORMATS: Final = ("format", "format_map")
+_PER_LINE: Final = ("expandtabs", "indent", "tojson")  # a width for each line, tab or element
 _MEASURED: Final = (str, bytes, list, tuple, dict, set, frozenset, range)
 _SCALARS: Final = (str, bytes, int, float, bool, type(None))
 
 
 class Allowance:
-    """What is left of steps and text while one template is filled."""
+    """What is left of steps and text while one template is filled.
 
-    __slots__ = ("steps", "text")
+    Args:
+        steps: passes of loops and calls.
+        text: characters, counted at every place where text is made.
+    """
 
-    def __init__(self) -> None:
-        self.steps, self.text = MOST_STEPS, MOST_TEXT
+    __slots__ = ("most_steps", "most_text", "steps", "text")
+
+    def __init__(self, steps: int = MOST_STEPS, text: int = MOST_TEXT) -> None:
+        self.steps = self.most_steps = steps
+        self.text = self.most_text = text
 
     def step(self) -> str:
         """Take one step; empty text, so that it can stand in a template. Raises SecurityError where none is left."""
         self.steps -= 1
         if self.steps < 0:
-            raise SecurityError(f"takes more than {MOST_STEPS:,} steps")
+            raise SecurityError(f"takes more than {self.most_steps:,} steps")
         return ""
 
     def take(self, size: int) -> None:
         """Take so many characters. Raises SecurityError where fewer are left."""
         self.text -= size
         if self.text < 0:
-            raise SecurityError(f"makes more than {MOST_TEXT:,} characters of text")
+            raise SecurityError(f"makes more than {self.most_text:,} characters of text")
 
 
 _ALLOWANCE: ContextVar[Allowance] = ContextVar("template allowance")
 
 
-def begin_filling() -> None:
-    """Give the template that is filled next its steps and its text."""
-    _ALLOWANCE.set(Allowance())
+def begin_filling(steps: int = MOST_STEPS, text: int = MOST_TEXT) -> None:
+    """Give the template that is filled next its steps and its text.
+
+    Args:
+        steps: passes of loops and calls that it may take.
+        text: characters that it may make.
+    """
+    _ALLOWANCE.set(Allowance(steps, text))
 
 
 class BoundedEnvironment(ImmutableSandboxedEnvironment):
-    """The sandbox in which templates of recipes are filled."""
+    """The sandbox in which templates are filled: those of recipes, and with other options those of chat models.
+
+    Args:
+        filters: further filters, bounded like Jinja's own.
+        options: of Jinja's environment, in place of those that recipes have.
+    """
 
     intercepted_binops = frozenset(("+", "*", "**", "%"))
 
-    def __init__(self) -> None:
-        super().__init__(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
+    def __init__(self, filters: Mapping[str, Callable[..., Any]] | None = None, **options: Any) -> None:
+        super().__init__(
+            **{"undefined": StrictUndefined, "keep_trailing_newline": True, "autoescape": False} | options
+        )
         self.globals = {name: value for name, value in self.globals.items() if name != "lipsum"} | {"range": _range}
-        self.filters = {name: _bounded(function) for name, function in dict[str, Any](self.filters).items()}
-        self.tests = {name: _bounded(function) for name, function in dict[str, Any](self.tests).items()}
+        every = dict[str, Any](self.filters) | dict(filters or {})
+        self.filters = {name: _bounded(name, function) for name, function in every.items()}
+        self.tests = {name: _bounded(name, function) for name, function in dict[str, Any](self.tests).items()}
         self.bounds = {"step": _step, "shown": _shown, "joined": _joined, "count": _count}
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
@@ -119,20 +138,27 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         return result
 
 
-def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter or a test whose arguments and result are measured."""
+def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter or a test of this name whose arguments and result are measured."""
 
     @wraps(function)
     def bounded(*args: Any, **kwargs: Any) -> Any:
         allowance = _ALLOWANCE.get()
         allowance.step()
-        taken = [list(islice(value, MOST_STEPS + 1)) if isinstance(value, GeneratorType) else value for value in args]
-        _check_arguments(function.__name__, (*taken, *kwargs.values()))
+        taken = [_taken(value) if isinstance(value, GeneratorType) else value for value in args]
+        _check_arguments(name, (*taken, *kwargs.values()))
         result = function(*taken, **kwargs)
         allowance.take(_size(result))
         return result
 
     return bounded
+
+
+def _taken(values: Iterable[Any]) -> list[Any]:
+    taken = list(islice(values, MOST_STEPS + 1))
+    if len(taken) > MOST_STEPS:
+        raise SecurityError(f"goes through more than {MOST_STEPS:,} values")
+    return taken
 
 
 def _check_arguments(name: str, values: tuple[Any, ...]) -> None:
@@ -146,7 +172,7 @@ def _check_arguments(name: str, values: tuple[Any, ...]) -> None:
         raise SecurityError(f"uses a number above {MOST_NUMBER:,} with a text")
     if name in _FORMATS and isinstance(values[0], str):
         _refuse_wide(values[0])
-    if name == "do_round" and len(numbers) > 1 and numbers[1] > _MOST_PRECISION:
+    if name == "round" and len(numbers) > 1 and numbers[1] > _MOST_PRECISION:
         raise SecurityError(f"rounds to more than {_MOST_PRECISION} places")
 
 
@@ -155,10 +181,12 @@ def _refuse_wide(text: str) -> None:
         raise SecurityError("formats a text with a width that is too large or not fixed")
 
 
-def _size(value: Any, left: int = MOST_TEXT) -> int:
+def _size(value: Any, left: int | None = None) -> int:
     """Characters and elements of a value, all through; counting ends soon after it is too much."""
     if isinstance(value, str | bytes):
         return len(value)
+    if left is None:
+        left = _ALLOWANCE.get().most_text
     total = _ELEMENT
     if isinstance(value, _SCALARS):
         return total

@@ -23,6 +23,11 @@ WORTH_THREADS = 1_000_000  # parameters; smaller models lose more by waiting for
 NEEDED = ("torch", "transformers", "safetensors", "tokenizers")
 QUIET = ("accelerate", "gguf", "huggingface_hub", "llguidance", "numpy", "peft", "tokenizers", "torch", "transformers")
 
+FOREIGN_CODE = (
+    "generate, preview and evaluate run such code with --trust-remote-code, if you trust it; finetune and doctor never do: "
+    "they take models that need none"
+)
+
 
 def require_extra() -> None:
     """Check that the packages for local models are installed, importing none of them. Raises InputError if not."""
@@ -186,8 +191,7 @@ def require_no_kernels(config: object, place: str) -> None:
         for name, value in inside.items():
             if str(name).endswith("_implementation") and "/" in str(value):
                 raise InputError(
-                    f"The model {place} asks for code from the hub ({name}: {value!s:.80}); if you trust it, add "
-                    "--trust-remote-code."
+                    f"The model {place} asks for code from the hub ({name}: {value!s:.80}); {FOREIGN_CODE}."
                 )
         parts += inside.values()
 
@@ -239,7 +243,7 @@ def load_error(name: str, exc: Exception) -> str:
     """One sentence for an exception of transformers while it loaded a model."""
     message = " ".join(str(exc).split())
     if "trust_remote_code" in message:
-        return f"The model {name} comes with its own code; if you trust it, add --trust-remote-code."
+        return f"The model {name} comes with its own code; {FOREIGN_CODE}."
     if "safetensors" in message:
         return (
             f"The model {name} has no weights in the safetensors format, the only one that is read: convert them, or take "

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from bootstruct.engines.local.chat_templates import ChatTemplateError, fill_chat_template
 from bootstruct.errors import EngineUnavailableError, RequestRejectedError
 from bootstruct.types import Prompt
 
@@ -37,7 +38,7 @@ class Tokenization:
         """The prompt's tokens.
 
         Raises:
-            EngineUnavailableError: the prompt holds chat messages, and the model has no chat template that takes them.
+            EngineUnavailableError: the prompt holds chat messages, and the model has no chat template that can be filled with them.
         """
         if not prompt.is_chat:
             return self._tokens_of_text(prompt.text)
@@ -48,10 +49,11 @@ class Tokenization:
             )
         messages = [{"role": message.role, "content": message.content} for message in prompt.messages]
         try:
-            text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        except Exception as exc:  # templates are programs and raise anything, mostly about a role
+            text = fill_chat_template(self.tokenizer, messages, add_generation_prompt=True)
+        except ChatTemplateError as exc:
             raise EngineUnavailableError(
-                f"The chat template of {self.name} does not accept these messages: {exc}."
+                f"The chat template of {self.name} cannot be filled with these messages: {exc}; use another model, or a "
+                "recipe with `api: text` (`bootstruct init RUN --recipe paper`)."
             ) from None
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
