@@ -263,6 +263,8 @@ def test_settings_from_a_file_with_flags_over_it(tmp_path: Path) -> None:
         ("held_out: 1", "held_out"),
         ("mixture: [{path: a, weight: 0}]", "weights must be above 0"),
         ("trainer: 3", "trainer: expected options"),
+        ("trainer: {push_to_hub: true, hub_model_id: of/a-stranger}", "sends the model away.*--set push_to_hub=True"),
+        ("trainer: {trackio_space_id: of/a-stranger}", "sends the model away"),
         ("- 1", "expected keys with values"),
         ("a: [", "not YAML"),
     ],
@@ -313,8 +315,12 @@ def test_options_of_the_trainer_are_checked() -> None:
         check_trainer({"warmup_step": 3}, ["warmup_steps", "optim"])
     with pytest.raises(InputError, match="is set by --out"):
         check_trainer({"output_dir": "x"}, ["output_dir"])
+    for name in ("trust_remote_code", "model_init_kwargs", "chat_template_path", "hub_token"):
+        with pytest.raises(InputError, match=f"trainer: {name}: is set by "):
+            check_trainer({name: True}, [name])
     with pytest.raises(InputError, match="NAME=VALUE"):
         read_settings(None, {}, ["warmup"])
+    assert read_settings(None, {}, ["push_to_hub=true"]).trainer == {"push_to_hub": True}
 
 
 def test_every_setting_is_described() -> None:

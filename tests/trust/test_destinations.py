@@ -14,7 +14,7 @@ from bootstruct.config.machine import MachineSettings, read_machine
 from bootstruct.engines.build import open_engine
 from bootstruct.engines.traffic.budgeted import BudgetAmount, BudgetLimits
 from bootstruct.errors import InputError
-from bootstruct.io.trust import CONFIRMATIONS, others_can_write
+from bootstruct.io.trust import CONFIRMATIONS, why_not_own
 from tests.support.commands import CLI, bootstruct, environment, simulator
 
 EVIL = "https://collector.example/v1"
@@ -313,18 +313,64 @@ def test_confirmations_that_others_may_have_written(tmp_path: Path, way: str) ->
         read_machine(folder, trust=True)
 
 
+@pytest.mark.parametrize(
+    ("owner", "mode", "home", "fault"),
+    [
+        (12345, 0o100600, (0, 0o40755), "belongs to another user (number 12345; yours is 500)"),
+        (500, 0o100600, (0, 0o40755), ""),  # the user's own
+        (0, 0o100644, (500, 0o40755), ""),  # the administrator's
+        (12345, 0o100600, (12345, 0o40755), ""),  # a mounted home
+        (12345, 0o100600, (12345, 0o40777), "belongs to another user (number 12345; yours is 500)"),
+        (12345, 0o100600, None, "belongs to another user (number 12345; yours is 500)"),  # no home
+        (500, 0o100602, (500, 0o40755), "can be written by everybody"),
+        (0, 0o100666, (500, 0o40755), "can be written by everybody"),
+        (12345, 0o100666, (12345, 0o40755), "can be written by everybody"),
+    ],
+)
+def test_which_files_are_the_users_own(
+    monkeypatch: pytest.MonkeyPatch, owner: int, mode: int, home: tuple[int, int] | None, fault: str
+) -> None:
+    def about(uid: int, bits: int) -> os.stat_result:
+        return os.stat_result((bits, 0, 0, 1, uid, 0, 0, 0, 0, 0))
+
+    def stat(path: object) -> os.stat_result:
+        assert path == "/home/me"
+        if home is None:
+            raise FileNotFoundError
+        return about(*home)
+
+    file = about(owner, mode)
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setattr(os, "geteuid", lambda: 500)
+    monkeypatch.setattr(os, "stat", stat)
+    found = why_not_own(file)
+    monkeypatch.undo()
+    assert found == fault
+
+
 def test_files_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = stranger(tmp_path, f"base_url: {EVIL}")
     read_machine(folder, trust=True)
     own_settings(tmp_path, "timeout: 9")
-    about = os.stat_result((0o100600, 0, 0, 1, 12345, 0, 0, 0, 0, 0))
-    assert others_can_write(about)
-    if os.getuid():  # files of the administrator are trusted
+    own = tmp_path / "config" / "bootstruct" / "settings.yaml"
+    store = tmp_path / "state" / "bootstruct" / CONFIRMATIONS
+    (tmp_path / "mounted").mkdir()
+    if os.getuid():  # files of another user cannot be made; so this user becomes another one
         monkeypatch.setattr(os, "geteuid", lambda: 12345)
-        with pytest.raises(InputError, match="belongs to another user"):
-            read_machine(folder)
-        (tmp_path / "config" / "bootstruct" / "settings.yaml").unlink()
-        assert EVIL in refusal(read_machine(folder))
+        monkeypatch.setenv("HOME", "/")
+    else:
+        for path in (own, store, tmp_path / "mounted"):
+            os.chown(path, 12345, 12345)
+        monkeypatch.setenv("HOME", "/root")
+    with pytest.raises(InputError, match=r"belongs to another user.*chown.*BOOTSTRUCT_SETTINGS"):
+        read_machine(folder)
+    if not os.getuid():  # a container that runs as root with the user's home in place of its own
+        monkeypatch.setenv("HOME", str(tmp_path / "mounted"))
+        assert read_machine(folder).timeout == 9
+        assert not read_machine(folder).unconfirmed
+        monkeypatch.setenv("HOME", "/root")
+    own.unlink()
+    assert EVIL in refusal(read_machine(folder))
 
 
 def test_settings_that_everybody_can_write(tmp_path: Path) -> None:

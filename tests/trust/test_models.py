@@ -74,7 +74,7 @@ def test_a_strangers_model(tmp_path: Path, attack: str, is_finetuned: bool) -> N
         (model / "own.py").write_text(f"open({str(tmp_path / 'mark')!r}, 'w')")
     (model / "config.json").write_text(json.dumps(config))
     before = torch.load
-    with pytest.raises(BootstructError, match=r"safetensors|trust-remote-code"):
+    with pytest.raises(BootstructError, match=r"safetensors|trust-remote-code.*finetune and doctor never do"):
         load_model(str(model), FinetuneSettings()) if is_finetuned else load(str(model))
     assert not (tmp_path / "mark").exists()
     assert torch.load is before

@@ -25,7 +25,7 @@ from bootstruct.config.servers import shipped_servers
 from bootstruct.config.validation import build, parse_yaml
 from bootstruct.errors import InputError
 from bootstruct.io.rows import read_text
-from bootstruct.io.trust import config_folder, confirm, is_confirmed, others_can_write
+from bootstruct.io.trust import config_folder, confirm, is_confirmed, why_not_own
 
 PROVIDERS = ("openai", "hf", "pocket", "ray/hf", "ray/pocket", "recorded", "python")
 _DATED = r"-20\d\d-?\d\d(-?\d\d)?"
@@ -220,10 +220,10 @@ def _own_settings() -> Path:
     own = Path(named or config_folder("XDG_CONFIG_HOME", ".config") / "bootstruct" / "settings.yaml")
     if named and not own.is_file():
         raise InputError(f"{own}: no such settings file; BOOTSTRUCT_SETTINGS names it.")
-    if own.is_file() and others_can_write(own.stat()):
+    if own.is_file() and (fault := why_not_own(own.stat())):
         raise InputError(
-            f"{own}: belongs to another user or can be written by everybody, who could choose where your key is sent; make it "
-            "yours alone with `chown` and `chmod 600`."
+            f"{own}: {fault}, who could choose where your key is sent; make it yours alone (`chown \"$(id -u)\"` and `chmod 600` "
+            "on it), or name a copy of your own in BOOTSTRUCT_SETTINGS."
         )
     return own
 

@@ -21,7 +21,12 @@ RESERVED = {  # options of the trainer that are ours, and how they are set
     "learning_rate": "learning_rate",
     "completion_only_loss": "no option, since the loss is always on the completion",
     "resume_from_checkpoint": "--resume",
+    "trust_remote_code": "no option, since finetune never runs code of a model",
+    "model_init_kwargs": "no option, since the model is loaded before the trainer",
+    "chat_template_path": "no option, since the chat template is the model's own",
+    "hub_token": "the environment variable HF_TOKEN, from which alone keys come",
 }
+SENDING = ("push_to_hub", "trackio_space_id", "trackio_bucket_id", "trackio_static_space_id")  # what is trained, to a hub
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,7 @@ def read_settings(path: Path | None, flags: Mapping[str, Any], options: Sequence
         own = values.pop("trainer", None) or {}
         if not isinstance(own, dict):
             raise InputError(f"{path}: trainer: expected options of TRL's SFTConfig with values.")
+        _require_staying(own, path)
         trainer |= own
     for option in options:
         name, sign, value = option.partition("=")
@@ -171,6 +177,16 @@ def _check(made: Mapping[str, Any], where: str) -> None:
     for wrong, message in faults:
         if wrong:
             raise InputError(f"{where}: {message}.")
+
+
+def _require_staying(trainer: Mapping[str, Any], path: Path) -> None:
+    """Raises InputError where a file, which may come from others, sends the model away."""
+    for name in SENDING:
+        if trainer.get(name):
+            raise InputError(
+                f"{path}: trainer: {name}: sends the model away from this machine, which no file can choose; if that is what you "
+                f"want, say so in the command: --set {name}={trainer[name]}."
+            )
 
 
 def check_trainer(options: Mapping[str, Any], known: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ Run folders are shared, so a folder may come from a stranger. Two things follow,
 - A file of a folder is a regular file inside it (`open_inside`, `require_inside`): no absolute name, no `..`, and no
   link in place of the file or of a folder on the way to it.
 
-What the user has confirmed or set is taken from files of the user only, which nobody else can write (`others_can_write`).
+What the user has confirmed or set is taken from files of the user only, which nobody else can write (`why_not_own`).
 """
 
 import errno
@@ -91,7 +91,7 @@ def is_confirmed(folder: Path, values: Mapping[str, Any]) -> bool:
     wanted = _confirmation(folder, values)
     try:
         with open(_store(), encoding="utf-8", opener=_open_store) as file:
-            return not others_can_write(os.fstat(file.fileno())) and wanted in file.read().splitlines()
+            return not why_not_own(os.fstat(file.fileno())) and wanted in file.read().splitlines()
     except (OSError, ValueError):
         return False
 
@@ -109,10 +109,8 @@ def confirm(folder: Path, values: Mapping[str, Any]) -> None:
         store.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = _open_store(str(store), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         try:
-            if others_can_write(os.fstat(file)):
-                raise InputError(
-                    f"{store}: belongs to another user or can be written by others, so what it says is not trusted; remove it."
-                )
+            if fault := why_not_own(os.fstat(file)):
+                raise InputError(f"{store}: {fault}, so what it says is not trusted; remove it.")
             os.write(file, f"{_confirmation(folder, values)}\n".encode())
         finally:
             os.close(file)
@@ -123,14 +121,30 @@ def confirm(folder: Path, values: Mapping[str, Any]) -> None:
         ) from None
 
 
-def others_can_write(about: os.stat_result) -> bool:
-    """Whether a file belongs to another user, the administrator aside, or everybody may write to it.
+def why_not_own(about: os.stat_result) -> str:
+    """Why a file may hold what somebody else wrote, in words; empty where it is the user's own.
+
+    It is if nobody but its owner and its group may write to it, and the owner is the user, the administrator, or the owner of
+    the user's home folder: in a container that runs as root with a mounted home, files keep the owner that they have outside.
 
     Example:
-        >>> others_can_write(os.stat("/"))
-        False
+        >>> why_not_own(os.stat("/"))
+        ''
     """
-    return about.st_uid not in (0, os.geteuid()) or bool(about.st_mode & stat.S_IWOTH)
+    if about.st_mode & stat.S_IWOTH:
+        return "can be written by everybody"
+    if about.st_uid in (0, os.geteuid()) or about.st_uid == _owner_of_home():
+        return ""
+    return f"belongs to another user (number {about.st_uid}; yours is {os.geteuid()})"
+
+
+def _owner_of_home() -> int | None:
+    """The number of the user to whom the home folder belongs; None where others can write to it."""
+    try:
+        about = os.stat(os.path.expanduser("~"))
+    except OSError:
+        return None
+    return None if about.st_mode & stat.S_IWOTH else about.st_uid
 
 
 def config_folder(variable: str, usual: str) -> Path:
