@@ -59,7 +59,7 @@ def test_what_chat_templates_use_beyond_recipes() -> None:
         fill_chat_template(tokenizer(template), CHATS[1][:2] + CHATS[0], True)
         == '<s>\n<|user|>"Hi"\n<|user|>"Hi <b>&é  \\n"\n<|assistant|>'
     )
-    with pytest.raises(ChatTemplateError, match="^roles must alternate$"):
+    with pytest.raises(ChatTemplateError, match=r"^roles must alternate$"):
         fill_chat_template(tokenizer("{{ raise_exception('roles must alternate.') }}"), CHATS[0])
 
 
@@ -109,7 +109,16 @@ def test_every_command_that_fills_one_ends_with_a_sentence(endless: Path, tmp_pa
         "generate": ["generate", chats[0], "--tasks", 1],
         "preview": ["preview", chats[1], "--requests", 1],
         "finetune": ["finetune", run, "--model", endless, "--out", tmp_path / "out", "--format", "chat"],
-        "evaluate": ["evaluate", "user-tasks", "--model", f"hf/{endless}", "--out", tmp_path / "answers", "--api", "chat"],
+        "evaluate": [
+            "evaluate",
+            "user-tasks",
+            "--model",
+            f"hf/{endless}",
+            "--out",
+            tmp_path / "answers",
+            "--api",
+            "chat",
+        ],
     }
     for name, words in commands.items():
         done = bootstruct(*words, HF_HUB_OFFLINE="1")

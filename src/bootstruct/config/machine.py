@@ -222,7 +222,7 @@ def _own_settings() -> Path:
         raise InputError(f"{own}: no such settings file; BOOTSTRUCT_SETTINGS names it.")
     if own.is_file() and (fault := why_not_own(own.stat())):
         raise InputError(
-            f"{own}: {fault}, who could choose where your key is sent; make it yours alone (`chown \"$(id -u)\"` and `chmod 600` "
+            f'{own}: {fault}, who could choose where your key is sent; make it yours alone (`chown "$(id -u)"` and `chmod 600` '
             "on it), or name a copy of your own in BOOTSTRUCT_SETTINGS."
         )
     return own

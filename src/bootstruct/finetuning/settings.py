@@ -26,7 +26,12 @@ RESERVED = {  # options of the trainer that are ours, and how they are set
     "chat_template_path": "no option, since the chat template is the model's own",
     "hub_token": "the environment variable HF_TOKEN, from which alone keys come",
 }
-SENDING = ("push_to_hub", "trackio_space_id", "trackio_bucket_id", "trackio_static_space_id")  # what is trained, to a hub
+SENDING = (
+    "push_to_hub",
+    "trackio_space_id",
+    "trackio_bucket_id",
+    "trackio_static_space_id",
+)  # what is trained, to a hub
 
 
 @dataclass(frozen=True, slots=True)

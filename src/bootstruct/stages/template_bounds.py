@@ -87,9 +87,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset(("+", "*", "**", "%"))
 
     def __init__(self, filters: Mapping[str, Callable[..., Any]] | None = None, **options: Any) -> None:
-        super().__init__(
-            **{"undefined": StrictUndefined, "keep_trailing_newline": True, "autoescape": False} | options
-        )
+        super().__init__(**{"undefined": StrictUndefined, "keep_trailing_newline": True, "autoescape": False} | options)
         self.globals = {name: value for name, value in self.globals.items() if name != "lipsum"} | {"range": _range}
         every = dict[str, Any](self.filters) | dict(filters or {})
         self.filters = {name: _bounded(name, function) for name, function in every.items()}

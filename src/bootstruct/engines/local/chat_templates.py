@@ -53,9 +53,7 @@ def fill_chat_template(
             MOST_TEXT + (_TEXT_PER_CHARACTER + _AGAIN_PER_MESSAGE * count) * characters,
         )
         values = {"messages": [dict(message) for message in messages], "tools": None, "documents": None}
-        return compiled.render(
-            **tokenizer.special_tokens_map, **values, add_generation_prompt=add_generation_prompt
-        )
+        return compiled.render(**tokenizer.special_tokens_map, **values, add_generation_prompt=add_generation_prompt)
     except ChatTemplateError:
         raise
     except Exception as exc:  # a template is a program and raises anything, mostly about a role
