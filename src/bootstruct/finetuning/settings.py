@@ -189,8 +189,8 @@ def _require_staying(trainer: Mapping[str, Any], path: Path) -> None:
     for name in SENDING:
         if trainer.get(name):
             raise InputError(
-                f"{path}: trainer: {name}: sends the model away from this machine, which no file can choose; if that is what you "
-                f"want, say so in the command: --set {name}={trainer[name]}."
+                f"{path}: trainer: {name}: sends the model away from this machine, which no file can choose; if you want it, "
+                f"say so in the command: --set {name}={trainer[name]}."
             )
 
 

@@ -38,7 +38,7 @@ class Tokenization:
         """The prompt's tokens.
 
         Raises:
-            EngineUnavailableError: the prompt holds chat messages, and the model has no chat template that can be filled with them.
+            EngineUnavailableError: the prompt holds chat messages, and the model has no chat template that they fit.
         """
         if not prompt.is_chat:
             return self._tokens_of_text(prompt.text)
