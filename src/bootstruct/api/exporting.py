@@ -23,6 +23,7 @@ def export_runs(
     split: Mapping[str, float] | None = None,
     container: str | None = None,
     threshold: float | None = None,
+    margin: float | None = None,
 ) -> "ExportResult":
     """Write the completed tasks of runs as training data. The same runs give the same bytes.
 
@@ -31,7 +32,8 @@ def export_runs(
 
     Args:
         runs: run folders: one or several.
-        format: `messages`, `alpaca`, `prompt-completion`, `sharegpt`, `openai`, `parquet` or `original`.
+        format: `messages`, `alpaca`, `prompt-completion`, `sharegpt`, `openai`, `parquet`, `preference`, `preference-text`
+            or `original`.
         path: the file to write; for `original` a folder. Its ending says what it becomes: `.jsonl`, `.json`, `.csv`,
             `.tsv`, `.parquet`, `.arrow`, the first four also with `.gz` or `.zst`.
         seeds: put the seed tasks in as well; None does so in `original` only.
@@ -41,6 +43,8 @@ def export_runs(
         container: what the file becomes, whatever its name says; `dataset` is a folder for `datasets.load_from_disk`.
         threshold: of several runs, the ROUGE-L F-measure above which a later run's task is left out; None takes that of
             the first run's recipe.
+        margin: of pairs of answers (`preference`, `preference-text`), the least margin. Their runs answer the same requests,
+            the better run named first, or are one run with an `agreement` check.
 
     Returns:
         The number of rows by file, and what was left out and why.
@@ -73,4 +77,4 @@ def export_runs(
         RunSource(read_state(run), run / NAME if run.is_dir() else run, tasks_marked_bad(run) if reviewed else (), run)
         for run in folders
     ]
-    return write(sources, format, Path(path), seeds, split, container, threshold)
+    return write(sources, format, Path(path), seeds, split, container, threshold, margin)

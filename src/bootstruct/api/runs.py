@@ -192,17 +192,20 @@ class Run:
         *,
         split: Mapping[str, float] | None = None,
         container: str | None = None,
+        margin: float | None = None,
     ) -> "ExportResult":
         """Write the completed tasks as a training file. The same run gives the same bytes.
 
         Args:
-            format: `messages`, `alpaca`, `prompt-completion`, `sharegpt`, `openai`, `parquet` or `original`.
+            format: `messages`, `alpaca`, `prompt-completion`, `sharegpt`, `openai`, `parquet`, `preference`,
+                `preference-text` or `original`.
             path: the file to write, which its ending says more about (see `bootstruct.export_runs`); for `original` a
                 folder.
             seeds: put the seed tasks in as well; None does so in `original` only.
             reviewed: `good` leaves out the tasks that most of their reviewers call bad.
             split: shares of parts that get files of their own, as in `{"test": 0.1}`; the rest is `train`.
             container: what the file becomes, whatever its name says, as in `csv` or `dataset`.
+            margin: of pairs of answers, the least margin.
 
         Raises:
             InputError: unknown format, nothing to write, or the place cannot be written.
@@ -214,7 +217,8 @@ class Run:
             raise InputError(f"reviewed: takes 'good' or None, not {reviewed!r}.")
         without = tasks_marked_bad(self.folder) if reviewed else ()
         place, journal = Path(path), journal_path(self.folder)
-        return export(self._state, journal, format, place, seeds, without, splits=split, container=container)
+        options = {"splits": split, "container": container, "margin": margin}
+        return export(self._state, journal, format, place, seeds, without, **options)
 
     def to_pandas(self) -> Any:
         """The training rows as a pandas DataFrame. Raises InputError where pandas is missing."""

@@ -20,7 +20,9 @@ PATH = click.Path(path_type=Path)
 CONTAINERS = ("jsonl", "json", "csv", "tsv", "parquet", "arrow", "dataset")
 HELP = """Write the completed tasks of RUN as training data. The same run gives the same bytes.
 
-Of several runs, the later ones add what is new beside the earlier ones, by the novelty rule of the first.
+Of several runs, the later ones add what is new beside the earlier ones, by the novelty rule of the first. The formats of pairs
+compare answers instead: the samples of one run's agreement check, or the answers of several runs to the same requests, the
+better run named first.
 
 \b
 Formats:
@@ -36,6 +38,8 @@ Examples:
   bootstruct export runs/a --format messages --out data/train.jsonl --split test=0.1
   bootstruct export runs/a runs/b --format alpaca --out data/both.csv
   bootstruct export runs/a --format parquet --container dataset --out data/set
+  bootstruct export runs/a --format preference --margin 0.4 --out data/pairs.jsonl
+  bootstruct export runs/better runs/a --format preference --out data/pairs.jsonl
   bootstruct export runs/a --format original --out data/original --no-seeds
   bootstruct export runs/a --format messages --out - | wc -l
   bootstruct export runs/a --format messages --out data/good.jsonl --reviewed good
@@ -78,6 +82,12 @@ Examples:
     type=click.FloatRange(0, 1, min_open=True),
     help="Of several runs: leave out a later run's task above this ROUGE-L F-measure. [default: the first recipe's]",
 )
+@click.option(
+    "--margin",
+    type=click.FloatRange(0),
+    metavar="M",
+    help="Of pairs of answers: leave out those whose margin is below M. [default: 0]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was written and left out as one JSON object.")
 def export_command(
     runs: tuple[Path, ...],
@@ -88,6 +98,7 @@ def export_command(
     seeds: bool | None,
     reviewed: str | None,
     threshold: float | None,
+    margin: float | None,
     as_json: bool,
 ) -> None:
     """Write training files from a run."""
@@ -102,7 +113,7 @@ def export_command(
     ]
     is_piped = out == Path("-")
     place = sys.stdout.buffer if is_piped else out or default_path(runs, format_, container)
-    result = export_runs(sources, format_, place, seeds, read_splits(splits), container, threshold)
+    result = export_runs(sources, format_, place, seeds, read_splits(splits), container, threshold, margin)
     if as_json:
         left_out = [name for source in sources for name in sorted(source.without)]
         echo_json({"format": format_, **asdict(result), "left_out": left_out}, err=is_piped)

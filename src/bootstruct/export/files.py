@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from bootstruct.errors import InputError
 from bootstruct.export.formats import ExportFormat, find_format
 from bootstruct.export.original import original_files
+from bootstruct.export.preference import select_pairs
 from bootstruct.export.rows import TrainingRow
 from bootstruct.export.selection import RunSource, Selection, parts_of, select
 from bootstruct.io.dataset_folders import whole_folder, write_parts
@@ -90,6 +91,7 @@ def export_runs(
     splits: Mapping[str, float] | None = None,
     container: str | None = None,
     threshold: float | None = None,
+    margin: float | None = None,
 ) -> ExportResult:
     """Write the completed tasks of runs as training data.
 
@@ -101,6 +103,7 @@ def export_runs(
         splits: the shares of parts that are written beside `train`, by name; the instances of a task stay together.
         container: a name of `io.writers.CONTAINERS`; None takes what the file's name says, else the format's own.
         threshold: of several runs, the ROUGE-L F-measure above which a task of a later one is left out.
+        margin: of pairs of answers, the least margin (see `export.preference`).
 
     Raises:
         InputError: the format is unknown, there is nothing to write yet, the place cannot be written or is a file of a
@@ -109,7 +112,15 @@ def export_runs(
     chosen, splits = find_format(format), splits or {}
     _require_tasks(runs, chosen)
     _require_place(runs, chosen, format, out, splits, container)
-    selection = select(runs, chosen.is_folder if seeds is None else seeds, threshold)
+    _require_options(chosen, format, seeds, threshold, margin)
+    selection = (
+        select_pairs(runs, margin or 0.0)
+        if chosen.has_pairs
+        else select(runs, chosen.is_folder if seeds is None else seeds, threshold)
+    )
+    if chosen.has_pairs and not any(selection.rows):
+        reasons = "; ".join(f"{count:,} {reason}" for reason, count in selection.rows_left_out.items())
+        raise InputError(f"format {format}: there is no pair to write{f' (left out: {reasons})' if reasons else ''}.")
     notes: Counter[str] = Counter()
     if chosen.is_folder:
         files = _write_original(runs[0], selection, out)
@@ -191,6 +202,19 @@ def _require_place(
         raise InputError(f"The format `{format}` is {chosen.container.upper()} only; name a file {chosen.suffix}.")
     for source in runs:
         require_other_file(out, [source.journal.with_name(name) for name in RUN_FILES], "a file of the run")
+
+
+def _require_options(
+    chosen: ExportFormat, format: str, seeds: bool | None, threshold: float | None, margin: float | None
+) -> None:
+    if not chosen.has_pairs and margin is not None:
+        raise InputError(f"--margin: is for pairs of answers; leave it out of the format `{format}`.")
+    if chosen.has_pairs and seeds:
+        raise InputError(
+            f"The format `{format}` has two answers in each row, and seed tasks have one; leave --seeds out."
+        )
+    if chosen.has_pairs and threshold is not None:
+        raise InputError(f"The format `{format}` pairs the answers of runs; --threshold does not go with it.")
 
 
 def _write_original(source: RunSource, selection: Selection, out: Path | BinaryIO) -> dict[str, int]:

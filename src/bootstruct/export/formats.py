@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from bootstruct.errors import InputError
 from bootstruct.export.openai_chat_validation import openai_faults
@@ -12,6 +12,7 @@ from bootstruct.journal.events import UNKNOWN_MODEL
 
 if TYPE_CHECKING:
     from bootstruct.config.recipe import Recipe
+    from bootstruct.export.preference import PreferencePair
     from bootstruct.export.rows import TrainingRow
 
 Json = dict[str, Any]
@@ -29,6 +30,7 @@ class ExportFormat:
         fault: says what its reader would refuse in a file of these objects; the second argument is whether the file is
             to be trained on.
         is_bound: whether its file is of this container only.
+        has_pairs: whether its rows are pairs of answers (`export.preference`), not answers.
     """
 
     container: str
@@ -37,6 +39,7 @@ class ExportFormat:
     columns: Mapping[str, ColumnType] | None = None
     fault: Callable[[Sequence[Json], bool], str] = lambda objects, is_trained_on: ""
     is_bound: bool = False
+    has_pairs: bool = False
 
     @property
     def suffix(self) -> str:
@@ -90,6 +93,42 @@ def table_objects(recipe: "Recipe", rows: "Iterable[TrainingRow]") -> list[Json]
     ]
 
 
+def preference_object(pair: "PreferencePair") -> Json:
+    """A chat with two answers, as TRL's DPO trainer reads it, and what decided between them."""
+    turns = {name: [{"role": "assistant", "content": text}] for name, text in _answers(pair).items()}
+    return {
+        "id": pair.id,
+        "task": pair.task,
+        "prompt": [{"role": "user", "content": pair.request}],
+        **turns,
+        **_decided(pair),
+    }
+
+
+def _answers(pair: "PreferencePair") -> dict[str, str]:
+    return {"chosen": pair.instance.output, "rejected": pair.rejected}
+
+
+def _decided(pair: "PreferencePair") -> Json:
+    return {"margin": pair.margin, "decided_by": pair.decided_by}
+
+
+def _preference_chats(recipe: "Recipe", pairs: "Iterable[TrainingRow]") -> list[Json]:
+    return [preference_object(cast("PreferencePair", pair)) for pair in pairs]
+
+
+def _preference_texts(recipe: "Recipe", pairs: "Iterable[TrainingRow]") -> list[Json]:
+    from bootstruct.export.rows import encoded_row  # imported here: `export --help` needs the table alone
+
+    found = []
+    for row in pairs:
+        pair = cast("PreferencePair", row)
+        texts = {name: encoded_row(recipe, pair, output) for name, output in _answers(pair).items()}
+        answers = {name: example.completion for name, example in texts.items()}
+        found.append({"id": pair.id, "task": pair.task, "prompt": texts["chosen"].prompt, **answers, **_decided(pair)})
+    return found
+
+
 def _per_row(to_object: "Callable[[TrainingRow], Json]") -> "Callable[[Recipe, Iterable[TrainingRow]], list[Json]]":
     return lambda recipe, rows: [to_object(row) for row in rows]
 
@@ -135,6 +174,15 @@ FORMATS = {
         "all columns in one table (pip install 'bootstruct[parquet]')",
         table_objects,
         TABLE_COLUMNS,
+    ),
+    "preference": ExportFormat(
+        "jsonl",
+        "JSONL of chats with a chosen and a rejected answer, for DPO (docs/preference.md)",
+        _preference_chats,
+        has_pairs=True,
+    ),
+    "preference-text": ExportFormat(
+        "jsonl", "the same as texts, with the recipe's templates", _preference_texts, has_pairs=True
     ),
     "original": ExportFormat(
         "", "the files of the released code, in a folder that `import` reads", _prompt_completions

@@ -8,7 +8,7 @@ from bootstruct.config.recipe import Recipe
 from bootstruct.journal.state import State
 from bootstruct.stages.draw import rng_for
 from bootstruct.stages.training_format import encode, training_instances
-from bootstruct.types import Instance
+from bootstruct.types import Example, Instance
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,18 @@ def training_rows(
             yield TrainingRow(f"{task.name}/{number}", task.name, task.text, instance, kind, False, run)
 
 
+def encoded_row(recipe: Recipe, row: TrainingRow, output: str | None = None) -> Example:
+    """Return a row encoded with one of the recipe's templates, which its name draws.
+
+    Args:
+        recipe: the recipe.
+        row: the row.
+        output: the answer in place of its own.
+    """
+    instance = row.instance if output is None else Instance(row.instance.input, output)
+    return encode(recipe, row.instruction, instance, rng_for(recipe.seed, "encode", row.name))
+
+
 def prompt_completions(recipe: Recipe, rows: Iterable[TrainingRow]) -> list[dict[str, Any]]:
     """Return prompt and completion of each row, encoded with the recipe's templates, with the row's id and its task.
 
@@ -85,7 +97,7 @@ def prompt_completions(recipe: Recipe, rows: Iterable[TrainingRow]) -> list[dict
     """
     encoded: dict[tuple[str, str], TrainingRow] = {}
     for row in rows:
-        example = encode(recipe, row.instruction, row.instance, rng_for(recipe.seed, "encode", row.name))
+        example = encoded_row(recipe, row)
         encoded.setdefault((example.prompt, example.completion), row)
     pairs = [
         {"id": row.id, "task": row.task, "prompt": prompt, "completion": completion}

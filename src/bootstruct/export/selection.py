@@ -68,7 +68,7 @@ def select(runs: Sequence[RunSource], seeds: bool, threshold: float | None = Non
         seeds: whether the seed tasks are part of it.
         threshold: the ROUGE-L F-measure above which a task is left out; None takes that of the first run's recipe.
     """
-    selection, names = Selection(), _names(runs)
+    selection, names = Selection(), names_of(runs)
     novelty = runs[0].state.recipe.propose.novelty
     limit = novelty.threshold if threshold is None else threshold
     index = NoveltyIndex(limit, tokenizer=novelty.tokenizer)
@@ -103,7 +103,7 @@ def _count(selection: Selection, source: RunSource, seeds: bool, kept: list[Trai
         selection.rows_left_out[OVER_LIMIT] += over
 
 
-def _names(runs: Sequence[RunSource]) -> list[str]:
+def names_of(runs: Sequence[RunSource]) -> list[str]:
     """What stands before the ids of each run: nothing for one alone, else the name of its folder, made different."""
     if len(runs) == 1:
         return [""]

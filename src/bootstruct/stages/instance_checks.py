@@ -86,7 +86,7 @@ class InstanceChecks:
         return {
             key: self.prompt(check, task, instances[number], sample)
             for number in left
-            for sample, key in enumerate(_keys(check, task, number))
+            for sample, key in enumerate(check_keys(check, task, number))
         }
 
     def decide(
@@ -112,7 +112,7 @@ class InstanceChecks:
             second = self.second_prompts(prompts, replies)
             counted = [
                 (replies[again(key)] or replies[key]) if again(key) in second else replies[key]
-                for key in _keys(check, task, number)
+                for key in check_keys(check, task, number)
             ]
             answered = [reply for reply in counted if reply is not None]
             if len(answered) == check.asks:
@@ -120,7 +120,7 @@ class InstanceChecks:
         return InstancesChecked(task.name, check.name, tuple(verdicts), failed=len(verdicts) < len(left))
 
     def _has_cut(self, check: Check, task: Instruction, number: int, replies: RepliesByKey) -> bool:
-        return self.again and any((reply := replies[key]) and reply.is_cut for key in _keys(check, task, number))
+        return self.again and any((reply := replies[key]) and reply.is_cut for key in check_keys(check, task, number))
 
     def prompt(self, check: Check, task: Instruction, instance: Instance, sample: int) -> Prompt:
         """Build the prompt of sample `sample` of a check about one instance."""
@@ -162,7 +162,7 @@ class InstanceChecks:
         return CheckVerdict(number, None if score >= least else rule, score)
 
 
-def _keys(check: Check, task: Instruction, number: int) -> list[str]:
+def check_keys(check: Check, task: Instruction, number: int) -> list[str]:
     """Return the keys of a check's requests about instance `number` of a task."""
     return [f"check/{task.name}/{check.name}/{number}/{sample}" for sample in range(check.asks)]
 
