@@ -21,7 +21,9 @@ from bootstruct.run.scheduler import ActiveRun
 from bootstruct.types import Instance, Prompt, Reply, Seed, digest_of
 
 HAS_PARQUET = importlib.util.find_spec("pyarrow") is not None
-FORMATS_HERE = [name for name in FORMATS if name != "parquet" or HAS_PARQUET]  # pyarrow is an extra
+FORMATS_HERE = [  # pyarrow is an extra; pairs need a check or two runs
+    name for name, known in FORMATS.items() if (name != "parquet" or HAS_PARQUET) and not known.has_pairs
+]
 WORDS = (
     "river stone cloud lamp paper glass horse tiger piano violin sugar pepper engine rocket garden forest winter summer "
     "letter number island bridge candle mirror market kitchen doctor farmer sailor teacher planet comet magnet shadow"
