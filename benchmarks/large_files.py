@@ -1,35 +1,51 @@
-"""Large files of rows through the commands: time and peak memory of each, one process a command.
+"""Large files of rows through the commands: time and peak memory of each, and whether every container gives the same.
 
-    python benchmarks/large_files.py make FOLDER [--rows 52000]        one file per container, the same rows in each
-    python benchmarks/large_files.py run FOLDER [--commands dedup ...] a line of JSON per file and command
+    python benchmarks/large_files.py FOLDER                                   the table for 52,000 rows, which takes an hour
+    python benchmarks/large_files.py FOLDER --files jsonl parquet --commands dedup --rows 1000000
+    python benchmarks/large_files.py FOLDER --commands export --rows 1000000 --files jsonl
 
-The rows are made of words drawn by number, so that about one in ten comes near an earlier one, and one instruction in
-four has a second instance.
+The rows are Alpaca's shape, of words drawn by number: one instruction in ten comes near an earlier one, one in five has a
+second instance. Each file is called `rows`, so that its content alone tells what it is. Each command runs in a process of
+its own, one at a time. Figures are kept in FOLDER/figures.jsonl, and what stands there is not run again.
 """
 
 import argparse
+import hashlib
 import json
+import multiprocessing
+import os
 import random
-import resource
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
 
-FILES = (
-    "rows.jsonl",
-    "rows.json",
-    "rows.csv",
-    "rows.tsv",
-    "rows.parquet",
-    "rows.arrow",
-    "rows.jsonl.gz",
-    "rows.jsonl.zst",
-)
+Json = dict[str, Any]
+T = TypeVar("T")
+
+CONTAINERS = {  # name -> what it is called in the table, and the ending that says it to the writer
+    "jsonl": ("JSON Lines", ".jsonl"),
+    "json": ("JSON list", ".json"),
+    "columns": ("JSON object of columns", ""),
+    "csv": ("CSV", ".csv"),
+    "tsv": ("TSV", ".tsv"),
+    "parquet": ("Parquet", ".parquet"),
+    "arrow": ("Arrow", ".arrow"),
+    "dataset": ("folder of `datasets`", ""),
+    "jsonl-gz": ("JSON Lines, gzip", ".jsonl.gz"),
+    "jsonl-zst": ("JSON Lines, zstd", ".jsonl.zst"),
+    "csv-gz": ("CSV, gzip", ".csv.gz"),
+    "utf16": ("JSON Lines, UTF-16", ""),
+    "utf16-tsv": ("TSV, UTF-16", ""),
+}
+COMMANDS = ("dedup", "report", "finetune", "import", "export")
 
 
-def rows(count: int, seed: int = 0) -> Iterator[dict[str, str]]:
+def rows(count: int, seed: int = 0) -> Iterator[Json]:
     """Rows of Alpaca's shape."""
     rng = random.Random(seed)
     words = ["".join(rng.choice("abcdefghijklmnoprstuvwy") for _ in range(rng.randint(3, 9))) for _ in range(20_000)]
@@ -51,61 +67,190 @@ def rows(count: int, seed: int = 0) -> Iterator[dict[str, str]]:
         yield {"instruction": text, "input": f"{rng.choice(words)} {number}", "output": output}
 
 
-def make(folder: Path, count: int, names: tuple[str, ...]) -> None:
-    """Write the files."""
+def make(folder: Path, count: int, name: str) -> Path:
+    """Write the file of a container, if it is not there."""
     from bootstruct.io.writers import form_of, write_rows
 
-    for name in names:
-        path = folder / name
-        write_rows(path, rows(count), form_of(path, container="dataset" if name == "dataset" else None))
-        print(path, file=sys.stderr)
+    path, ending = folder / f"{count}" / name / "rows", CONTAINERS[name][1]
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if name == "columns":
+        found = list(rows(count))
+        path.write_text(json.dumps({key: [row[key] for row in found] for key in found[0]}))
+    elif name == "utf16":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows(count)), encoding="utf-16")
+    elif name == "utf16-tsv":
+        lines = ("\t".join(row.values()) + "\n" for row in rows(count))
+        path.write_text("instruction\tinput\toutput\n" + "".join(lines), encoding="utf-16")
+    else:
+        write_rows(
+            path, rows(count), form_of(Path(f"rows{ending}"), container="dataset" if name == "dataset" else None)
+        )
+    return path
 
 
-def commands(path: Path, out: Path) -> dict[str, list[str]]:
-    """The commands by name."""
-    model = ["--model", "pocket", "--max-steps", "1", "--held-out", "0.01"]
+def make_run(folder: Path, count: int) -> Path:
+    """Write a run of so many completed tasks, as an import without replies records it, if it is not there."""
+    from bootstruct.config.loading import read_recipe, recipe_folder
+    from bootstruct.config.seeds import read_seeds, shipped_seeds
+    from bootstruct.journal.codec import encode_lines
+    from bootstruct.journal.events import NOT_KEPT, CandidatesJudged, Event, ReplyReceived, RunStarted, TaskCompleted
+    from bootstruct.types import Instance, Reply, Verdict, digest_of_value
+
+    def events() -> Iterator[Event]:
+        recipe = read_recipe(Path(str(recipe_folder("original"))) / "recipe.yaml")
+        yield RunStarted(recipe, read_seeds(shipped_seeds(), "keep"), origin="import")
+        for number, row in enumerate(rows(count)):
+            yield ReplyReceived(f"propose/{number}", digest_of_value(""), Reply("", NOT_KEPT))
+            yield CandidatesJudged(number, (), (Verdict(f"{row['instruction']} {number}"),))
+        for number, row in enumerate(rows(count)):
+            yield TaskCompleted(f"{number}.0", False, (Instance(row["input"], row["output"]),))
+
+    run = folder / f"{count}" / "run"
+    if not run.exists():
+        run.mkdir(parents=True)
+        with open(run / "journal.jsonl", "wb") as file:
+            file.writelines(encode_lines(events()))
+    return run
+
+
+def words_of(command: str, name: str, path: Path, out: Path, model: str) -> list[str]:
+    """A command as it is typed."""
+    if command == "export":
+        form = ["--container", "dataset"] if name == "dataset" else []
+        return [
+            "export",
+            str(path),
+            "--format",
+            "alpaca",
+            "--out",
+            str(out / f"out{CONTAINERS[name][1]}"),
+            *form,
+            "--json",
+        ]
     return {
         "dedup": ["dedup", str(path), "--out", str(out / "kept.jsonl"), "--json"],
         "report": ["report", str(path), "--out", str(out / "report.html"), "--json"],
-        "finetune": ["finetune", str(path), *model, "--out", str(out / "model"), "--json"],
+        "finetune": ["finetune", str(path), "--model", model, "--max-steps", "1", "--held-out", "0.002",
+                     "--out", str(out / "model"), "--json"],
+        "import": ["import", str(out / "run"), "--from", str(path), "--json"],
+    }[command]  # fmt: skip
+
+
+def measured(words: list[str]) -> Json:
+    """Run a command; its time of the wall clock and of the processor, the peak of its memory in MB, and what it printed."""
+    with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as errors:
+        began = time.monotonic()
+        process = subprocess.Popen([sys.executable, "-m", "bootstruct", *words], stdout=printed, stderr=errors)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - began
+        printed.seek(0)
+        errors.seek(0)
+        code, text = os.waitstatus_to_exitcode(status), printed.read().decode()
+        found = json.loads(text) if code == 0 else {"error": errors.read().decode()[-300:]}
+    cost = {
+        "seconds": round(seconds, 1),
+        "cpu": round(usage.ru_utime + usage.ru_stime, 1),
+        "mb": usage.ru_maxrss // 1024,
     }
+    return {"code": code, **cost, "found": found}
 
 
-def measured(command: list[str]) -> dict[str, object]:
-    """Run a command; its time, the peak of its memory in MB, and what it counted."""
-    began = time.monotonic()
-    done = subprocess.run([sys.executable, "-m", "bootstruct", *command], capture_output=True, text=True, check=False)
-    seconds = time.monotonic() - began
-    found = json.loads(done.stdout) if done.returncode == 0 else {"error": done.stderr[-300:]}
-    read = [{name: row[name] for name in ("container", "read", "used")} for row in found.get("accounts", ())]
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
-    kept = {name: found[name] for name in ("kept", "dropped", "steps", "error") if name in found}
-    return {"code": done.returncode, "seconds": round(seconds, 1), "peak_mb": peak, "files": read, **kept}
+def outcome(command: str, found: Json, out: Path) -> str:
+    """What must be the same for every container, in a few characters."""
+    if command == "dedup":
+        rest: Any = [hashlib.sha256((out / "kept.jsonl").read_bytes()).hexdigest(), found["kept"]]
+    elif command == "report":
+        card = (out / "report.card.md").read_bytes()  # the page names rows by their lines, and a table has a head line
+        rest = [hashlib.sha256(card).hexdigest(), [row["instances"] for row in found["data_sets"]]]
+    elif command == "import":
+        rest = [found[name] for name in ("accepted", "tasks", "instances", "open_tasks")]
+        lines = (out / "run" / "journal.jsonl").read_bytes()
+        rest.append(hashlib.sha256(lines).hexdigest())
+    elif command == "export":
+        from bootstruct.io.rows import read_rows
+
+        digest, count = hashlib.sha256(), 0
+        for _, row in read_rows(next(out.glob("out*"))):
+            digest.update(json.dumps(row).encode())
+            count += 1
+        rest = [digest.hexdigest(), count]
+    else:
+        rest = {name: value for name, value in found.items() if name not in ("out", "accounts")}
+    return hashlib.sha256(json.dumps(rest).encode()).hexdigest()[:8]
+
+
+def apart(function: Callable[..., T], *arguments: object) -> T:
+    """The result of a function in a process of its own: the peak of a command's memory is never below its parent's size."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def figures_of(folder: Path, count: int, name: str, command: str, model: str) -> Json:
+    """Run one command on the file of one container."""
+    path = apart(make_run, folder, count) if command == "export" else apart(make, folder, count, name)
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        done = measured(words_of(command, name, path, Path(place), model))
+        row: Json = {"rows": count, "file": name, "command": command} | {
+            k: done[k] for k in ("code", "seconds", "cpu", "mb")
+        }
+        if done["code"]:
+            return row | done["found"]
+        account = next(iter(done["found"].get("accounts", ())), None)
+        if account is not None:
+            left_out = sum(map(len, account["left_out"].values()))
+            row |= {
+                "container": account["container"],
+                "read": account["read"],
+                "used": account["used"],
+                "left_out": left_out,
+            }
+            assert account["read"] == account["used"] + left_out == count, account
+        return row | {"same": apart(outcome, command, done["found"], Path(place))}
+
+
+def table(figures: list[Json], commands: list[str]) -> str:
+    """The figures as a table in Markdown."""
+    head = ["container", "rows read = used + left out", *(f"`{command}`: s, MB" for command in commands), "the same"]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    firsts = {row["command"]: row.get("same") for row in reversed(figures)}
+    for name, (called, _) in CONTAINERS.items():
+        own = {row["command"]: row for row in figures if row["file"] == name}
+        if not own:
+            continue
+        sums = {f"{row['read']:,} = {row['used']:,} + {row['left_out']:,}" for row in own.values() if "read" in row}
+        cells = [f"{own[c]['seconds']:,.0f}, {own[c]['mb']:,}" if c in own else "" for c in commands]
+        same = all(row["code"] == 0 and row["same"] == firsts[row["command"]] for row in own.values())
+        lines.append("| " + " | ".join([called, " or ".join(sorted(sums)), *cells, "yes" if same else "NO"]) + " |")
+    return "\n".join(lines)
 
 
 def main() -> None:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("step", choices=["make", "run", "one"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rows", type=int, default=52_000)
-    parser.add_argument("--files", nargs="*", default=[*FILES, "dataset"])
-    parser.add_argument("--commands", nargs="*", default=["dedup", "report", "finetune"])
+    parser.add_argument("--files", nargs="*", default=list(CONTAINERS), choices=list(CONTAINERS))
+    parser.add_argument("--commands", nargs="*", default=["dedup", "report", "finetune"], choices=COMMANDS)
+    parser.add_argument("--model", default="pocket", help="the model of `finetune`")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    if given.step == "make":
-        make(given.folder, given.rows, tuple(given.files))
-        return
-    for name in given.files:
-        for command in given.commands:
-            if given.step == "one":
-                out = given.folder / "out" / f"{name}-{command}-{time.time_ns()}"
-                words = commands(given.folder / name, out)[command]
-                out.mkdir(parents=True)
-                print(json.dumps({"file": name, "command": command, **measured(words)}), flush=True)
-            else:  # each in a process of its own, so that the peak is its own
-                words = ["one", str(given.folder), "--files", name, "--commands", command]
-                subprocess.run([sys.executable, __file__, *words], check=True)
+    log = given.folder / "figures.jsonl"
+    known = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    known = [row for row in known if row["rows"] == given.rows and row["code"] == 0]
+    for command in given.commands:
+        for name in given.files:
+            if command == "export" and name in ("columns", "utf16", "utf16-tsv"):
+                continue  # containers that are read but not written
+            if not any((row["file"], row["command"]) == (name, command) for row in known):
+                row = figures_of(given.folder, given.rows, name, command, given.model)
+                print(json.dumps(row), file=sys.stderr, flush=True)
+                known.append(row)
+                with open(log, "a") as file:
+                    file.write(json.dumps(row) + "\n")
+    wanted = [row for row in known if row["file"] in given.files and row["command"] in given.commands]
+    print(table(wanted, given.commands))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from bootstruct.journal.events import CandidatesJudged, ReplyReceived, RunStarte
 from bootstruct.journal.state import State, apply, begin, waiting
 from bootstruct.run.folder import read_run
 from bootstruct.types import Instance, Sampling, Verdict
+from tests.support.commands import bootstruct
 from tests.support.paths import DATA
 from tests.support.scripts import HAS_PARQUET, SEEDS, recipe
 
@@ -294,9 +295,46 @@ def test_other_tools_without_replies(tool: str, name: str, tmp_path: Path) -> No
     found = verify(tmp_path / "run")
     assert found.disagreements == []
     assert found.unchecked["completed tasks whose replies were not kept"] == 2
+    assert "completed tasks" not in found.checked
+    assert found.conclusion.startswith("no disagreement with the rules of the recipe")
+    assert "cannot be checked, since the imported files hold none" in found.conclusion
+    assert read_run(tmp_path / "run").usage == {}, "a reply that was not kept is no reply paid for"
     assert state.recipe.model == ("mistral" if tool == "distilabel" else "unknown")
     done = export(state, tmp_path / "run" / "journal.jsonl", "messages", tmp_path / "m.jsonl")
     assert done.exported == 2
+
+
+def test_what_verify_can_and_cannot_know(tmp_path: Path) -> None:
+    imported(tmp_path, folder(tmp_path))
+    found = verify(tmp_path / "run")
+    assert found.conclusion == "agrees: every decision that can be checked follows from its replies"
+    import_run(tmp_path / "other", [lines(tmp_path / "short.jsonl", {"instruction": "Sing.", "output": "La."})])
+    assert verify(tmp_path / "other").conclusion.startswith("1 disagreement with the rules of the recipe")
+    done = bootstruct("verify", tmp_path / "other")
+    assert "cannot be checked, since the imported files hold none" in done.stdout
+    assert "every decision follows" not in done.stdout
+
+
+def test_a_part_complete_import_is_not_told_to_go_on(tmp_path: Path) -> None:
+    imported(tmp_path, lines(tmp_path / "part.jsonl", *OTHER_TOOLS["alpaca"], {"instruction": TEXTS[3]}))
+    done = bootstruct("export", tmp_path / "run", "--format", "alpaca", "--out", tmp_path / "a.json")
+    assert "part of the import: 2 of 3 accepted tasks are completed. An import is not continued" in done.stdout
+    assert "generate" not in done.stdout
+    import_run(tmp_path / "none", [lines(tmp_path / "none.jsonl", {"instruction": TEXTS[3]})])
+    done = bootstruct("export", tmp_path / "none", "--format", "alpaca", "--out", tmp_path / "b.json")
+    assert done.returncode == 2
+    assert "The import has no task with instances. An import is not continued" in done.stderr
+
+
+def test_progress_of_a_long_import(tmp_path: Path) -> None:
+    path = lines(tmp_path / "long.jsonl", *({"instruction": f"Count to {n}.", "output": "x"} for n in range(1500)))
+    seen: list[tuple[int, int, int]] = []
+    result = import_run(
+        tmp_path / "run", [path], seeds=SEEDS, on_progress=lambda r: seen.append((r.rows, r.accepted, r.tasks))
+    )
+    assert seen[0] == (1000, 0, 0)
+    assert seen == sorted(seen) and len(seen) > 4
+    assert (result.rows, result.accepted) == (1500, 1500)
 
 
 def test_lists_of_instructions(tmp_path: Path) -> None:

@@ -246,6 +246,13 @@ def shapes() -> Iterator[SmallFile]:
     )
 
 
+def ratings() -> Iterator[SmallFile]:
+    """Answers that people have rated, which only `evaluate agree` and `evaluate compare` read."""
+    rows = [{"model": "m", "task": task, "rater": "anna", "level": level} for task, level in (("a", "A"), ("b", "C"))]
+    yield SmallFile("ratings.jsonl", lines(*rows), None)
+    yield SmallFile("ratings_replaced.jsonl", lines(*rows, rows[0] | {"level": "B"}, rows[1] | {"level": None}), None)
+
+
 def faults() -> Iterator[SmallFile]:
     """Rows that are broken, rows that lack something, and files that hold no rows."""
     good = lines(ROWS[0])
@@ -292,7 +299,7 @@ def faults() -> Iterator[SmallFile]:
     yield SmallFile("not_parquet.parquet", b"PAR1 and nothing more", None)
 
 
-CORPUS = (*containers(), *shapes(), *faults())
+CORPUS = (*containers(), *shapes(), *ratings(), *faults())
 
 
 def commands(folder: Path) -> dict[str, Callable[[Path], Any]]:
@@ -301,6 +308,7 @@ def commands(folder: Path) -> dict[str, Callable[[Path], Any]]:
     from bootstruct.config.seeds import read_seeds
     from bootstruct.evaluation.overlap import training_texts
     from bootstruct.evaluation.predictions import read_predictions
+    from bootstruct.evaluation.ratings import read_answers, read_ratings
     from bootstruct.evaluation.user_tasks import read_user_tasks
     from bootstruct.finetuning.data import read_part
     from bootstruct.finetuning.settings import MixturePart
@@ -340,6 +348,8 @@ def commands(folder: Path) -> dict[str, Callable[[Path], Any]]:
         "overlap": collected(lambda path, accounts: training_texts(path, None, accounts)),
         "--tasks": collected(lambda path, accounts: read_user_tasks(path, None, accounts)),
         "score": lambda path: read_predictions(path).account,
+        "judge": collected(lambda path, accounts: read_answers(path, "m", accounts)),
+        "--ratings": collected(lambda path, accounts: read_ratings([path], None, accounts)),
         "import": imported,
     }
 

@@ -10,15 +10,17 @@ import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from bootstruct.cli import cli
 from bootstruct.errors import InputError
 from bootstruct.finetuning.data import read_part
 from bootstruct.finetuning.settings import MixturePart
 from bootstruct.io.accounts import RowAccount
 from bootstruct.io.rows import read_rows
 from bootstruct.io.tasks import read_tasks
-from tests.io.corpus import CORPUS, GRASS, SKY, SmallFile, alpaca, in_markdown, lines, rows_of_table
+from tests.io.corpus import CORPUS, GRASS, SKY, SmallFile, alpaca, commands, in_markdown, lines, rows_of_table
 from tests.support.paths import ROOT
 
 ZSTD = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
@@ -134,3 +136,49 @@ def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
     writer.start()
     assert len(list(read_rows(pipe))) == 2
     writer.join()
+
+
+COLUMNS = {  # which column of the table shows how an option or argument of a command reads its file
+    "init --seeds": [("init", "seeds"), ("report", "seeds"), ("import", "seeds")],
+    "--keep-away": [("init", "keep_away")],
+    "dedup": [("dedup", "files")],
+    "--against": [("dedup", "against")],
+    "report": [("report", "runs")],
+    "--test-set": [("report", "test_sets")],
+    "finetune": [("finetune", "source"), ("finetune", "mix")],
+    "overlap": [("evaluate overlap", "training")],
+    "--tasks": [("evaluate overlap", "tasks"), ("evaluate score", "tasks"), ("evaluate user-tasks", "tasks")],
+    "score": [("evaluate score", "files"), ("evaluate compare", "models"), ("evaluate agree", "models")],
+    "judge": [("evaluate judge", "models"), ("evaluate sheet", "models")],
+    "--ratings": [("evaluate agree", "ratings"), ("evaluate compare", "ratings")],
+    "import": [("import", "sources")],
+}
+NOT_ROWS = {  # paths that are runs, folders of task files, prompts, settings, keys, or places to write
+    *("run", "out", "rejudge", "rewrite_outputs", "reuse", "batch_file", "batch_results", "log", "file", "dropped"),
+    *("key", "prompt", "data", "split", "tokenizer", "sheet", "export_"),
+}
+
+
+def paths_of(command: click.Command, name: str = "") -> Iterator[tuple[str, str]]:
+    """(command, parameter) of all that take a path."""
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for own in command.list_commands(context):
+            inner = command.get_command(context, own)
+            assert inner is not None
+            yield from paths_of(inner, f"{name} {own}".strip())
+        return
+    for parameter in command.params:
+        kinds = parameter.type.types if isinstance(parameter.type, click.Tuple) else [parameter.type]
+        if any(isinstance(kind, click.Path) for kind in kinds) or parameter.name in ("models", "files", "mix"):
+            yield name, str(parameter.name)
+
+
+def test_every_path_that_a_command_takes_is_in_the_table(tmp_path: Path) -> None:
+    covered = {place for places in COLUMNS.values() for place in places}
+    there = set(paths_of(cli))
+    missing = {place for place in there - covered if place[1] not in NOT_ROWS}
+    models = {(f"evaluate {name}", "models") for name in ("superni", "user-tasks")}  # names of models
+    runs = {("export", "runs"), ("review", "ratings")}  # runs, and a file to write
+    assert (missing - models - runs, covered - there) == (set(), set())
+    assert set(COLUMNS) == set(commands(tmp_path))

@@ -216,3 +216,21 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be written"):
         write_whole(tmp_path, b"x")
     assert (tmp_path / "file").read_text() == "x"
+
+
+def test_parquet_is_read_in_pieces_however_large_its_groups_are(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    texts = [f"{number} " + "abcdefgh " * 50 for number in range(20_000)]
+    table = pyarrow.table({"text": texts})
+    for name, rows_of_a_group in (("one", len(texts)), ("many", 500)):
+        parquet.write_table(
+            table, tmp_path / name, row_group_size=rows_of_a_group, compression="none", use_dictionary=False
+        )
+    held = pyarrow.total_allocated_bytes()
+    for name in ("one", "many"):
+        most = 0
+        for number, (_, row) in enumerate(read_rows(tmp_path / name)):
+            assert row["text"] == texts[number]
+            most = max(most, pyarrow.total_allocated_bytes() - held)
+        assert most < sum(map(len, texts)) / 3

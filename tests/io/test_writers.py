@@ -15,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bootstruct.errors import InputError
+from bootstruct.io.accounts import RowAccount
 from bootstruct.io.column_types import JSON, add_row, fitted, type_of
 from bootstruct.io.formulas import guarded, unguarded
 from bootstruct.io.rows import read_rows
@@ -230,3 +231,10 @@ def test_gzip_says_no_time(tmp_path: Path) -> None:
     content = (tmp_path / "a.jsonl.gz").read_bytes()
     assert content[3:8] == b"\0\0\0\0\0"
     assert gzip.decompress(content).count(b"\n") == 2
+
+
+def test_an_apostrophe_that_is_taken_off_is_counted(tmp_path: Path) -> None:
+    path, account = tmp_path / "rows.csv", RowAccount("rows.csv")
+    write_rows(path, [{"instruction": "Add.", "output": "=1+1"}, {"instruction": "Sing.", "output": "La."}])
+    assert [row["output"] for _, row in read_rows(path, account=account)] == ["=1+1", "La."]
+    assert dict(account.notes) == {"with the apostrophe taken off that keeps a spreadsheet from computing a text": 1}

@@ -134,6 +134,16 @@ def test_verify_without_it_says_what_it_could_not_derive(folder: Path) -> None:
     assert done.returncode == 0 and "its Python was not given" in done.stdout
 
 
+def test_an_export_says_that_its_recipe_lacks_them(folder: Path, tmp_path: Path) -> None:
+    done = bootstruct("export", folder, "--format", "original", "--out", tmp_path / "out")
+    assert (
+        "note: recipe.yaml: the rule 'no-rivers', the check 'liked', the check 'short' are left out, which a file "
+        "cannot hold; what they rejected stays rejected"
+    ) in done.stdout
+    done = bootstruct("export", folder, "--format", "alpaca", "--out", tmp_path / "a.json")
+    assert "recipe.yaml" not in done.stdout
+
+
 def test_verify_finds_python_that_decides_otherwise(folder: Path) -> None:
     other = bs.rule("no-rivers", version="1")(lambda text: None)
     assert any("no-rivers" in line for line in bs.open(folder).verify(rules=[other], checks=CHECKS).disagreements)

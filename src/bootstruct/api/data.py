@@ -122,6 +122,7 @@ def import_run(
     recipe: StrPath | None = None,
     seeds: StrPath | None = None,
     fields: str | Mapping[str, str] | None = None,
+    on_progress: "Callable[[ImportResult], object] | None" = None,
 ) -> "ImportResult":
     """Make a run from the files of the released code (`machine_generated_instructions.jsonl` ...) or of other tools.
 
@@ -137,6 +138,7 @@ def import_run(
         seeds: the seed tasks that the run was made with; left out, the `seed_tasks.jsonl` among the files, else those that
             come with the package.
         fields: of a file of tasks, its fields by what they hold, as in `instruction=question,output=answer`.
+        on_progress: called with the counts so far, after every 1,000 rows and events.
 
     Returns:
         Counts, and notes on what the files lack and where they differ from the recipe.
@@ -158,6 +160,7 @@ def import_run(
     from bootstruct.config.loading import read_recipe, recipe_folder
     from bootstruct.config.seeds import read_seeds
     from bootstruct.history.importer import import_run as import_files
+    from bootstruct.io.accounts import RowAccount
     from bootstruct.io.fields import read_fields
 
     own_recipe = None
@@ -165,9 +168,13 @@ def import_run(
         given = Path(recipe)
         path = given if given.suffix in (".yaml", ".yml") else Path(str(recipe_folder(str(recipe)))) / "recipe.yaml"
         own_recipe = read_recipe(path)
-    own_seeds = read_seeds(Path(seeds), "keep") if seeds is not None else None
+    of_seeds = [RowAccount(str(seeds))] if seeds is not None else []
+    own_seeds = read_seeds(Path(seeds), "keep", account=of_seeds[0]) if seeds is not None else None
     named = read_fields(fields) if isinstance(fields, str) else fields
-    return import_files(Path(run), _paths(sources), own_recipe, own_seeds, named)
+    report = on_progress or (lambda counts: None)
+    result = import_files(Path(run), _paths(sources), own_recipe, own_seeds, named, report)
+    result.accounts += of_seeds
+    return result
 
 
 def _paths(files: StrPaths) -> list[Path]:

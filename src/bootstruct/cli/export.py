@@ -10,11 +10,12 @@ import click
 
 from bootstruct.cli.completion import complete_formats
 from bootstruct.cli.echo import echo, echo_json
-from bootstruct.export.formats import FORMATS
+from bootstruct.export.formats import FORMATS, IMPORT_IS_CLOSED
 from bootstruct.render.numbers import number
 
 if TYPE_CHECKING:
     from bootstruct.export.files import ExportResult
+    from bootstruct.export.selection import RunSource
 
 PATH = click.Path(path_type=Path)
 CONTAINERS = ("jsonl", "json", "csv", "tsv", "parquet", "arrow", "dataset")
@@ -118,24 +119,33 @@ def export_command(
         left_out = [name for source in sources for name in sorted(source.without)]
         echo_json({"format": format_, **asdict(result), "left_out": left_out}, err=is_piped)
     else:
-        _print(result, runs, is_piped)
+        _print(result, is_piped)
+        if rest := _what_is_open(sources, runs, result):
+            echo(rest, err=is_piped)
 
 
-def _print(result: "ExportResult", runs: tuple[Path, ...], err: bool) -> None:
+def _print(result: "ExportResult", err: bool) -> None:
     for name, count in result.files.items():
         echo(f"{name}: {count} rows" if count else name, err=err)
     for note in result.notes:
         echo(f"note: {note}", err=err)
     _print_left_out("tasks", result.tasks_left_out, err)
     _print_left_out("rows", result.rows_left_out, err)
-    if result.completed < result.tasks:
-        echo(
-            f"part of the run: {result.completed} of {result.tasks} accepted tasks are completed (requests 0 to "
-            f"{result.requests - 1} are committed); `bootstruct generate {runs[0]}` continues it."
-            if len(runs) == 1
-            else f"parts of the runs: {result.completed} of {result.tasks} accepted tasks are completed.",
-            err=err,
-        )
+
+
+def _what_is_open(sources: "list[RunSource]", runs: tuple[Path, ...], result: "ExportResult") -> str:
+    """Which tasks are not completed, and what can be done about it; empty where all are."""
+    if result.completed == result.tasks:
+        return ""
+    done = f"{number(result.completed)} of {number(result.tasks)} accepted tasks are completed"
+    if len(runs) > 1:
+        return f"parts of the runs: {done}."
+    if sources[0].state.origin == "import":
+        return f"part of the import: {done}. {IMPORT_IS_CLOSED}"
+    return (
+        f"part of the run: {done} (requests 0 to {result.requests - 1} are committed); `bootstruct generate {runs[0]}` "
+        "continues it."
+    )
 
 
 def _print_left_out(what: str, reasons: Mapping[str, int], err: bool) -> None:

@@ -1,5 +1,6 @@
 """bootstruct import."""
 
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from bootstruct.history.importer import ImportResult
 
 FOLDER = click.Path(path_type=Path)
+PROGRESS_SECONDS = 2.0
 
 
 @click.command("import", short_help="Turn files of the original code, or of other tools, into a run.")
@@ -68,7 +70,16 @@ def import_command(
     """
     from bootstruct.api.data import import_run
 
-    imported = import_run(run, sources, recipe=recipe, seeds=seeds, fields=fields)
+    last_shown = time.monotonic()
+
+    def show(counts: "ImportResult") -> None:
+        nonlocal last_shown
+        if time.monotonic() - last_shown > PROGRESS_SECONDS and not as_json:
+            last_shown = time.monotonic()
+            done = f"{number(counts.accepted)} instructions accepted, {number(counts.tasks)} tasks completed"
+            echo(f"{number(counts.rows)} rows read, {done} ...", err=True)
+
+    imported = import_run(run, sources, recipe=recipe, seeds=seeds, fields=fields, on_progress=show)
     if as_json:
         echo_json(asdict(imported) | {"accounts": [account.to_row() for account in imported.accounts]})
     else:

@@ -47,7 +47,7 @@ def verify_command(ctx: click.Context, run: Path, as_json: bool) -> None:
 
     found = verify(journal_path(run), show)
     if as_json:
-        echo_json(dataclasses.asdict(found))
+        echo_json(dataclasses.asdict(found) | {"conclusion": found.conclusion})
     else:
         _print(found, time.monotonic() - begun)
     ctx.exit(0 if found.agrees else 2)
@@ -67,8 +67,4 @@ def _print(found: "Verification", seconds: float) -> None:
             echo(f"  and {group.count - 1:,} more of this kind (--json lists all)")
     if len(groups) > MOST_SHOWN:
         echo(f"... and {len(groups) - MOST_SHOWN:,} more kinds (--json lists all)")
-    echo(
-        "agrees: every decision follows from its replies"
-        if not found.disagreements
-        else f"{len(found.disagreements):,} disagreement{'s' if len(found.disagreements) > 1 else ''}"
-    )
+    echo(found.conclusion)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
+from bootstruct.deduplication.compact import DigestTable, RowPlace
 from bootstruct.errors import InputError
 from bootstruct.io.row_texts import group_of, inputs_of, instruction_of, is_chat, task_key, texts_of
 from bootstruct.io.shapes import ShapeError, read_task_row
@@ -19,15 +20,6 @@ WAYS: Final[Mapping[str, str]] = {  # what counts as equal, in words
     "instruction+input": "instruction and input together",
     "all": "all texts of a row together",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class RowPlace:
-    """Where a text stands: file and row, counted from 1 as in an editor (for JSON lists and Parquet: the n-th row)."""
-
-    path: str
-    row: int
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +90,8 @@ class Groups:
 
     def __init__(self, compared: ComparedText) -> None:
         self._compared = compared
-        self._leaders: dict[int, int] = {}  # digest of a task -> number of its first row
-        self._rows: dict[int, int] = {}  # digest of all texts -> number of the first such row
+        self._leaders = DigestTable()  # digest of a task -> number of its first row
+        self._rows = DigestTable()  # digest of all texts -> number of the first such row
         self._lines, self._files, self._paths = array("q"), array("l"), list[str]()  # by number: where a row stands
 
     def entries(self, rows: Iterator[tuple[Json, RowPlace | None]]) -> Iterator[Entry]:

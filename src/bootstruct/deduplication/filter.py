@@ -6,6 +6,7 @@ decisions do not depend on how the rows are read.
 
 import contextlib
 import heapq
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +14,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bootstruct.deduplication.comparison import ComparedText, Entry, Groups, Json, RowPlace
+from bootstruct.deduplication.compact import Places, RowPlace
+from bootstruct.deduplication.comparison import ComparedText, Entry, Groups, Json
 from bootstruct.errors import InputError
 from bootstruct.io.accounts import RowAccount
 from bootstruct.io.fields import EXPECTED
@@ -165,8 +167,8 @@ def _rows(files: Iterable[tuple[Path, RowAccount]], compared: ComparedText) -> I
 
 def _here(entries: Iterable[Entry], against: Iterable[RowPlace], threshold: float, tokenizer: str) -> Iterator[Decided]:
     away, index = NoveltyIndex(threshold, tokenizer=tokenizer), NoveltyIndex(threshold, tokenizer=tokenizer)
-    away_places, kept = list(against), list[RowPlace]()
-    away.extend(place.text for place in away_places)
+    away_places, kept = Places(), Places()
+    away.extend(_texts_of(against, away_places))
     for entry in entries:
         hit = None
         if (place := entry.place) is not None and entry.leader is None:
@@ -178,6 +180,13 @@ def _here(entries: Iterable[Entry], against: Iterable[RowPlace], threshold: floa
                 index.add(place.text)
                 kept.append(place)
         yield entry, hit
+
+
+def _texts_of(rows: Iterable[RowPlace], places: Places) -> Iterator[str]:
+    """The texts of rows, whose places are noted."""
+    for row in rows:
+        places.append(row)
+        yield row.text
 
 
 def _elsewhere(entries: Iterator[Entry], shards: "Shards[RowPlace]") -> Iterator[Decided]:
@@ -202,15 +211,19 @@ def _elsewhere(entries: Iterator[Entry], shards: "Shards[RowPlace]") -> Iterator
 
 def _together(decided: Iterable[Decided]) -> Iterator[Decided]:
     """The decisions, where a row of a group shares that of the group's first row, and equal rows are kept once."""
-    leaders: dict[int, DroppedRow] = {}  # dropped first rows by number
+    leaders: dict[int, int] = {}  # of dropped first rows, by their number: which of these they are
+    scores, nears, against = array("d"), Places(), bytearray()
     for number, (entry, hit) in enumerate(decided):
         if entry.leader is None:
             if hit is not None:
-                leaders[number] = hit
+                leaders[number] = len(nears)
+                scores.append(hit.score)
+                nears.append(hit.near)
+                against.append(hit.against)
         elif entry.place is not None:
             first = leaders.get(entry.leader)
             if first is not None:
-                hit = DroppedRow(entry.place, first.score, first.near, first.against)
+                hit = DroppedRow(entry.place, scores[first], nears[first], bool(against[first]))
             elif entry.equal is not None:
                 hit = DroppedRow(entry.place, 1.0, entry.equal, False)
         yield entry, hit

@@ -75,6 +75,7 @@ class ModelComparison:
     Attributes:
         levels: who rated -> model -> level -> ratings.
         acceptable: who rated -> model -> the share of answers that are acceptable.
+        accounts: what became of the rows of each file of ratings; those of answers stand in `scored`.
     """
 
     evaluation: Set
@@ -83,6 +84,7 @@ class ModelComparison:
     levels: Mapping[str, Mapping[str, Mapping[str, int]]]
     rated_pairs: tuple[RatingDifference, ...]
     acceptable: Mapping[str, Mapping[str, AcceptableShare]] = field(default_factory=dict)
+    accounts: tuple[RowAccount, ...] = ()
 
 
 def source_of(given: str) -> AnswerSource:

@@ -16,6 +16,7 @@ from bootstruct.evaluation.predictions import read_predictions
 from bootstruct.evaluation.ratings import Rating
 from bootstruct.evaluation.scorecard import bracket, table_lines
 from bootstruct.evaluation.scores import points_of
+from bootstruct.io.accounts import RowAccount
 
 Statistic = Callable[[ArrayLike, ArrayLike], float]
 
@@ -80,35 +81,43 @@ class AgreementResult:
         pairs: every two raters that rated at least one answer both.
         raters: all raters at once.
         correlations: automatic scores against people's ratings.
+        accounts: what became of the rows of each file, of ratings and of answers.
     """
 
     pairs: tuple[RaterAgreement, ...]
     raters: tuple[MultiRaterAgreement, ...]
     correlations: tuple[ScoreCorrelation, ...] = ()
+    accounts: tuple[RowAccount, ...] = ()
 
 
 Answer = tuple[str, str]  # (model, task)
 
 
-def agreement_of(ratings: Sequence[Rating], sources: Sequence[AnswerSource] = ()) -> AgreementResult:
+def agreement_of(
+    ratings: Sequence[Rating], sources: Sequence[AnswerSource] = (), accounts: Sequence[RowAccount] = ()
+) -> AgreementResult:
     """Measure how far raters agree, and how far the scores of answers follow their ratings.
 
     Args:
         ratings: all ratings.
         sources: answers to score.
+        accounts: what became of the rows of the files of ratings.
 
     Raises:
         InputError: a file of answers cannot be read.
     """
-    follow = correlations(_scores(sources), ratings) if sources else []
-    return AgreementResult(tuple(agreements(ratings)), tuple(all_raters(ratings)), tuple(follow))
+    read = list(accounts)
+    follow = correlations(_scores(sources, read), ratings) if sources else []
+    return AgreementResult(tuple(agreements(ratings)), tuple(all_raters(ratings)), tuple(follow), tuple(read))
 
 
-def _scores(sources: Sequence[AnswerSource]) -> dict[str, dict[Answer, float]]:
+def _scores(sources: Sequence[AnswerSource], accounts: list[RowAccount]) -> dict[str, dict[Answer, float]]:
     """Return a table from answer to score, by the name of the score."""
     tables: dict[str, dict[Answer, float]] = {}
     for source in sources:
-        predictions = read_predictions(source.path).predictions
+        loaded = read_predictions(source.path)
+        accounts.append(loaded.account)
+        predictions = loaded.predictions
         for cut, words in (("raw", "raw"), ("paragraph", "to the first blank line")):
             for prediction, point in zip(predictions, points_of(predictions, cut), strict=True):
                 answer = (source.name, prediction.instance)

@@ -162,8 +162,10 @@ def read_key(path: Path) -> dict[str, Any]:
     return row
 
 
-def read_ratings(paths: Iterable[Path], key: Mapping[str, Any] | None = None) -> list[Rating]:
-    """All ratings in files.
+def read_ratings(
+    paths: Iterable[Path], key: Mapping[str, Any] | None = None, accounts: list[RowAccount] | None = None
+) -> list[Rating]:
+    """All ratings in files; `accounts` takes what became of the rows of each.
 
     The files hold {item, rater, level} (people; `key` says what an item is), of {model, task, rater, level}, or in the
     review page's own file.
@@ -173,32 +175,58 @@ def read_ratings(paths: Iterable[Path], key: Mapping[str, Any] | None = None) ->
     """
     found: dict[tuple[str, str, str], Rating] = {}
     for path in paths:
-        rows = read_rows(path)
+        rows, account = read_rows(path), RowAccount(str(path))
         first = next(rows, None)
+        every = chain([first] if first else [], rows)
         if first is not None and "event" in first[1]:
-            found |= {(rating.model, rating.task, rating.rater): rating for rating in _reviewed(path, key)}
-            continue
-        for number, row in chain([first] if first else [], rows):
-            where = f"{path}:{number}"
-            level, rater = row.get("level"), row.get("rater")
-            if not isinstance(rater, str) or not rater:
-                raise InputError(f"{where}: `rater` is missing.")
-            model, task = _of_item(row, key, where)
-            if level in (None, ""):
-                found.pop((model, task, rater), None)
-            elif isinstance(level, str) and level in tuple(LEVEL_LETTERS):
-                found[model, task, rater] = Rating(model, task, rater, level)
-            else:
-                raise InputError(f"{where}: `level` must be one of A, B, C, D, not {level!r}.")
+            found |= {(rating.model, rating.task, rating.rater): rating for rating in _reviewed(path, key, account)}
+        else:
+            found |= _rated(path, every, key, account, found)
+        if accounts is not None:
+            accounts.append(account)
     return list(found.values())
 
 
-def ratings_in(places: Iterable[Path], key: Path | None = None) -> list[Rating]:
+def _rated(
+    path: Path,
+    rows: Iterable[tuple[int, dict[str, Any]]],
+    key: Mapping[str, Any] | None,
+    account: RowAccount,
+    found: dict[tuple[str, str, str], Rating],
+) -> dict[tuple[str, str, str], Rating]:
+    """The ratings that stand in rows, and by whom; one that is taken back is taken out of those found before."""
+    standing: dict[tuple[str, str, str], Rating] = {}
+    lines: dict[tuple[str, str, str], int] = {}
+    for number, row in rows:
+        account.read += 1
+        where = f"{path}:{number}"
+        level, rater = row.get("level"), row.get("rater")
+        if not isinstance(rater, str) or not rater:
+            raise InputError(f"{where}: `rater` is missing.")
+        answer = (*_of_item(row, key, where), rater)
+        if (before := lines.pop(answer, None)) is not None:
+            account.leave_out(before, "replaced by a later one of the same rater")
+        if level in (None, ""):
+            account.leave_out(number, "that take a rating back")
+            standing.pop(answer, None)
+            found.pop(answer, None)
+        elif isinstance(level, str) and level in tuple(LEVEL_LETTERS):
+            lines[answer], standing[answer] = number, Rating(*answer, level)
+        else:
+            raise InputError(f"{where}: `level` must be one of A, B, C, D, not {level!r}.")
+    account.used = len(lines)
+    return standing
+
+
+def ratings_in(
+    places: Iterable[Path], key: Path | None = None, accounts: list[RowAccount] | None = None
+) -> list[Rating]:
     """Read all ratings in files of people's ratings and folders of judges.
 
     Args:
         places: the files and folders.
         key: the key to a blind sheet, where ratings name items of it.
+        accounts: takes what became of the rows of each file.
 
     Raises:
         InputError: a file or the key cannot be read.
@@ -207,7 +235,7 @@ def ratings_in(places: Iterable[Path], key: Path | None = None) -> list[Rating]:
     for folder in filter(Path.is_dir, given):
         require_inside(folder, folder / RATINGS)
     paths = [place / RATINGS if place.is_dir() else place for place in given]
-    return read_ratings(paths, read_key(key) if key else None)
+    return read_ratings(paths, read_key(key) if key else None, accounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +263,7 @@ def make_sheet(folder: Path, answers: Sequence[ModelAnswer], seed: int = 42) -> 
     return SheetResult(folder / SHEET, folder / KEY, len(answers), write_sheet(folder, answers, seed))
 
 
-def _reviewed(path: Path, key: Mapping[str, Any] | None) -> Iterator[Rating]:
+def _reviewed(path: Path, key: Mapping[str, Any] | None, account: RowAccount) -> Iterator[Rating]:
     """The ratings that stand in a file of the review page, for the sheet that `key` belongs to."""
     if key is None:
         raise InputError(f"{path}: rates the items of a blind sheet; give its key with --key key.json.")
@@ -243,6 +271,14 @@ def _reviewed(path: Path, key: Mapping[str, Any] | None) -> Iterator[Rating]:
     standing = reviews.all_standing(RATING, key["sheet"])
     if not standing and any(place[0] == RATING for place in reviews.stacks):
         raise InputError(f"{path}: contains ratings of another sheet than the key; give the key of that sheet.")
+    ids = {review.id for review in standing}
+    for number, row in read_rows(path):
+        account.read += 1
+        if row.get("id") in ids:
+            ids.discard(row["id"])
+            account.use()
+        else:
+            account.leave_out(number, "that are no standing ratings of this sheet")
     for review in standing:
         model, task = _of_item({"item": review.item}, key, str(path))
         yield Rating(model, task, review.reviewer, str(review.verdict["level"]))

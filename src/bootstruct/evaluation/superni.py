@@ -10,8 +10,11 @@ from typing import Any, Final
 from bootstruct.errors import InputError
 from bootstruct.evaluation.cases import EvaluationCase, Problem, Problems
 from bootstruct.evaluation.scores import task_name
+from bootstruct.io.accounts import RowAccount
 from bootstruct.io.rows import read_text
 from bootstruct.io.superni import (
+    NAME,
+    NO_TASK_FILE,
     TEST_INSTANCES,
     first_text,
     list_of_test_tasks,
@@ -42,11 +45,12 @@ class SuperNITask:
 
 @dataclass(frozen=True, slots=True)
 class SuperNISplit:
-    """The tasks that could be read; `listed` counts all that the split names."""
+    """The tasks that could be read; `listed` counts all that the split names, the account says what became of them."""
 
     tasks: tuple[SuperNITask, ...]
     listed: int
     problems: tuple[Problem, ...]
+    account: RowAccount
 
     @property
     def cases(self) -> tuple[EvaluationCase, ...]:
@@ -73,19 +77,24 @@ def read_split(
             f"{data}: has no folder `tasks` and no task files; give a checkout of the public natural-instructions repository."
         )
     problems, tasks = Problems(), []
+    account = RowAccount(str(folder), NAME, unit="task")
     names = only or (_listed(split) if split else _official(data, problems))
-    for name in dict.fromkeys(text.removesuffix(".json") for text in names):
+    for number, name in enumerate(dict.fromkeys(text.removesuffix(".json") for text in names), 1):
+        account.read += 1
         try:
             if Path(name).name != name:
                 raise InputError(f"{name!r:.80} is no name of a task.")
             tasks.append(read_task(folder / f"{name}.json", instances, problems))
         except InputError as exc:
             problems.add("malformed task files", str(exc), "left out")
+            account.leave_out(number, NO_TASK_FILE, str(exc))
+        else:
+            account.use()
     if not tasks:
         raise InputError(
             f"{folder}: none of the {len(names)} tasks can be read; the first: {problems.all()[0].examples[0]}"
         )
-    return SuperNISplit(tuple(tasks), len(names), problems.all())
+    return SuperNISplit(tuple(tasks), len(names), problems.all(), account)
 
 
 def _official(data: Path, problems: Problems) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ def read_task_set(
         raise InputError("--data and --tasks: take one of the two.")
     if data:
         found = read_split(data, split, tuple(only), instances)
-        return TaskSet(found.cases, found.problems)
+        return TaskSet(found.cases, found.problems, (found.account,))
     if not tasks:
         return TaskSet()
     accounts: list[RowAccount] = []

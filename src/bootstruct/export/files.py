@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from bootstruct.errors import InputError
-from bootstruct.export.formats import ExportFormat, find_format
+from bootstruct.export.formats import IMPORT_IS_CLOSED, ExportFormat, find_format
 from bootstruct.export.original import original_files
 from bootstruct.export.preference import select_pairs
 from bootstruct.export.rows import TrainingRow
@@ -25,6 +25,7 @@ from bootstruct.journal.reviews import NAME as REVIEWS
 from bootstruct.run.folder import MACHINE, RECIPE, SEEDS
 
 if TYPE_CHECKING:
+    from bootstruct.config.recipe import Recipe
     from bootstruct.journal.state import State
 
 Json = dict[str, Any]
@@ -124,6 +125,7 @@ def export_runs(
     notes: Counter[str] = Counter()
     if chosen.is_folder:
         files = _write_original(runs[0], selection, out)
+        notes.update(_left_out_of_recipe(runs[0].state.recipe))
     else:
         form = form_of(out, chosen.container, container)
         files = _write_parts(runs, selection, chosen, out, form, splits, notes)
@@ -172,6 +174,10 @@ def part_path(out: Path, part: str, form: FileForm, default: str) -> Path:
 
 def _require_tasks(runs: Sequence[RunSource], chosen: ExportFormat) -> None:
     states = [source.state for source in runs]
+    if not any(state.completed for state in states) and all(state.origin == "import" for state in states):
+        if not chosen.is_folder:
+            raise InputError(f"The import has no task with instances. {IMPORT_IS_CLOSED}")
+        return
     if not any(state.accepted for state in states):
         raise InputError("The run has no accepted instruction yet; run `bootstruct generate` first.")
     if not any(state.completed for state in states) and not chosen.is_folder:
@@ -230,6 +236,17 @@ def _write_original(source: RunSource, selection: Selection, out: Path | BinaryI
         else:
             write_rows(out / name, content, FileForm("jsonl"))
     return {str(out / name): 0 if isinstance(content, bytes) else len(content) for name, content in files.items()}
+
+
+def _left_out_of_recipe(recipe: "Recipe") -> Iterator[str]:
+    """What the recipe among the files lacks, in a sentence."""
+    names = [f"the rule {rule.name!r}" for rule in recipe.propose.rules if rule.python]
+    names += [f"the check {check.name!r}" for check in recipe.checks if check.kind == "python"]
+    if names:
+        yield (
+            f"{RECIPE}: {', '.join(names)} {'are' if len(names) > 1 else 'is'} left out, which a file cannot hold; what "
+            f"{'they' if len(names) > 1 else 'it'} rejected stays rejected"
+        )
 
 
 def _write_parts(

@@ -148,6 +148,10 @@ def _openai_fault(objects: Sequence[Json], is_trained_on: bool) -> str:
     return f"The fine-tuning API would reject this file: {faults[0]}. Generate more tasks, or use another format."
 
 
+IMPORT_IS_CLOSED = (
+    "An import is not continued: import again with the files that hold the other instances, or give the instructions to a "
+    "new run as seeds (`bootstruct init NEW --seeds FILE`)."
+)
 TABLE_COLUMNS = {
     **dict.fromkeys(("id", "instruction", "input", "output"), ColumnType("text")),
     **dict.fromkeys(("is_classification", "is_seed"), ColumnType("bool")),

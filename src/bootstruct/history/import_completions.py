@@ -77,7 +77,11 @@ class _TaskReader:
                 f"{path}:{line}: {text!r} is not among the instructions: do these files belong to one run?"
             )
         if strays:
-            count = sum(len(rows.pop(text)) for _, text in strays)
+            left_out = [line for _, text in strays for line, _ in rows.pop(text)]
+            count, account = len(left_out), self.files.accounts[content]
+            for line in sorted(left_out):
+                account.leave_out(line, "whose instructions the first step lacks")
+            account.used -= count
             notes.append(
                 f"{path.name}: {number(count)} row{'s' * (count > 1)} left out, whose instructions the first step lacks"
             )

@@ -1,6 +1,6 @@
 """The files of an import: which ones there are, what each holds, and their rows in the one form that `importer` reads."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -35,14 +35,30 @@ class ImportFiles:
 
     Attributes:
         paths: by what they hold.
+        accounts: what became of their rows, by what they hold. Rows of the released code are used or an error, but for
+            those of instructions that the first step lacks.
+        on_row: called with each row that is read.
     """
 
     paths: dict[str, Path] = field(default_factory=dict)
+    accounts: dict[str, RowAccount] = field(default_factory=dict)
+    on_row: Callable[[], object] = lambda: None
 
     def rows(self, content: str) -> Iterator[NumberedRow]:
         """The rows of one of them; none where there is no such file."""
-        if content in self.paths:
-            yield from read_rows(self.paths[content])
+        if content not in self.paths:
+            return
+        account = self.accounts[content] = RowAccount(str(self.paths[content]))
+        for row in self.counted(read_rows(self.paths[content])):
+            account.read += 1
+            account.use()
+            yield row
+
+    def counted(self, rows: Iterable[NumberedRow]) -> Iterator[NumberedRow]:
+        """The same rows, each of which is told to `on_row`."""
+        for row in rows:
+            self.on_row()
+            yield row
 
 
 def find_files(sources: Sequence[Path]) -> ImportFiles:
@@ -113,23 +129,19 @@ def _content_of(path: Path) -> str:
     return TASKS
 
 
-def first_step_rows(
-    files: ImportFiles, fields: Mapping[str, str] | None, accounts: list[RowAccount]
-) -> list[NumberedRow]:
+def first_step_rows(files: ImportFiles, fields: Mapping[str, str] | None) -> list[NumberedRow]:
     """Return the rows of the first step: those of its file, else what the file of raw instances says of it, else tasks.
 
     Args:
         files: the files of the import.
         fields: of a file of tasks, names of fields by what they hold.
-        accounts: where the account of a file of tasks is added.
 
     Raises:
         InputError: a row of the released code has no instruction, or there is none at all.
     """
     if not files.paths.keys() & {INSTRUCTIONS, INSTANCES}:
-        account = RowAccount(str(files.paths[TASKS]))
-        accounts.append(account)
-        return _task_rows(files.paths[TASKS], fields, account)
+        account = files.accounts[TASKS] = RowAccount(str(files.paths[TASKS]))
+        return _task_rows(files, fields, account)
     files.paths.pop(TASKS, None)
     content = INSTRUCTIONS if INSTRUCTIONS in files.paths else INSTANCES
     path, rows = files.paths[content], list(files.rows(content))
@@ -143,13 +155,15 @@ def first_step_rows(
     return [(line, row | {"metadata": row.get("instruction_metadata")}) for line, row in rows]
 
 
-def _task_rows(path: Path, fields: Mapping[str, str] | None, account: RowAccount) -> list[NumberedRow]:
+def _task_rows(files: ImportFiles, fields: Mapping[str, str] | None, account: RowAccount) -> list[NumberedRow]:
     """The tasks of a file of any shape, in the form of the first step's rows, with their `instances`.
 
     Rows of one instruction are one task. Rows that hold no task are left out and counted.
     """
     tasks: dict[str, NumberedRow] = {}
-    for line, row in read_rows(path, bare_text=True, account=account, columns=(fields or {}).values()):
+    columns = (fields or {}).values()
+    rows = read_rows(files.paths[TASKS], bare_text=True, account=account, columns=columns)
+    for line, row in files.counted(rows):
         try:
             found = [read_task_row(part, fields) for part in _parts_of(row)]
         except ShapeError as exc:

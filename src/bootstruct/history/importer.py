@@ -6,9 +6,12 @@ differ, so that `verify` shows exactly where they do. Tasks without replies are 
 
 import dataclasses
 import itertools
+import shutil
+import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from bootstruct.config.loading import read_recipe, recipe_folder
@@ -30,7 +33,7 @@ from bootstruct.history.import_files import (
 )
 from bootstruct.history.logged_replies import MISSING, instances_of, logged, prompt_text, reply_of
 from bootstruct.io.accounts import RowAccount
-from bootstruct.io.files import write_whole
+from bootstruct.io.files import whole_file
 from bootstruct.journal.codec import encode_lines
 from bootstruct.journal.events import (
     UNKNOWN_MODEL,
@@ -42,11 +45,13 @@ from bootstruct.journal.events import (
 )
 from bootstruct.journal.file import NAME
 from bootstruct.journal.state import State, apply, begin
+from bootstruct.render.numbers import number
 from bootstruct.stages.pool import Pool
 from bootstruct.stages.propose import parse_instructions
 from bootstruct.stages.rules import TOO_SIMILAR
 from bootstruct.types import Candidate, Instruction, Reply, Seed, Verdict, digest_of_value
 
+PROGRESS_STEPS = 1000  # rows, or events, between two calls of on_progress
 NOT_IN_FILES = "not in the imported files"
 
 
@@ -55,6 +60,7 @@ class ImportResult:
     """What was imported.
 
     Attributes:
+        rows: the number of rows read from all files.
         requests: the number of requests for instructions whose reply is in the files.
         read: the number of texts parsed from these replies, and of instructions without a reply.
         candidates: those of them that break no rule, novelty apart.
@@ -64,9 +70,10 @@ class ImportResult:
         open_tasks: the number of accepted instructions that the files do not complete.
         notes: sentences on what the files lack and where they differ from the recipe.
         files: what was read, by what it holds.
-        accounts: what became of the rows of files of other tools.
+        accounts: what became of the rows of each file.
     """
 
+    rows: int = 0
     requests: int = 0
     read: int = 0
     candidates: int = 0
@@ -85,6 +92,7 @@ def import_run(
     recipe: Recipe | None = None,
     seeds: tuple[Seed, ...] | None = None,
     fields: Mapping[str, str] | None = None,
+    on_progress: Callable[[ImportResult], object] = lambda result: None,
 ) -> ImportResult:
     """Write the journal of a new run folder from files of others. Nothing is written if any cannot be read.
 
@@ -96,6 +104,7 @@ def import_run(
         seeds: the seed tasks that the run was made with; by default the `seed_tasks.jsonl` among the files, else the
             shipped ones.
         fields: of files of other tools, names of fields by what they hold.
+        on_progress: called with the counts so far, after every 1,000 rows and events.
 
     Returns:
         Counts, and notes on what the files lack.
@@ -106,21 +115,43 @@ def import_run(
     files, result = find_files(sources), ImportResult()
     if (folder / NAME).exists():
         raise InputError(f"{folder}: already holds a run; import into a new folder.")
+    files.on_row = partial(_count_row, result, on_progress)
     recipe, seeds = _recipe(files, recipe, result), _seeds(files, seeds)
-    rows = first_step_rows(files, fields, result.accounts)
+    rows = first_step_rows(files, fields)
     if RECIPE not in files.paths:  # the recipe among the files names the model that the run was made with
         recipe = dataclasses.replace(recipe, model=_model(files, rows) or UNKNOWN_MODEL)
     started = RunStarted(recipe, seeds, origin="import")
     state = begin(started)
     requests = _RequestReader(files, rows, state, result)
     events = itertools.chain(requests.events(), completion_events(files, rows, state, result.notes))
-    lines = list(encode_lines(itertools.chain([started], events)))
+    with tempfile.TemporaryFile() as journal:  # complete before it is at its place, and never as a whole in memory
+        journal.writelines(encode_lines(_counted(itertools.chain([started], events), state, result, on_progress)))
+        journal.seek(0)
+        with whole_file(folder / NAME) as file:
+            shutil.copyfileobj(journal, file)
     result.accepted, result.tasks = len(state.accepted), len(state.completed)
     result.instances = sum(len(completed.instances) for completed in state.completed.values())
     result.open_tasks = result.accepted - result.tasks
+    result.accounts = list(files.accounts.values())
     result.files = {content: str(path) for content, path in files.paths.items()}
-    write_whole(folder / NAME, b"".join(lines))
     return result
+
+
+def _count_row(result: ImportResult, on_progress: Callable[[ImportResult], object]) -> None:
+    result.rows += 1
+    if result.rows % PROGRESS_STEPS == 0:
+        on_progress(result)
+
+
+def _counted(
+    events: Iterable[Event], state: State, result: ImportResult, on_progress: Callable[[ImportResult], object]
+) -> Iterator[Event]:
+    """The same events, while the counts are kept up to date."""
+    for count, event in enumerate(events, 1):
+        yield event
+        if count % PROGRESS_STEPS == 0:
+            result.accepted, result.tasks = len(state.accepted), len(state.completed)
+            on_progress(result)
 
 
 def _recipe(files: ImportFiles, given: Recipe | None, result: ImportResult) -> Recipe:
@@ -142,7 +173,10 @@ def _seeds(files: ImportFiles, given: tuple[Seed, ...] | None) -> tuple[Seed, ..
     if given is not None:
         files.paths.pop(SEEDS, None)
         return given
-    return read_seeds(files.paths.get(SEEDS) or shipped_seeds(), "keep")
+    if SEEDS not in files.paths:
+        return read_seeds(shipped_seeds(), "keep")
+    files.accounts[SEEDS] = RowAccount(str(files.paths[SEEDS]))
+    return read_seeds(files.paths[SEEDS], "keep", account=files.accounts[SEEDS])
 
 
 def _model(files: ImportFiles, rows: Sequence[NumberedRow]) -> str:
@@ -245,14 +279,16 @@ class _RequestReader:
         return CandidatesJudged(index, shown, tuple(verdicts))
 
     def _notes(self) -> None:
-        notes, rows = self.result.notes, len(self.rows)
+        notes, rows = self.result.notes, number(len(self.rows))
         if self.unlogged:
             why = "which their `metadata` lacks; " if self.is_first_step else ""
             notes.append(
-                f"{self.unlogged} of {rows} instructions are imported without a reply, {why}`verify` cannot derive them"
+                f"{number(self.unlogged)} of {rows} instructions are imported without a reply, {why}`verify` cannot derive "
+                "them"
             )
         notes += [
-            f"{count} of {rows} kept instructions are rejected by this recipe as {rule!r}: the run was made with other rules"
+            f"{number(count)} of {rows} kept instructions are rejected by this recipe as {rule!r}: the run was made with "
+            "other rules"
             for rule, count in self.other_rules.most_common()
         ]
 

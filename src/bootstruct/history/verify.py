@@ -46,6 +46,7 @@ from bootstruct.stages.second_requests import second_request
 from bootstruct.types import Candidate, Instruction, Prompt, Reply, Verdict, digest_of
 
 PROGRESS_EVENTS = 1000  # events between two calls of on_progress
+NO_REPLY = "replies that the imported files lack"
 
 
 @dataclass(slots=True)
@@ -66,6 +67,21 @@ class Verification:
     def agrees(self) -> bool:
         """Whether there is no disagreement."""
         return not self.disagreements
+
+    @property
+    def conclusion(self) -> str:
+        """What it comes to, in one sentence."""
+        count = len(self.disagreements)
+        found = f"{count:,} disagreement{'s' if count > 1 else ''}" if count else ""
+        if NO_REPLY in self.unchecked and not self.checked.keys() & {"requests", "completed tasks"}:
+            return (
+                f"{found or 'no disagreement'} with the rules of the recipe, which were applied to the texts again; whether "
+                "the tasks follow from replies cannot be checked, since the imported files hold none"
+            )
+        if found:
+            return found
+        which = "every decision that can be checked" if self.unchecked else "every decision"
+        return f"agrees: {which} follows from its replies"
 
     def count_checked(self, subject: str) -> None:
         """Count one more decision that was derived again."""
@@ -255,7 +271,7 @@ class _Verifier:
 
     def _verify_without_reply(self, event: CandidatesJudged) -> None:
         """Check rules and novelty of candidates whose reply the files of an import lack."""
-        self.result.count_unchecked("replies that the imported files lack")
+        self.result.count_unchecked(NO_REPLY)
         judged = self._judged(event, as_recorded(event))
         if judged is not None:
             self._compare_verdicts(event, judged)
@@ -277,7 +293,6 @@ class _Verifier:
         if event.task not in self.positions:
             raise JournalError(f"task {event.task} is completed but was never accepted.")
         task = self.state.accepted[self.positions[event.task]]
-        self.result.count_checked("completed tasks")
         flow = annotate_in(self.state, task)
         derived = TaskCompleted(event.task, False, (), failed=True)
         try:
@@ -289,6 +304,7 @@ class _Verifier:
         if derived.failed and self.imported:
             self.result.count_unchecked("completed tasks whose replies were not kept")
             return
+        self.result.count_checked("completed tasks")
         if not derived.failed:
             forget(self.replies, event, with_request=ends_request(self.state, event))
         if derived != event and self.is_old:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from bootstruct.io.shapes import WITHOUT_OUTPUT
 from bootstruct.render.numbers import number
 
 NOT_JSON = "not JSON"
@@ -98,7 +99,7 @@ class RowAccount:
             f"{self.path}{held}: {number(self.read)} {self.unit}{'s' * (self.read != 1)}{f', {named}' if named else ''}"
         )
         text += "".join(f"; {number(count)} {note}" for note, count in self.notes.most_common())
-        if self.other_fields and self.notes.total() and max(self.notes.values()) == self.used:
+        if self.other_fields and self.notes[WITHOUT_OUTPUT] == self.used > 0:
             text += f" (not read: {', '.join(self.other_fields)}; name the output with --fields output=NAME)"
         if self.left_out:
             text += f"; {number(self.omitted)} left out: " + ", ".join(map(self._reason, self.left_out))

@@ -11,6 +11,7 @@ from bootstruct.io.optional import require_pyarrow
 from bootstruct.io.trust import open_inside
 
 BATCH = 1024  # rows read at once
+PIECE: Final = 1 << 16  # bytes of a column read at once
 PARQUET: Final = b"PAR1"  # the first bytes
 ARROW_FILE: Final = b"ARROW1\0\0"
 ARROW_STREAM: Final = b"\xff\xff\xff\xff"
@@ -30,9 +31,11 @@ def read_parquet(source: Path | BinaryIO, name: str = "") -> Iterator[dict[str, 
     name = name or str(source)
     pyarrow = require_pyarrow(f"{name}: reading Parquet")
     try:
-        with pyarrow.parquet.ParquetFile(source) as file:
-            for batch in file.iter_batches(BATCH):
-                yield from batch.to_pylist()
+        # Read in pieces, one group of rows after another: else pyarrow holds on to all that it has read, or a whole group.
+        with pyarrow.parquet.ParquetFile(source, buffer_size=PIECE, pre_buffer=False) as file:
+            for group in range(file.num_row_groups):
+                for batch in file.iter_batches(BATCH, row_groups=[group]):
+                    yield from batch.to_pylist()
     except (OSError, pyarrow.ArrowException) as exc:
         raise _unreadable(name, "Parquet", exc) from None
 

@@ -3,8 +3,9 @@
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,11 +27,13 @@ class Container:
         name: how it is called, as in `JSON Lines`.
         values: its values with their places.
         by_line: whether a place is a line of the file; else it is the row's position.
+        notes: how many of the rows read so far were read otherwise than they stand there, by how.
     """
 
     name: str
     values: Values
     by_line: bool = True
+    notes: Counter[str] = field(default_factory=Counter)
 
 
 def container_of(
@@ -69,7 +72,8 @@ def container_of(
         return Container("JSON", json_objects(path, file), by_line=False)
     if start and not start.startswith('"{') and is_table(start, known, _is_named(path, ".csv", ".tsv")):
         name = {"\t": "TSV", ";": "CSV with semicolons", "|": "CSV with bars"}
-        return Container(name.get(separator_of(start.split("\n", 1)[0]), "CSV"), table_values(path, file))
+        called, notes = name.get(separator_of(start.split("\n", 1)[0]), "CSV"), Counter[str]()
+        return Container(called, table_values(path, file, notes), notes=notes)
     if not start or start.startswith('"') or _has_json_line(start):
         return Container("JSON Lines", json_lines(path, file, is_raw))
     if _is_yaml(start, known):

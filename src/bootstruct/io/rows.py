@@ -99,6 +99,8 @@ def read_rows(
             else:
                 where = f"{path}:{number}" if container.by_line else f"{path}: row {number}"
                 raise InputError(f"{where}: {fault.sentence}.")
+        if account is not None:
+            account.notes.update(container.notes)
 
 
 def _fault(row: object, surrogates: Surrogates, bare_text: bool) -> RowFault | None:

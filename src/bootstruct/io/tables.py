@@ -14,6 +14,7 @@ from bootstruct.io.json_values import LONGEST_LINE, RowFault, Values, lines_of
 from bootstruct.io.streams import decoded
 
 SEPARATORS: Final = ",;\t|"
+UNGUARDED: Final = "with the apostrophe taken off that keeps a spreadsheet from computing a text"
 _QUOTED: Final = re.compile(r'"[^"]*"')
 
 
@@ -32,8 +33,13 @@ def is_table(head: str, known: Set[str], is_named: bool) -> bool:
     return is_named or (bool(known & set(names)) and all(len(name) < 80 for name in names))
 
 
-def table_values(path: Path, file: io.BufferedReader) -> Values:
+def table_values(path: Path, file: io.BufferedReader, notes: Counter[str]) -> Values:
     """The rows of a table, each at the line on which it ends.
+
+    Args:
+        path: the file.
+        file: its content.
+        notes: counts the rows in which a text was read otherwise than it stands there (`UNGUARDED`).
 
     Raises:
         InputError: the head line names a column twice, or the text is not CSV from some line on.
@@ -55,7 +61,10 @@ def table_values(path: Path, file: io.BufferedReader) -> Values:
             while len(cells) > len(names) and not cells[-1].strip():
                 cells.pop()  # separators at the end of a line, as spreadsheets write them
             if len(cells) == len(names):
-                yield reader.line_num, dict(zip(names, map(unguarded, cells), strict=True))
+                texts = list(map(unguarded, cells))
+                if texts != cells:
+                    notes[UNGUARDED] += 1
+                yield reader.line_num, dict(zip(names, texts, strict=True))
             else:
                 detail = f"has {len(cells)} fields where the head line names {len(names)}; quote separators"
                 yield reader.line_num, RowFault("with another number of fields than the head line", detail)

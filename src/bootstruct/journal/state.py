@@ -9,6 +9,7 @@ from bootstruct.config.recipe import Recipe
 from bootstruct.errors import JournalError
 from bootstruct.journal.events import (
     NAMES,
+    NOT_KEPT,
     VERSION,
     CandidatesJudged,
     Event,
@@ -354,6 +355,8 @@ def _commit_proposed(state: State, event: CandidatesJudged) -> None:
 
 def _count(state: State, event: ReplyReceived) -> None:
     slot, reply = (step_of(event.key), event.reply.model), event.reply
+    if reply.finish == NOT_KEPT:
+        return
     if not event.source:
         _note_busy(state.busy_spans, event.at - reply.seconds, event.at)
     state.usage[slot] = state.usage.get(slot, Usage()).plus(Usage.of(event))

@@ -56,7 +56,8 @@ def make_report(
     if any(target.resolve() == path.resolve() for path in (*paths, *test_sets)):
         raise InputError(f"{target}: is a source of the report; name another file with --out.")
     tell("reading")
-    subjects = read_subjects(paths, seeds, fields, test_tasks, other_languages)
+    of_seeds: list[RowAccount] = []
+    subjects = read_subjects(paths, seeds, fields, test_tasks, other_languages, of_seeds)
     held_out = read_held_out(test_sets)
     known = reader()
     measured = tuple(measure(subject, known, tell, held_out) for subject in subjects)
@@ -67,7 +68,7 @@ def make_report(
     for path, content in contents.items():
         write_whole(path, content)
     accounts = [subject.account for subject in subjects if subject.account is not None]
-    accounts += [held.account for held in held_out]
+    accounts += [*of_seeds, *(held.account for held in held_out)]
     return ReportResult({path: len(content) for path, content in contents.items()}, measured, known, tuple(accounts))
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bootstruct.config.seeds import read_seeds
 from bootstruct.errors import InputError
+from bootstruct.io.accounts import RowAccount
 from bootstruct.io.arrow import is_dataset_folder
 from bootstruct.io.rows import STDIN
 from bootstruct.io.superni import is_superni_folder
@@ -19,6 +20,7 @@ def read_subjects(
     fields: Mapping[str, str] | None = None,
     test_tasks: bool = False,
     other_languages: bool = False,
+    accounts: list[RowAccount] | None = None,
 ) -> list[Dataset]:
     """One subject for each path, in order.
 
@@ -27,6 +29,7 @@ def read_subjects(
         fields: names of fields of files by what they hold, as `--fields` gives them.
         test_tasks: of Super-NaturalInstructions, the test tasks and those that its split excludes as well.
         other_languages: of Super-NaturalInstructions, tasks in other languages than English as well.
+        accounts: takes what became of the rows of the seeds; that of each subject's is its own.
     """
     subjects = [
         superni_subject(path, label, test_tasks, other_languages)
@@ -35,7 +38,10 @@ def read_subjects(
         for path, label in zip(paths, labels(paths), strict=True)
     ]
     if seeds is not None:
-        given = [(seed.id, seed.instruction) for seed in read_seeds(seeds, "merge")]
+        account = RowAccount(str(seeds))
+        given = [(seed.id, seed.instruction) for seed in read_seeds(seeds, "merge", account=account)]
+        if accounts is not None:
+            accounts.append(account)
         for subject in subjects:
             subject.seeds = subject.seeds or given
     return subjects

@@ -184,7 +184,9 @@ def agree(ratings: StrPaths, *, key: StrPath | None = None, answers: AnswerFiles
         >>> bs.evaluate.agree("ratings.jsonl").pairs[0].kappa.value
         1.0
     """
-    return agreement_of(_ratings(ratings, key), sources_of(answers) if answers else ())
+    accounts: list[RowAccount] = []
+    read = _ratings(ratings, key, accounts)
+    return agreement_of(read, sources_of(answers) if answers else (), accounts)
 
 
 def compare(
@@ -213,15 +215,17 @@ def compare(
         >>> [card.tables["raw"].overall.exact_match for card in compared.scored]
         [0.0, 100.0]
     """
-    compared = compare_sources(sources_of(answers), None, _ratings(ratings, key))
+    accounts: list[RowAccount] = []
+    compared = compare_sources(sources_of(answers), None, _ratings(ratings, key, accounts))
+    compared = replace(compared, accounts=tuple(accounts))
     if out is not None:
         write_comparison(Path(out), compared)
     return compared
 
 
-def _ratings(ratings: StrPaths, key: StrPath | None) -> list[Rating]:
+def _ratings(ratings: StrPaths, key: StrPath | None, accounts: list[RowAccount]) -> list[Rating]:
     places = [ratings] if isinstance(ratings, str | PathLike) else ratings
-    return ratings_in([Path(place) for place in places], Path(key) if key else None)
+    return ratings_in([Path(place) for place in places], Path(key) if key else None, accounts)
 
 
 def _task_set(

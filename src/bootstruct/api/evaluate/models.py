@@ -94,7 +94,13 @@ async def asuperni(
     shown = f"and up to {examples} examples within {prompt_tokens} tokens ({counted})" if examples else "only"
     about = (f"definition {shown}", str(Path(split or data)))
     return await _evaluate(
-        _names(models), Path(out), "superni", TaskSet(found.cases, found.problems), texts, about, options
+        _names(models),
+        Path(out),
+        "superni",
+        TaskSet(found.cases, found.problems, (found.account,)),
+        texts,
+        about,
+        options,
     )
 
 

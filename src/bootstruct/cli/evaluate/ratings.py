@@ -40,9 +40,12 @@ def sheet_command(models: tuple[str, ...], out: Path, seed: int, list_left_out: 
 @click.option(
     "--out", type=FOLDER, default=Path("evaluations/judged"), show_default=True, help="Holds one folder per judge."
 )
+@list_left_out
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @asking_flags
-def judge_command(models: tuple[str, ...], judge: str, as_json: bool, quiet: bool, **options: Any) -> None:
+def judge_command(
+    models: tuple[str, ...], judge: str, list_left_out: bool, as_json: bool, quiet: bool, **options: Any
+) -> None:
     """Have a model judge the answers of MODEL..., each an evaluation folder of user tasks, a file, or NAME=PATH.
 
     The judge gives levels A-D by a rubric. With --pairwise it compares every two models in both orders, and the result is
@@ -60,8 +63,8 @@ def judge_command(models: tuple[str, ...], judge: str, as_json: bool, quiet: boo
 
     with ProgressLine(quiet) as shown:
         judged = judge_answers(models, judge, on_progress=shown.update, **options)
-    if not quiet:
-        echo_accounts(judged.accounts)
+    if not quiet or list_left_out:
+        echo_accounts(judged.accounts, list_left_out)
     if as_json:
         echo_json(to_row(judged) | {"accounts": [read.to_row() for read in judged.accounts]})
     else:
@@ -76,8 +79,11 @@ def judge_command(models: tuple[str, ...], judge: str, as_json: bool, quiet: boo
 @click.option(
     "--scores", "models", multiple=True, metavar="MODEL", help="Answers to score: a folder, a file, or NAME=PATH."
 )
+@list_left_out
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def agree_command(ratings: tuple[Path, ...], key: Path | None, models: tuple[str, ...], as_json: bool) -> None:
+def agree_command(
+    ratings: tuple[Path, ...], key: Path | None, models: tuple[str, ...], list_left_out: bool, as_json: bool
+) -> None:
     """Report Cohen's kappa, Spearman and Kendall for every two raters and Krippendorff's alpha for all, with intervals.
 
     RATINGS are files of people's ratings or folders of a judge. With --scores, report how ROUGE-L and exact match correlate
@@ -93,8 +99,9 @@ def agree_command(ratings: tuple[Path, ...], key: Path | None, models: tuple[str
     found = agree(ratings, key=key, answers=models)
     parts = (found.pairs, found.raters, found.correlations)
     if as_json:
-        echo_json(to_row(*parts))
+        echo_json(to_row(*parts) | {"accounts": [account.to_row() for account in found.accounts]})
     else:
+        echo_accounts(found.accounts, list_left_out)
         echo(markdown(*parts))
 
 
@@ -103,9 +110,15 @@ def agree_command(ratings: tuple[Path, ...], key: Path | None, models: tuple[str
 @click.option("--ratings", type=FOLDER, multiple=True, help="Ratings: a file, or a judge's folder; may be repeated.")
 @click.option("--key", type=FOLDER, help="The key to a blind sheet, where ratings name items of it.")
 @click.option("--out", type=FOLDER, help="A folder for compare.md, compare.html, compare.json and ratings.svg.")
+@list_left_out
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def compare_command(
-    models: tuple[str, ...], ratings: tuple[Path, ...], key: Path | None, out: Path | None, as_json: bool
+    models: tuple[str, ...],
+    ratings: tuple[Path, ...],
+    key: Path | None,
+    out: Path | None,
+    list_left_out: bool,
+    as_json: bool,
 ) -> None:
     """Compare MODEL..., each an evaluation folder, a predictions file, or either as NAME=PATH.
 
@@ -123,9 +136,9 @@ def compare_command(
     from bootstruct.evaluation.compare_report import markdown
 
     compared = compare(models, ratings=ratings, key=key, out=out)
-    accounts = [account for scored in compared.scored for account in scored.accounts]
+    accounts = [account for scored in compared.scored for account in scored.accounts] + list(compared.accounts)
     if as_json:
         echo_json(to_row(compared) | {"accounts": [account.to_row() for account in accounts]})
     else:
-        echo_accounts(accounts)
+        echo_accounts(accounts, list_left_out)
         echo(markdown(compared))

@@ -55,10 +55,17 @@ def _part_of_the_data(command: Command) -> Command:
     help="Count prompt tokens exactly with this tokenizer; without it, four characters count as one token.",
 )
 @click.option("--by-task", is_flag=True, help="Show the scores of each task as well.")
+@list_left_out
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list, with one object per model.")
 @asking_flags
 def superni_command(
-    models: tuple[str, ...], data: Path, by_task: bool, as_json: bool, quiet: bool, **options: Any
+    models: tuple[str, ...],
+    data: Path,
+    by_task: bool,
+    list_left_out: bool,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
 ) -> None:
     """Ask each model the official test split of Super-NaturalInstructions and score its answers.
 
@@ -74,6 +81,7 @@ def superni_command(
 
     with ProgressLine(quiet) as shown:
         result = superni(models, data, on_progress=shown.update, **options)
+    _say_what_was_read(result, quiet, list_left_out)
     _show_result(result, by_task, as_json)
 
 
@@ -94,9 +102,12 @@ def superni_command(
 @click.option(
     "--seed", default=42, show_default=True, help="The random seed for the letters and the order of the rating sheet."
 )
+@list_left_out
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list, with one object per model.")
 @asking_flags
-def user_tasks_command(models: tuple[str, ...], as_json: bool, quiet: bool, **options: Any) -> None:
+def user_tasks_command(
+    models: tuple[str, ...], list_left_out: bool, as_json: bool, quiet: bool, **options: Any
+) -> None:
     """Ask each model the user-oriented tasks, score the answers, and write a blind rating sheet of all models.
 
     ROUGE-L and exact match are a poor proxy for the judgement of people: have answers rated (`bootstruct review`) or
@@ -111,14 +122,19 @@ def user_tasks_command(models: tuple[str, ...], as_json: bool, quiet: bool, **op
 
     with ProgressLine(quiet) as shown:
         result = user_tasks(models, on_progress=shown.update, **options)
-    if not quiet and result.scorecards:
-        echo_accounts(result.scorecards[0].accounts)
+    _say_what_was_read(result, quiet, list_left_out)
     _show_result(result, False, as_json)
     sheet = result.sheet
     if sheet is not None and not sheet.is_current:
         echo(f"{sheet.sheet}: kept as it is, because it may have been rated; `evaluate sheet` makes another.", err=True)
     elif sheet is not None and not as_json:
         echo(f"\nBlind rating sheet: {sheet.sheet}; the key to it: {sheet.key}")
+
+
+def _say_what_was_read(result: "EvaluationResult", quiet: bool, list_left_out: bool) -> None:
+    """Say what became of the rows of the evaluation set, which all models were asked."""
+    if result.scorecards and (not quiet or list_left_out):
+        echo_accounts(result.scorecards[0].accounts, list_left_out)
 
 
 def _show_result(result: "EvaluationResult", by_task: bool, as_json: bool) -> None:
