@@ -63,6 +63,7 @@ _HOMES = {  # public name -> the module that defines it (or is it), imported at 
     "DedupResult": "deduplication.filter",
     "RowAccount": "io.accounts",
     "ImportResult": "history.importer",
+    "Rejudgement": "history.rejudge",
     "CheckedInstance": "stages.custom",
     "check": "stages.custom",
     "rule": "stages.custom",
@@ -102,6 +103,7 @@ __all__ = [
     "Prompt",
     "Recipe",
     "Rejection",
+    "Rejudgement",
     "Reply",
     "RequestRejectedError",
     "RowAccount",
@@ -169,6 +171,7 @@ if TYPE_CHECKING:
     from bootstruct.export.files import ExportResult
     from bootstruct.history.estimate import Preview
     from bootstruct.history.importer import ImportResult
+    from bootstruct.history.rejudge import Rejudgement
     from bootstruct.io.accounts import RowAccount
     from bootstruct.novelty.index import NoveltyIndex
     from bootstruct.run.progress import Progress

@@ -30,7 +30,7 @@ from bootstruct.pipeline import STALL_AFTER
 from bootstruct.pipeline import generate as run_pipeline
 from bootstruct.render.sanitize import visible
 from bootstruct.run.closing import closing_summary, next_commands
-from bootstruct.run.folder import MACHINE, PREVIEWS, SUSPENDED_SECONDS, open_run, write_suspended
+from bootstruct.run.folder import MACHINE, PREVIEWS, SUSPENDED_SECONDS, TAKEN_OVER, open_run, write_suspended
 from bootstruct.run.goal import goal_notes, goal_of
 from bootstruct.run.pacing import Pacer
 from bootstruct.run.progress import Progress, ProgressMeter
@@ -269,8 +269,9 @@ def _close(observers: Sequence[RunLog | RequestTracer], folder: Path, last: Prog
 
 
 def _reused(folder: Path, reuse: Sequence[str | PathLike[str]]) -> RecordedEngine | None:
-    """Replies of other runs in the order given, then those of this run's own previews."""
+    """Replies of other runs in the order given, then those of this run's own previews and of the run it was rejudged from."""
     journals = [journal_path(Path(path)) for path in reuse] + sorted(folder.glob(PREVIEWS))
+    journals += [folder / TAKEN_OVER] if (folder / TAKEN_OVER).is_file() else []
     return RecordedEngine(*journals) if journals else None
 
 

@@ -27,6 +27,7 @@ StrPath = str | PathLike[str]
 
 if TYPE_CHECKING:
     from bootstruct.export.files import ExportResult
+    from bootstruct.history.rejudge import Rejudgement
     from bootstruct.history.rewrite import Api
     from bootstruct.history.verify import Verification
 
@@ -153,6 +154,19 @@ class Run:
             }
             for row in training_rows(self._state)
         ]
+
+    def changes_from(self, old: StrPath) -> "Rejudgement":
+        """How this run, rejudged from `old`, decided otherwise than `old` did, by rule.
+
+        Args:
+            old: the run that was named as `rejudge` to `init`.
+
+        Raises:
+            InputError: there is no journal at `old`.
+        """
+        from bootstruct.history.rejudge import compare
+
+        return compare(journal_path(Path(old)), journal_path(self.folder))
 
     @property
     def rejections(self) -> list[Rejection]:

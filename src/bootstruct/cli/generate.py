@@ -145,7 +145,7 @@ def generate_command(
 
     _begin(run, rejudge, rewrite_outputs, model, api or "", options["base_url"])
     if rejudge is not None and options["tasks"] is None and options["instances"] is None:
-        echo(f"Nothing was asked. Next: bootstruct generate {run} --reuse {rejudge}, with --tasks N to grow the pool")
+        echo(f"Next: bootstruct generate {run}, with --tasks N to grow the pool")
         return
     options["grow"] = not no_grow
     options["reuse"] = (*reuse, *((rejudge,) if rejudge else ()))
@@ -208,11 +208,12 @@ def _begin(
             "--model and --api belong to --rewrite-outputs OLD, which does not go together with --rejudge."
         )
     elif rejudge is not None:
+        from bootstruct.cli.init import rejudgement_in_words
         from bootstruct.history.rejudge import rejudge as judge_again
 
         if not run.is_dir():
             raise InputError(f"{run}: no such run folder; `bootstruct init {run} --rejudge {rejudge}` makes one.")
-        echo(f"{judge_again(run, rejudge)} requests of {rejudge} judged again", err=True)
+        echo(rejudgement_in_words(judge_again(run, rejudge), rejudge), err=True)
 
 
 def _batch_options(run: Path, batch: bool, out: Path | None, results: tuple[Path, ...]) -> "BatchOptions | None":

@@ -1,5 +1,6 @@
 """bootstruct init."""
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +9,11 @@ import click
 from bootstruct.cli.completion import complete_recipes, complete_seeds
 from bootstruct.cli.echo import echo, echo_accounts, echo_json
 from bootstruct.cli.shared_options import fields, list_left_out, server_option
+from bootstruct.render.numbers import number
+from bootstruct.render.sanitize import visible
 
 if TYPE_CHECKING:
+    from bootstruct.history.rejudge import Rejudgement
     from bootstruct.history.rewrite import Api, RewriteSummary
     from bootstruct.io.accounts import RowAccount
 
@@ -59,13 +63,13 @@ def _list(context: click.Context, _: click.Parameter, value: str | None) -> str 
     "--rejudge",
     type=click.Path(path_type=Path),
     metavar="OLD",
-    help="Begin with OLD's replies and judge them again, without any request.",
+    help="Begin with OLD's replies, judge them again, and say what is decided otherwise; no request is sent.",
 )
 @click.option(
     "--rewrite-outputs",
     type=click.Path(path_type=Path),
     metavar="OLD",
-    help="Begin with OLD's completed tasks; --model will write their outputs anew.",
+    help="Begin with OLD's completed tasks; --model will write their outputs anew. Such a run does not grow.",
 )
 @click.option(
     "--api",
@@ -140,10 +144,14 @@ def init_command(
     }
     options |= {"fields": fields, "accounts": accounts}
     if rejudge is not None:
-        count = init_rejudged(run, rejudge, recipe, **options)
+        report = init_rejudged(run, rejudge, recipe, **options)
+        if as_json:
+            rows = [account.to_row() for account in accounts]
+            echo_json({"run": str(run), "rejudged": dataclasses.asdict(report), "accounts": rows})
+            return
         echo_accounts(accounts, list_left_out)
-        echo(f"{run}: {count} requests of {rejudge} judged again, without any new request")
-        echo(f"Next: bootstruct status {run}, or bootstruct generate {run} --reuse {rejudge}")
+        echo(f"{run}: {rejudgement_in_words(report, rejudge)}")
+        echo(f"Next: bootstruct status {run}, or bootstruct generate {run}, with --tasks N to grow the pool")
         return
     written = init_run(run, recipe or "chat", **options)
     if as_json:
@@ -158,9 +166,26 @@ def init_command(
     echo(f"Next: bootstruct generate {run} --tasks 50")
 
 
+def rejudgement_in_words(report: "Rejudgement", old: Path) -> str:
+    """Old against new decisions in a few lines: how many are as before, and the others by rule."""
+    changed = sum(change.count for change in report.changes)
+    left = report.accepted - report.completed
+    todo = f", {number(left)} need requests" if left else ""
+    rows = [f"  {number(c.count):>6} {visible(c.old)} -> {visible(c.new)}" for c in report.changes]
+    return "\n".join(
+        [
+            f"{number(report.requests)} requests of {old} judged again, nothing was asked",
+            f"{number(report.same)} candidates decided as before, {number(changed)} otherwise{':' if rows else ''}",
+            *rows,
+            f"{number(report.accepted)} accepted instructions ({number(report.accepted_before)} before), "
+            f"{number(report.completed)} of them completed by replies that are paid for{todo}",
+        ]
+    )
+
+
 def echo_rewritten(taken: "RewriteSummary", old: Path, model: str) -> None:
     """Say what a run of rewritten outputs was made from."""
     left = f"; {taken.left_out} that have no instances yet are left out" if taken.left_out else ""
-    echo(f"{taken.tasks} tasks of {old}, their outputs written anew by {model}{left}", err=True)
+    echo(f"{taken.tasks} tasks of {old}, their outputs written anew by {model}{left}; the run cannot grow", err=True)
     if taken.checks:
         echo(f"its checks {', '.join(taken.checks)} are left out: only outputs are asked for", err=True)

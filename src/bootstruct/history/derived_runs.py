@@ -6,7 +6,7 @@ from typing import Any
 from bootstruct.config.machine import DEFAULT_KEY_ENV, MachineSettings, read_machine
 from bootstruct.config.recipe import Recipe, to_mapping
 from bootstruct.errors import InputError
-from bootstruct.history.rejudge import rejudge
+from bootstruct.history.rejudge import Rejudgement, rejudge
 from bootstruct.history.rewrite import Api, RewriteSummary, rewrite_outputs
 from bootstruct.io.files import write_whole
 from bootstruct.run.folder import MACHINE, read_run
@@ -14,7 +14,7 @@ from bootstruct.run.init import init_run, machine_file, split_model, trust_machi
 from bootstruct.stages.custom import NO_CODE, CustomCode, without_python
 
 
-def init_rejudged(folder: Path, old: Path, recipe: str | None = None, **options: Any) -> int:
+def init_rejudged(folder: Path, old: Path, recipe: str | None = None, **options: Any) -> Rejudgement:
     """Make `folder` and write its journal from the requests of `old`, rejudged. Free: nothing is asked.
 
     Args:
@@ -24,7 +24,7 @@ def init_rejudged(folder: Path, old: Path, recipe: str | None = None, **options:
         options: as in `init_run`; seeds, model and server are those of the old run if they are left out.
 
     Returns:
-        The number of rejudged requests.
+        How the decisions differ from those of the old run, and what is completed already.
 
     Raises:
         InputError: `old` has no committed request, uses Python that is not among `code`, or `folder` holds a run already.

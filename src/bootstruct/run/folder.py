@@ -27,6 +27,7 @@ RECIPE, SEEDS, KEEP_AWAY, MACHINE = "recipe.yaml", "seeds.jsonl", "keep_away.jso
 SUSPENDED, SUSPENDED_SECONDS = "aside.json", 15.0  # rewritten more often than that while a server is suspended
 PYTHON = "python.json"  # names and versions of the rules and checks in Python that the run needs
 PREVIEW, PREVIEWS = "preview.jsonl", "preview*.jsonl"
+TAKEN_OVER = "taken_over.jsonl"  # replies of the run that this one was rejudged from, beside those in its journal
 
 
 def is_begun(folder: Path) -> bool:

@@ -103,15 +103,17 @@ def goal_notes(state: State, tasks: int | None, goal: Goal) -> list[str]:
     """What the goal means for this run where that may surprise, one line each."""
     accepted, last = len(state.accepted), goal.last_task(state)
     notes = []
-    if state.origin == "rewrite" and tasks is not None and tasks > accepted:
+    if state.origin == "rewrite" and (tasks is None or tasks > accepted):
+        more = f", and --tasks {tasks} adds none" if tasks is not None else ""
         notes.append(
-            f"a run of rewritten outputs cannot grow: it has the {number(accepted)} tasks that it was made from, and "
-            f"--tasks {tasks} adds none"
+            f"a run of rewritten outputs cannot grow: it has the {number(accepted)} tasks that it was made from{more}"
         )
     if state.origin == "rejudge" and goal.tasks is None and goal.instances is None:
-        notes.append(
-            f"a rejudged run grows only with --tasks or --instances: its {number(accepted)} accepted tasks are completed"
+        left = accepted - len(state.completed)
+        todo = (
+            f"; the {number(left)} of its {number(accepted)} accepted tasks that are left are completed" if left else ""
         )
+        notes.append(f"a rejudged run grows only with --tasks or --instances{todo}")
     if last < accepted:
         notes.append(
             f"the run has {number(accepted)} accepted instructions; for --tasks {goal.tasks} the first {number(last)} are "

@@ -21,7 +21,8 @@ BEGUN: Final = 4096  # tasks begun beyond the first uncommitted one; bounds memo
 USUAL_LEVEL: Final = 16  # requests in flight that are assumed where no limiter tells
 LEAST_AHEAD, MOST_AHEAD, SHARE_AHEAD = 2, 8, 5  # times the requests in flight; one of so many accepted tasks
 UNFINISHED: Final = 0.05  # share of the accepted tasks that a budget may leave incomplete
-WHILE_BUSY, AT_THE_END = 0.5, 0.8  # the part of that share which sending may use up; judging may use all of it
+WHILE_BUSY, AT_THE_END = 0.5, 0.8  # the part of that share which may be used up: the rest is for estimates that fail
+DOUBT: Final = 1.5  # standard deviations beyond the mean that unfinished tasks are taken to cost
 FEW: Final = 20  # accepted tasks below which a single reply brings more than that share
 
 
@@ -150,7 +151,9 @@ class Pacer:
         if (has_room and after.plus(self._per_task, -spare).fits(room)) or self.is_free(index):
             return True
         if not has_room:
-            self._end(f"the next request for instructions may use {self._in_words(work.most_per_request)}")
+            task = self._in_words(work.most_per_task)
+            also = f", and a task that it brings {task}" if work.most_per_request.fits(room) else ""
+            self._end(f"the next request for instructions may use {self._in_words(work.most_per_request)}{also}")
         else:
             could = self._finishable(owed.plus(work.per_request))
             self._end(f"the next request would bring about {new:.0f} tasks, of which {could} could be completed")
@@ -165,9 +168,10 @@ class Pacer:
             return not (self.has_ended or self.has_enough_instances)
         while not (self.has_ended or self.has_enough_instances):
             total = len(self.state.accepted) + kept
-            could = self._finishable(self._owed(len(self.state.accepted_after)))
+            owed = self._owed(len(self.state.accepted_after))
+            could = self._finishable(owed.plus(self._workload.spread, self._doubt(total - kept - self._finished)))
             left = kept - could
-            if left <= UNFINISHED * total or (total - kept < FEW and could):
+            if left <= AT_THE_END * UNFINISHED * total or (total - kept < FEW and could):
                 return True
             if not self._is_busy:
                 self._end(f"the next reply brings {number(kept)} tasks, of which {could} could be completed")
@@ -187,14 +191,19 @@ class Pacer:
         work, state, busy = self._workload, self.state, n - self._finished
         owed = ExpectedUse().plus(work.per_task, busy).plus(work.answered, -1.0 if busy else 0.0)
         owed = owed.plus(work.per_check, n - state.checks_done if state.recipe.checks else 0)
-        usual = self._per_task.plus(work.spread, sqrt(busy + 1))
-        need = owed.plus(ExpectedUse(*map(max, usual, work.most_per_task.plus(work.spread))))
+        owed = owed.plus(work.spread, self._doubt(busy)).plus(work.spread)
+        need = owed.plus(ExpectedUse(*map(max, self._per_task, work.most_per_task)))
         if need.fits(self.budget.room) or self.is_answered(n):
             return True
         if busy > 0 or (state.recipe.checks and n > state.checks_done):
             return self._later()
         self._end(f"the next one may use {self._in_words(work.most_per_task)}")
         return False
+
+    @staticmethod
+    def _doubt(unfinished: int) -> float:
+        """In standard deviations of one task, what so many unfinished ones may cost beyond their mean. It is gone at the end."""
+        return DOUBT * sqrt(max(0, unfinished))
 
     @property
     def _per_task(self) -> ExpectedUse:
