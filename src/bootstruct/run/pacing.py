@@ -202,7 +202,7 @@ class Pacer:
 
     @staticmethod
     def _doubt(unfinished: int) -> float:
-        """In standard deviations of one task, what so many unfinished ones may cost beyond their mean. It is gone at the end."""
+        """In standard deviations of one task, what so many unfinished ones may cost beyond their mean."""
         return DOUBT * sqrt(max(0, unfinished))
 
     @property
