@@ -198,7 +198,7 @@ def finetune(
         settings: a YAML file of settings (docs/finetune.md).
         seeds: whether a run's seed tasks are trained on as well.
         mix: further sources, with how many times each is taken.
-        trainer: options of TRL's SFTConfig.
+        trainer: options of TRL's SFTConfig, or of its DPOConfig with `method="dpo"`.
         fields: names of fields of files by what they hold, as in `{"instruction": "task", "output": "reply"}`.
         test_tasks: of Super-NaturalInstructions, train on the test tasks and those that its split excludes as well.
         other_languages: of Super-NaturalInstructions, train on tasks in other languages than English as well.

@@ -45,7 +45,9 @@ FOLDER = click.Path(path_type=Path)
     help="The text of the examples: the recipe's templates or the model's chat template. [default: templates]",
 )
 @click.option(
-    "--method", type=click.Choice(["full", "lora", "qlora"]), help="Train all weights or adapters. [default: full]"
+    "--method",
+    type=click.Choice(["full", "lora", "qlora", "dpo", "dpo-lora"]),
+    help="Train all weights or adapters; dpo trains on preference pairs (docs/preference.md). [default: full]",
 )
 @click.option(
     "--like-paper",
@@ -78,7 +80,11 @@ FOLDER = click.Path(path_type=Path)
 @click.option("--packing/--no-packing", default=None, help="Put several examples into one row.")
 @click.option("--seed", type=int, help="The random seed. [default: 42]")
 @click.option(
-    "--set", "options", multiple=True, metavar="NAME=VALUE", help="Set any option of TRL's SFTConfig; may be repeated."
+    "--set",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set any option of TRL's SFTConfig (or DPOConfig); may be repeated.",
 )
 @click.option(
     "--provider",
@@ -126,6 +132,7 @@ def finetune_command(
     \b
     Examples:
       bootstruct finetune runs/a --model Qwen/Qwen3-0.6B --out models/a
+      bootstruct finetune pairs.jsonl --model models/a --method dpo --out models/better
       bootstruct finetune runs/a --model models/base --method lora --merge --out models/b --set warmup_steps=20
       bootstruct finetune runs/a --provider openai --model gpt-4.1-mini-2025-04-14 --out models/there
       bootstruct finetune runs/a --model google/t5-v1_1-base --like-paper --out models/t5
@@ -150,6 +157,8 @@ def finetune_command(
         if first and not quiet:
             echo(line, err=True)
 
+    if provider == "openai" and settings.has_pairs:
+        raise InputError(f"--method {settings.method}: trains on this machine; leave --provider openai out.")
     if provider == "openai":
         _there(model, out, settings, base_url, job, tell)
         return

@@ -32,7 +32,13 @@ def card(
         "# Finetuned model",
         "",
     ]
-    how = {"full": "all weights", "lora": "LoRA adapters", "qlora": "LoRA adapters on 4-bit weights"}[settings.method]
+    how = {
+        "full": "all weights",
+        "lora": "LoRA adapters",
+        "qlora": "LoRA adapters on 4-bit weights",
+        "dpo": "all weights, by DPO on preference pairs",
+        "dpo-lora": "LoRA adapters, by DPO on preference pairs",
+    }[settings.method]
     lines += [
         f"`{base}`, finetuned ({how}) on {data.tasks:,} tasks with {len(rows.ids):,} examples by bootstruct {version}.",
         "", "## Data", "",
@@ -59,7 +65,7 @@ def card(
         ("method", settings.method), ("epochs", f"{trained.epochs:.2f}"), ("steps", trained.steps), ("learning rate", rate),
         ("packing", settings.packing), ("seed", settings.seed), ("loss at the end", _number(trained.loss)),
         ("lowest loss on held-out tasks", _number(trained.held_out_loss)),
-        ("loss on", "the completion and the end of text only"),
+        ("loss on", "both answers of each pair" if settings.has_pairs else "the completion and the end of text only"),
         ("like the paper", "; set otherwise: ".join(["yes", *settings.unlike_paper()]) if settings.like_paper else "no"),
         ("options of the trainer", dict(settings.trainer) or "defaults"),
     ]  # fmt: skip

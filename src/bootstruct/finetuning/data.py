@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,11 @@ class TrainingExample:
     messages: tuple[Message, ...]
     is_seed: bool = False
 
+    @property
+    def texts(self) -> list[str]:
+        """Everything that is trained on."""
+        return [self.task, self.prompt, self.completion]
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingSource:
@@ -84,7 +89,7 @@ class TrainingData:
 
     def digest(self) -> str:
         """A name for the data: equal examples, equal digests."""
-        texts = [[example.task, example.prompt, example.completion] for example in (*self.train, *self.held_out)]
+        texts = [example.texts for example in (*self.train, *self.held_out)]
         return hashlib.blake2b(
             json.dumps(texts, ensure_ascii=False).encode("utf-8", "replace"), digest_size=16
         ).hexdigest()
@@ -102,17 +107,20 @@ def mixture_of(settings: FinetuneSettings) -> tuple[MixturePart, ...]:
     )
 
 
-def read_data(parts: Sequence[MixturePart], tasks: int, held_out: float, seed: int) -> TrainingData:
+def read_data(
+    parts: Sequence[MixturePart], tasks: int, held_out: float, seed: int, read: "ReadPart | None" = None
+) -> TrainingData:
     """The mixture.
 
     Args:
         tasks: only so many tasks (seed tasks are not counted), 0 for all.
+        read: reads one source; None for `read_part`.
 
     Raises InputError where there is nothing to train on, or fewer tasks than asked for.
     """
     sources, mixed = [], []
     for part in parts:
-        source, examples = read_part(part)
+        source, examples = (read or read_part)(part)
         examples = _per_task(examples, part.per_task, seed)
         sources.append(source)
         mixed += weighted(examples, part.weight, part.most, f"{seed}/{source.digest}")
@@ -181,6 +189,9 @@ def _per_task(examples: list[TrainingExample], most: int, seed: int) -> list[Tra
     return [example for n, example in enumerate(examples) if n in chosen]
 
 
+ReadPart = Callable[[MixturePart], tuple[TrainingSource, list[TrainingExample]]]
+
+
 def read_part(part: MixturePart) -> tuple[TrainingSource, list[TrainingExample]]:
     """One source. Raises InputError where it is none of those that can be read."""
     path = Path(part.path)
@@ -190,7 +201,7 @@ def read_part(part: MixturePart) -> tuple[TrainingSource, list[TrainingExample]]
         if is_superni_folder(path):
             account = RowAccount(str(path))
             examples = _superni(part, account)
-            source, examples = _made(path, SUPERNI, examples, _content_of(examples))
+            source = source_of(path, SUPERNI, examples, content_of(examples))
             return dataclasses.replace(source, account=account), examples
         raise InputError(
             f"{path}: is neither a run with a journal, nor a folder of Super-NaturalInstructions tasks, nor one that "
@@ -200,22 +211,20 @@ def read_part(part: MixturePart) -> tuple[TrainingSource, list[TrainingExample]]
         raise InputError(f"{path}: no such run or file.")
     account = RowAccount(str(path))
     kind, examples = _file(path, account, part.fields)
-    content = path.read_bytes() if path.is_file() else _content_of(examples)
-    source, examples = _made(path, kind, examples, content)
-    return dataclasses.replace(source, account=account), examples
+    content = path.read_bytes() if path.is_file() else content_of(examples)
+    return dataclasses.replace(source_of(path, kind, examples, content), account=account), examples
 
 
-def _content_of(examples: list[TrainingExample]) -> bytes:
+def content_of(examples: list[TrainingExample]) -> bytes:
     """What names the data of a source that is no file, or one that can be read once only, such as the standard input."""
-    texts = [[example.task, example.prompt, example.completion] for example in examples]
+    texts = [example.texts for example in examples]
     return json.dumps(texts).encode()
 
 
-def _made(
-    path: Path, kind: str, examples: list[TrainingExample], content: bytes
-) -> tuple[TrainingSource, list[TrainingExample]]:
+def source_of(path: Path, kind: str, examples: list[TrainingExample], content: bytes) -> TrainingSource:
+    """What a part of the mixture is, from its examples and what names its data."""
     digest = hashlib.sha256(content).hexdigest()[:32]
-    return TrainingSource(str(path), kind, len({example.task for example in examples}), len(examples), digest), examples
+    return TrainingSource(str(path), kind, len({example.task for example in examples}), len(examples), digest)
 
 
 def _run(path: Path, seeds: bool) -> tuple[TrainingSource, list[TrainingExample]]:
@@ -230,7 +239,7 @@ def _run(path: Path, seeds: bool) -> tuple[TrainingSource, list[TrainingExample]
         for n, instance in enumerate(training_instances(recipe, task.name, state.passed_instances(task.name))):
             made.append(_encoded(recipe, task.text, instance, rng_for(recipe.seed, "encode", f"{task.name}/{n}")))
     examples = list(dict.fromkeys(made))
-    source, _ = _made(path, "run", examples, _content_of(examples))
+    source = source_of(path, "run", examples, content_of(examples))
     better = f", outputs by {recipe.model_at('rewrite')}" if recipe.instances.rewrite else ""
     return dataclasses.replace(source, recipe=recipe.digest(), model=recipe.model + better), examples
 

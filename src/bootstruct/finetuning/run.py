@@ -12,10 +12,11 @@ from bootstruct.engines.local.gguf_files import is_gguf
 from bootstruct.engines.local.load import place_of
 from bootstruct.errors import InputError
 from bootstruct.finetuning.card import card
-from bootstruct.finetuning.data import TrainingData, mixture_of, read_data
+from bootstruct.finetuning.data import TrainingData, mixture_of, read_data, read_part
+from bootstruct.finetuning.preferences import read_pairs
 from bootstruct.finetuning.seq2seq import is_encoder_decoder, lost_line_breaks, require_settings
 from bootstruct.finetuning.settings import FinetuneSettings
-from bootstruct.finetuning.tokens import TokenizedExamples, encode_all
+from bootstruct.finetuning.tokens import TokenizedExamples, encode_all, encode_pairs
 from bootstruct.finetuning.train import (
     Tell,
     TrainingResult,
@@ -58,7 +59,8 @@ def finetune(model: str, out: Path, settings: FinetuneSettings, resume: bool, te
         raise InputError(
             f"{place}: a GGUF file cannot be finetuned; take the model that it was made from (safetensors)."
         )
-    data = read_data(mixture_of(settings), settings.tasks, settings.held_out, settings.seed)
+    read = read_pairs if settings.has_pairs else read_part
+    data = read_data(mixture_of(settings), settings.tasks, settings.held_out, settings.seed, read)
     note = {"model": model, "data": data.digest(), "settings": digest_of_value(_settings_row(settings))}
     if is_first():
         _check(out, note, resume)
@@ -70,8 +72,11 @@ def finetune(model: str, out: Path, settings: FinetuneSettings, resume: bool, te
     disk = require_disk(out, base, settings)
     is_chat, longest = settings.format == "chat", longest_of(base, settings)
     is_encoder = is_encoder_decoder(base)
-    rows = encode_all(tokenizer, data.train, is_chat, longest, is_encoder)
-    held_out = encode_all(tokenizer, data.held_out, is_chat, longest, is_encoder)
+    if settings.has_pairs:
+        rows, held_out = (encode_pairs(tokenizer, part, is_chat, longest) for part in (data.train, data.held_out))
+    else:
+        parts = (data.train, data.held_out)
+        rows, held_out = (encode_all(tokenizer, part, is_chat, longest, is_encoder) for part in parts)
     if not rows.ids:
         raise InputError(
             f"All {rows.too_long} examples are longer than max_length {longest} (the longest has {rows.longest})."

@@ -7,8 +7,6 @@ from bootstruct.errors import InputError
 from bootstruct.finetuning.data import TrainingExample
 from bootstruct.finetuning.settings import FinetuneSettings
 
-ONLY_SFT = ("max_length", "packing", "completion_only_loss")  # options that the other trainer does not have
-
 
 def is_encoder_decoder(model: Any) -> bool:
     """Whether a model reads with an encoder and writes with a decoder."""
@@ -19,6 +17,8 @@ def require_settings(model: Any, settings: FinetuneSettings) -> None:
     """Raise InputError where the settings ask for what cannot be done with an encoder-decoder model."""
     if is_encoder_decoder(model) and settings.packing:
         raise InputError("packing: an encoder-decoder model cannot be trained on packed rows; leave packing out.")
+    if is_encoder_decoder(model) and settings.has_pairs:
+        raise InputError(f"method {settings.method}: TRL's DPO trains decoders only; choose such a model.")
 
 
 def make_trainer(

@@ -74,7 +74,7 @@ class FinetuneSettings:
 
     Attributes:
         format: the recipe's `templates` (13 in `paper`, one drawn for each example) or the model's `chat` template.
-        method: `full`, `lora` or `qlora` (4 bits, needs bitsandbytes).
+        method: `full`, `lora` or `qlora` (4 bits, needs bitsandbytes); `dpo` and `dpo-lora` train on preference pairs.
         tasks: only so many of the tasks, 0 for all; a smaller number is always a part of a larger one.
         held_out: share of tasks that are not trained on but measured.
         patience: stop after so many epochs without a lower loss on them (0: never).
@@ -87,7 +87,7 @@ class FinetuneSettings:
     """
 
     format: Literal["templates", "chat"] = "templates"
-    method: Literal["full", "lora", "qlora"] = "full"
+    method: Literal["full", "lora", "qlora", "dpo", "dpo-lora"] = "full"
     tasks: int = 0
     held_out: float = 0.05
     patience: int = 0
@@ -102,6 +102,16 @@ class FinetuneSettings:
     mixture: tuple[MixturePart, ...] = ()
     like_paper: bool = False
     trainer: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_pairs(self) -> bool:
+        """Whether it trains on preference pairs."""
+        return self.method.startswith("dpo")
+
+    @property
+    def has_adapters(self) -> bool:
+        """Whether adapters are trained, not all weights."""
+        return self.method in ("lora", "qlora", "dpo-lora")
 
     def unlike_paper(self) -> list[str]:
         """What differs from the paper's settings where they are asked for, as `name value`."""
@@ -178,6 +188,10 @@ def _check(made: Mapping[str, Any], where: str) -> None:
         (made["learning_rate"] < 0, "learning_rate: cannot be negative"),
         (made["lora"].rank < 1, "lora.rank: must be at least 1"),
         (any(part.weight <= 0 for part in made["mixture"]), "mixture: weights must be above 0"),
+        (
+            made["packing"] and made["method"].startswith("dpo"),
+            "packing: preference pairs cannot be packed; leave it out",
+        ),
     ]
     for wrong, message in faults:
         if wrong:

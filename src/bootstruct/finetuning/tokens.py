@@ -10,6 +10,7 @@ from typing import Any
 from bootstruct.engines.local.chat_templates import ChatTemplateError, fill_chat_template
 from bootstruct.errors import InputError
 from bootstruct.finetuning.data import TrainingExample
+from bootstruct.finetuning.preferences import PreferenceExample
 
 IGNORED = -100  # the label of a token that is read but not learnt
 
@@ -21,6 +22,7 @@ class TokenizedExamples:
     Attributes:
         is_encoder: whether `ids` are what an encoder reads and `labels` what its decoder writes; otherwise `ids` are both, one
             after the other, and `labels` are as long.
+        rejected: of preference pairs, the tokens of the second answers; `ids` and `labels` hold the first ones.
     """
 
     ids: list[list[int]]
@@ -28,16 +30,25 @@ class TokenizedExamples:
     too_long: int
     longest: int
     is_encoder: bool = False
+    rejected: list[list[int]] | None = None
 
     @property
     def size(self) -> int:
         """Tokens that are read or written."""
-        return sum(map(len, self.ids)) + (sum(map(len, self.labels)) if self.is_encoder else 0)
+        others = self.labels if self.is_encoder else self.rejected or []
+        return sum(map(len, self.ids)) + sum(map(len, others))
 
     @property
     def learnt(self) -> int:
         """Tokens with a loss."""
-        return sum(label != IGNORED for row in self.labels for label in row)
+        return sum(label != IGNORED for row in self.labels for label in row) + sum(map(len, self.rejected or []))
+
+    def pairs(self) -> dict[str, list[list[int]]]:
+        """The columns that TRL's DPO trainer reads: prompts, first and second answers."""
+        starts = [sum(label == IGNORED for label in row) for row in self.labels]
+        prompts = [row[:start] for row, start in zip(self.ids, starts, strict=True)]
+        chosen = [row[start:] for row, start in zip(self.ids, starts, strict=True)]
+        return {"prompt_ids": prompts, "chosen_ids": chosen, "rejected_ids": self.rejected or []}
 
 
 def encode_all(
@@ -65,6 +76,29 @@ def encode_all(
         ids.append([*prompt_part, *completion_part])
         labels.append([*[IGNORED] * len(prompt_part), *completion_part])
     return TokenizedExamples(ids, labels, too_long, longest, is_encoder)
+
+
+def encode_pairs(
+    tokenizer: Any, examples: Sequence[TrainingExample], is_chat: bool, max_length: int
+) -> TokenizedExamples:
+    """All preference pairs; those with an answer that is longer than max_length are left out and counted, never cut."""
+    ids, labels, rejected, too_long, longest = [], [], [], 0, 0
+    for example in examples:
+        assert isinstance(example, PreferenceExample)
+        both = [
+            split_tokens(tokenizer, *(chat_texts(tokenizer, row) if is_chat else plain_texts(row)))
+            for row in (example, example.other)
+        ]
+        (prompt, first), (_, second) = both
+        size = len(prompt) + max(len(first), len(second))
+        longest = max(longest, size)
+        if size > max_length:
+            too_long += 1
+            continue
+        ids.append([*prompt, *first])
+        labels.append([*[IGNORED] * len(prompt), *first])
+        rejected.append(second)
+    return TokenizedExamples(ids, labels, too_long, longest, rejected=rejected)
 
 
 def plain_texts(example: TrainingExample) -> tuple[str, str, bool]:

@@ -1,4 +1,4 @@
-"""The training itself: TRL's SFTTrainer, set up from our settings, on examples that are tokens already."""
+"""The training itself: TRL's SFTTrainer or DPOTrainer, set up from our settings, on examples that are tokens already."""
 
 import contextlib
 import importlib.util
@@ -18,7 +18,7 @@ from bootstruct.finetuning.checkpoints import (
     remove_pickled_settings,
     require_own,
 )
-from bootstruct.finetuning.seq2seq import ONLY_SFT, make_trainer
+from bootstruct.finetuning.seq2seq import make_trainer
 from bootstruct.finetuning.settings import FinetuneSettings, check_trainer
 from bootstruct.finetuning.tokens import TokenizedExamples
 
@@ -26,6 +26,8 @@ NEEDED = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "saf
 LONGEST = 2048  # tokens an example may have where the settings say nothing and the context is longer
 RATES = ((50e6, 5e-4), (500e6, 1e-4))  # learning rates of full finetuning for models of fewer parameters
 LARGE_RATE, LORA_RATE = 2e-5, 2e-4
+DPO_RATES = ((50e6, 2e-5), (500e6, 5e-6))  # of DPO, which needs far smaller steps
+DPO_RATE, DPO_LORA_RATE = 1e-6, 1e-5
 BATCH_SHARE, MOST_IN_BATCH = 0.002, 256  # defaults of the fine-tuning API that the paper used
 Tell = Callable[[str], None]
 
@@ -105,7 +107,9 @@ def learning_rate(settings: FinetuneSettings, parameters: int) -> float:
     """The rate set, or one that suits method and size: small models need larger steps."""
     if settings.learning_rate:
         return settings.learning_rate
-    if settings.method != "full":
+    if settings.has_pairs:
+        return DPO_LORA_RATE if settings.has_adapters else next((r for n, r in DPO_RATES if parameters < n), DPO_RATE)
+    if settings.has_adapters:
         return LORA_RATE
     return next((rate for size, rate in RATES if parameters < size), LARGE_RATE)
 
@@ -118,6 +122,8 @@ def config_of(
 
     if rows.is_encoder:
         from transformers import Seq2SeqTrainingArguments as Config
+    elif settings.has_pairs:
+        from trl import DPOConfig as Config
     else:
         from trl import SFTConfig as Config
     cuda = torch.cuda.is_available()
@@ -149,8 +155,7 @@ def config_of(
         "max_steps": settings.max_steps or -1, "learning_rate": rate, "max_length": max_length,
         "packing": settings.packing, "seed": settings.seed, "completion_only_loss": None,
     }  # fmt: skip
-    if rows.is_encoder:
-        fixed = {name: value for name, value in fixed.items() if name not in ONLY_SFT}
+    fixed = {name: value for name, value in fixed.items() if name in Config.__dataclass_fields__}
     try:
         return Config(**(options | dict(settings.trainer) | fixed))
     except (TypeError, ValueError) as exc:
@@ -180,7 +185,7 @@ def _checkpointing(config: Any) -> str:
 
 def adapters(settings: FinetuneSettings) -> Any:
     """The configuration of peft, None for full finetuning."""
-    if settings.method == "full":
+    if not settings.has_adapters:
         return None
     from peft import LoraConfig
 
@@ -206,6 +211,8 @@ def train(
     from transformers import PrinterCallback
     from trl import SFTTrainer
 
+    from bootstruct.finetuning.dpo import make_dpo_trainer
+
     disable_progress_bars()
 
     max_length = longest_of(model, settings)
@@ -213,7 +220,8 @@ def train(
     config = config_of(settings, out, rate, max_length, rows, bool(held_out.ids))
 
     def dataset(encoded: TokenizedExamples) -> Any:
-        return Dataset.from_dict({"input_ids": encoded.ids, "labels": encoded.labels})
+        columns = encoded.pairs() if settings.has_pairs else {"input_ids": encoded.ids, "labels": encoded.labels}
+        return Dataset.from_dict(columns)
 
     with told_errors(out):
         given: dict[str, Any] = {
@@ -223,6 +231,8 @@ def train(
         wrapped, peft_config = partial(_recording, tell=tell), adapters(settings)
         if rows.is_encoder:
             trainer = make_trainer(wrapped, model, tokenizer, settings, peft_config, **given)
+        elif settings.has_pairs:
+            trainer = make_dpo_trainer(wrapped, model, tokenizer, peft_config, **given)
         else:
             trainer = wrapped(SFTTrainer)(model=model, processing_class=tokenizer, peft_config=peft_config, **given)
         trainer.remove_callback(PrinterCallback)
@@ -232,7 +242,7 @@ def train(
             tell(f"continues from {checkpoint}")
         before = checkpoint and int(checkpoint.name.rpartition("-")[2])
         result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        if settings.merge and settings.method != "full":
+        if settings.merge and settings.has_adapters:
             trainer.accelerator.wait_for_everyone()
             trainer.model = trainer.accelerator.unwrap_model(trainer.model).merge_and_unload()
         trainer.save_model(str(out))
@@ -279,6 +289,7 @@ def _callbacks(settings: FinetuneSettings, is_measured: bool, tell: Tell) -> lis
             if not state.is_world_process_zero or not {"loss", "eval_loss"} & logs.keys():
                 return
             named = [("loss", "loss"), ("eval_loss", "held-out loss"), ("learning_rate", "rate")]
+            named += [("rewards/accuracies", "pairs in order"), ("eval_rewards/accuracies", "held-out pairs in order")]
             figures = ", ".join(f"{text} {float(logs[name]):.4g}" for name, text in named if name in logs)
             tell(f"step {state.global_step}/{state.max_steps}, epoch {state.epoch or 0:.2f}: {figures}")
 
@@ -324,7 +335,7 @@ def require_disk(out: Path, model: Any, settings: FinetuneSettings) -> str:
     two numbers more each.
     """
     weights = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
-    need = weights * (1 if settings.method != "full" else 1 + 2 * 3)
+    need = weights * (1 if settings.has_adapters else 1 + 2 * 3)
     free = shutil.disk_usage(next(parent for parent in (out, *out.absolute().parents) if parent.exists())).free
     if free < need:
         raise InputError(
