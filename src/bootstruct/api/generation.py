@@ -193,15 +193,14 @@ async def agenerate(
             _warn_of_unknown_words(state)
         forms = RequestForms(state.adaptations.values(), machine.thinking_tokens)
         stack = open_engine(machine, limits, spent_in(state, machine.prices), batch, own, forms)
+        limiter, begun, stopped = stack.limiter, BATCH_AHEAD if batch else None, ""
+        pacer = Pacer(state, stack.budget, ahead or begun, lambda: limiter.level, begun)
+        meter = ProgressMeter(state, stack, machine.prices, goal, pacer)
     except BaseException:
         journal.close()
         raise
-    meter, stopped = ProgressMeter(state, stack, machine.prices, goal), ""
     watching = asyncio.create_task(_watch(folder, meter, on_progress))
     try:
-        limiter = stack.limiter
-        begun = BATCH_AHEAD if batch else None
-        pacer = Pacer(state, stack.budget, ahead or begun, lambda: limiter.level, begun)
         observed = ObservedEngine(stack.engine, observers) if observers else stack.engine
         active = ActiveRun(state, journal, observed, replies, retry_failed, code, pacer)
         forms.on_adapted = partial(_record_adapted, active)

@@ -102,6 +102,8 @@ def panel(progress: Progress) -> "RenderableType":
     level = f"{progress.in_flight} of {progress.concurrency}{adapted}, {progress.retries} retries"
     rates = f"{progress.replies_per_second:.1f} replies/s, {progress.accepted_per_second:.1f} accepted/s"
     table.add_row("in flight", level, rates)
+    if progress.slowest:
+        table.add_row("slowest", Text(progress.slowest), "")
     for note in _notes(progress):
         table.add_row("", Text(note), "")
     tokens = f"{number(progress.prompt_tokens)} + {number(progress.completion_tokens)} tokens"

@@ -39,6 +39,7 @@ class EngineStack:
         retrying: retries so far.
         budget: what was spent.
         batches: what the batch API is doing, where it is used.
+        is_local: whether the model runs in this process.
     """
 
     engine: Engine
@@ -46,6 +47,7 @@ class EngineStack:
     retrying: RetryingEngine
     budget: Budget
     batches: BatchEngine | None = None
+    is_local: bool = False
 
 
 def open_engine(
@@ -87,7 +89,8 @@ def open_engine(
     budget.extra_tokens = forms.room
     retrying = RetryingEngine(ThrottledEngine([BudgetedEngine(engine, budget) for engine in engines], limiter))
     if by_batch is None:
-        return EngineStack(retrying, limiter, retrying, budget)
+        is_local = own is None and provider in ("hf", POCKET)
+        return EngineStack(retrying, limiter, retrying, budget, is_local=is_local)
     router, batches = _with_batches(retrying, machine, by_batch, budget, forms)
     return EngineStack(router, limiter, retrying, budget, batches)
 

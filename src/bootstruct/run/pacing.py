@@ -66,6 +66,8 @@ class Pacer:
         self._finished = len(state.completed)  # tasks that have all their replies
         self._is_waiting = False  # whether something was denied that may be allowed later
         self._why = ""  # why the budget ends this session
+        self._next = len(state.accepted_after)  # the first request for instructions that was not allowed yet
+        self._held = ""  # why it was not: `ahead`, `budget`
 
     @property
     def ahead(self) -> int:
@@ -119,9 +121,37 @@ class Pacer:
         begun = index - len(state.accepted_after)
         unfinished = len(state.accepted) - self._finished
         new = begun * recent_yield(state)
+        self._held = "ahead"
         if (begun or unfinished) and (unfinished + new >= self.ahead or self._will_have_enough(unfinished + new)):
             return self._later()
-        return self._workload is None or self._can_finish(index, begun)
+        self._held = "budget"
+        if self._workload is not None and not self._can_finish(index, begun):
+            return False
+        self._held, self._next = "", index + 1
+        return True
+
+    @property
+    def growth_waits_for(self) -> str:
+        """Why no request for instructions may be sent now.
+
+        `ahead`: too many accepted tasks are unfinished; `budget`; `order`: an earlier request has to be judged first. Empty
+        where one may be sent, or none is wanted.
+        """
+        state = self.state
+        if self.more.closed or self.goal.has_enough_tasks(state):
+            return ""
+        is_behind = self._next - state.recipe.propose.lag.of(self._next) >= len(state.accepted_after)
+        return self._held or ("order" if is_behind else "")
+
+    @property
+    def unfinished(self) -> int:
+        """Accepted tasks without all their replies."""
+        return len(self.state.accepted) - self._finished
+
+    @property
+    def uncommitted(self) -> int:
+        """Tasks with all their replies that wait for an earlier one to be recorded."""
+        return self._finished - len(self.state.completed)
 
     @property
     def has_enough_instances(self) -> bool:

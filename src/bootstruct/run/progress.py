@@ -16,6 +16,8 @@ from bootstruct.journal.cost import cost_of
 from bootstruct.journal.state import State
 from bootstruct.run.failure_reasons import FailureReason, failure_reasons
 from bootstruct.run.goal import Goal
+from bootstruct.run.pacing import Pacer
+from bootstruct.run.slowest import Activity, SlowestPart
 from bootstruct.run.status import total, unread_replies
 from bootstruct.run.went_wrong import went_wrong
 
@@ -62,6 +64,7 @@ class Progress:
         timed_out: requests without a reply that the budget counts at their upper bound.
         suspended: servers that get no requests for now, and why.
         batches: what the server's batch API is doing, in words; empty without batches.
+        slowest: what the run waits for most, in words; empty where that cannot be told.
         went_wrong: a sentence for each thing of which more than half went wrong; known at the end only.
     """
 
@@ -97,6 +100,7 @@ class Progress:
     timed_out: int
     suspended: dict[str, str]
     batches: str
+    slowest: str = ""
     went_wrong: tuple[str, ...] = ()
 
     @property
@@ -120,7 +124,9 @@ class ProgressMeter:
         stack: the engine that the run asks.
         prices: what tokens cost.
         goal: what the run is asked for; a number is one of accepted instructions.
+        pacer: when the run begins new work.
         clock: seconds from any beginning; tests pass their own.
+        cpu_clock: seconds of CPU that this process has used; likewise.
     """
 
     def __init__(
@@ -129,8 +135,11 @@ class ProgressMeter:
         stack: EngineStack,
         prices: Prices,
         goal: Goal | int,
+        pacer: Pacer | None = None,
         clock: Callable[[], float] = time.monotonic,
+        cpu_clock: Callable[[], float] = time.process_time,
     ) -> None:
+        self.pacer, self._slowest = pacer, SlowestPart(clock, cpu_clock)
         self.state, self.stack, self.prices, self._clock = state, stack, prices, clock
         self.goal = Goal(goal) if isinstance(goal, int) else goal
         self._began = clock()
@@ -182,6 +191,7 @@ class ProgressMeter:
             timed_out=self.stack.budget.timed_out,
             suspended={backend.name: backend.suspension.reason for backend in limiter.suspended if backend.suspension},
             batches=self.stack.batches.in_words() if self.stack.batches else "",
+            slowest=self._slowest.name(self._activity()),
         )
 
     def recounted(self) -> Progress:
@@ -193,6 +203,24 @@ class ProgressMeter:
         self._rejected.clear()
         self._grouped = self._began, 0, []
         return replace(self.snapshot(), went_wrong=went_wrong(self.state))
+
+    def _activity(self) -> Activity:
+        stack, limiter, pacer = self.stack, self.stack.limiter, self.pacer
+        streak = stack.retrying.failure_streak
+        return Activity(
+            in_flight=limiter.steps_in_flight,
+            level=limiter.level,
+            is_fixed=limiter.is_fixed,
+            is_local=stack.is_local,
+            queued=limiter.queued,
+            unaffordable=stack.budget.waiting,
+            batches=bool(stack.batches and stack.batches.in_words()),
+            is_failing=streak is not None,
+            busy=self._slowest.busy(),
+            growth=pacer.growth_waits_for if pacer else "",
+            unfinished=pacer.unfinished if pacer else 0,
+            uncommitted=pacer.uncommitted if pacer else 0,
+        )
 
     def _failed_by_reason(self) -> list[FailureReason]:
         """Failures by reason, grouped anew where there are others, but not many times a second."""

@@ -230,6 +230,11 @@ class Budget:
         self._grant()
 
     @property
+    def waiting(self) -> int:
+        """Requests that wait until those in flight have used less than they may."""
+        return sum(not granted.done() for _, _, granted, _ in self._waiting)
+
+    @property
     def room(self) -> ExpectedUse:
         """What is left of each cap, requests in flight not counted; infinite where there is none."""
         return self.limits.less(self.spent)

@@ -7,6 +7,7 @@ None of this changes a byte of the output.
 
 import asyncio
 import heapq
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
@@ -72,6 +73,11 @@ class ConcurrencyLimiter:
     def in_flight(self) -> int:
         """How many requests are in flight."""
         return sum(backend.in_flight for backend in self.backends)
+
+    @property
+    def steps_in_flight(self) -> Counter[str]:
+        """How many requests of each step are in flight."""
+        return Counter(slot.step.partition("/")[0] for slot in self._slots)
 
     @property
     def rate_limited(self) -> int:
