@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from bootstruct.cli.preview import preview_command
 from bootstruct.engines.scripted import ScriptedEngine
-from bootstruct.errors import InputError
+from bootstruct.errors import InputError, RunStoppedError
 from bootstruct.run.init import init_run
 from bootstruct.types import Prompt
 from tests.support.commands import bootstruct, simulator
@@ -84,3 +84,41 @@ def test_what_a_server_refuses_is_said_in_one_line(tmp_path: Path) -> None:
     notes = [line for line in done.stderr.splitlines() if line.startswith("note: ")]
     assert len(notes) == 1 and "max_completion_tokens is sent in its place" in notes[0]
     assert "Warning" not in done.stderr
+
+
+def test_the_estimate_has_intervals_from_the_variation_of_the_replies(tmp_path: Path) -> None:
+    with simulator() as server:
+        run = tmp_path / "run"
+        model = ["--model", "openai/gpt-4o-mini", "--base-url", server.url]
+        assert bootstruct("init", run, "--recipe", "paper", *model).returncode == 0
+        done = bootstruct("preview", run, "--requests", "3", "--tasks", "200")
+        assert done.returncode == 0, done.stderr
+        text = " ".join(done.stdout.split())
+        assert text.count("(90%: ") == 3
+        assert "as a limit: --max-requests " in text
+        estimate = json.loads(bootstruct("preview", run, "--requests", "3", "--tasks", "200", "--json").stdout)[
+            "estimate"
+        ]
+        for name, value in (
+            ("requests", estimate["requests"]),
+            ("tokens", estimate["prompt_tokens"] + estimate["completion_tokens"]),
+            ("cost", estimate["cost"]),
+        ):
+            low, high = estimate[f"{name}_range"]
+            assert 0 < low <= value <= high or low == pytest.approx(high)
+        one = bootstruct("preview", run, "--requests", "1", "--tasks", "200")
+        assert "no interval: one request" in one.stdout
+
+
+def test_a_preview_warns_of_what_is_unusable(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(REPLIES, "kind", "It depends.")
+    monkeypatch.setitem(REPLIES, "kind/again", "It depends.")
+    done = CliRunner().invoke(preview_command, [str(run), "--requests", "1"], catch_exceptions=False)
+    assert "warning: 1 of 1 replies about task types could not be read (unreadable 1)." in done.stderr
+    assert "Next: " in done.stdout
+    monkeypatch.setitem(REPLIES, "instances", "I'm sorry, but I can't help with that request.")
+    monkeypatch.setitem(REPLIES, "propose", " Name a long road in Asia.\n10. Describe the tall and cold mountain.")
+    for name in ("preview.jsonl",):
+        (run / name).unlink()
+    with pytest.raises(RunStoppedError, match="No task of the preview has a usable instance"):
+        CliRunner().invoke(preview_command, [str(run), "--requests", "1"], catch_exceptions=False)

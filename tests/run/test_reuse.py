@@ -136,8 +136,8 @@ def test_new_rules_for_instructions_are_applied_to_what_was_paid_for(
     )
     before = read_state(old)
     assert before is not None
-    assert rejudge(folder, run) == len(before.accepted_after)
-    assert rejudge(folder, run) == len(before.accepted_after)  # again is harmless
+    assert rejudge(folder, run).requests == len(before.accepted_after)
+    assert rejudge(folder, run).requests == len(before.accepted_after)  # again is harmless
     engine = ScriptedEngine(answer)
     state, journal = open_run(folder)
 

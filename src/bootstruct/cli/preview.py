@@ -1,6 +1,7 @@
 """bootstruct preview."""
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,13 @@ from bootstruct.cli.shared_options import number_option, ray_address, server_opt
 from bootstruct.cli.shared_options import trust_remote_code as trust_remote_code_option
 from bootstruct.cli.trust_option import confirmed
 from bootstruct.cli.trust_option import trust as trust_option
-from bootstruct.errors import InputError
+from bootstruct.errors import InputError, RunStoppedError
 from bootstruct.render.numbers import duration, money, number
 
 if TYPE_CHECKING:
-    from bootstruct.history.estimate import Estimate, PreviewedRequest
+    from collections.abc import Callable
+
+    from bootstruct.history.estimate import Estimate, PreviewedRequest, Range
 
 LONGEST_PROMPT, SHOWN_LINES = 24, 8  # lines of a prompt shown whole; lines shown of each end of a longer one
 STEPS = {
@@ -52,14 +55,15 @@ def preview_command(
 ) -> None:
     """Send the first requests of RUN, show each prompt, its reply and what was parsed from it, and estimate the run.
 
-    Lines of a prompt begin with "|", lines of a reply with ">". The replies are kept: `generate` reuses them free.
+    Lines of a prompt begin with "|", lines of a reply with ">". The replies are kept: `generate` reuses them free. The estimate
+    has intervals from the variation among the replies, which more --requests narrow.
 
     \b
     Example:
       bootstruct preview runs/a --tasks 5000
     """
     from bootstruct.api.tools import preview
-    from bootstruct.history.estimate import NOTHING_ACCEPTED
+    from bootstruct.history.estimate import NOTHING_ACCEPTED, NOTHING_USABLE
 
     flags = {"engine": engine, "trust_remote_code": trust_remote_code, "ray_address": ray_address}
     flags["trust"] = confirmed(run, trust, flags | {"base_url": (base_url,) if base_url else ()})
@@ -69,10 +73,15 @@ def preview_command(
     else:
         for count, request in enumerate(result.requests, 1):
             _print_request(request, f"Request {count} of {len(result.requests)}", full)
+    for warning in result.warnings:
+        echo(f"warning: {warning}", err=True)
     if result.estimate is None:
         raise InputError(NOTHING_ACCEPTED)
     if not as_json:
         _print_estimate(result.estimate)
+    if not result.has_usable_instances:
+        raise RunStoppedError(NOTHING_USABLE)
+    if not as_json:
         echo(f"Next: bootstruct generate {run} --tasks {tasks}")
 
 
@@ -95,6 +104,8 @@ def _print_request(request: "PreviewedRequest", title: str, full: bool) -> None:
     )
     for line in reply.text.rstrip("\n").split("\n"):
         echo("  ", styled(">", dim=True), " " if line.rstrip() else "", styled(line.rstrip(), fg="cyan"))
+    if request.unread:
+        echo(f"Nothing could be read from it: {request.unread}", fg="yellow")
     parsed = list(_parsed_lines(request))
     if parsed:
         echo("Parsed", underline=True)
@@ -131,13 +142,33 @@ def _print_estimate(estimate: "Estimate") -> None:
         f"Estimate for {number(estimate.tasks)} accepted instructions (later requests bring less than the first)",
         bold=True,
     )
-    echo(
-        f"  {number(estimate.requests)} requests, {number(estimate.instruction_requests)} of them for new instructions"
-    )
-    echo(f"  {number(estimate.prompt_tokens)} prompt + {number(estimate.completion_tokens)} reply tokens")
-    unknown = "cost not known: set `prices:` in machine.yaml"
-    echo(f"  {unknown if estimate.cost is None else f'{money(estimate.cost)} at list price'}")
+    first = f"{number(estimate.instruction_requests)} of them for new instructions"
+    echo(f"  {number(estimate.requests)} requests, {first}{_between(estimate.requests_range, number)}")
+    tokens = f"{number(estimate.prompt_tokens)} prompt + {number(estimate.completion_tokens)} reply tokens"
+    echo(f"  {tokens}{_between(estimate.tokens_range, number)}")
+    cost = f"{money(estimate.cost)} at list price{_between(estimate.cost_range, money)}"
+    echo(f"  {'cost not known: set `prices:` in machine.yaml' if estimate.cost is None else cost}")
     if estimate.seconds is not None:
         from bootstruct.history.estimate import ASSUMED_CONCURRENCY
 
         echo(f"  {duration(estimate.seconds)} with {ASSUMED_CONCURRENCY} requests in flight")
+    if estimate.requests_range is None:
+        echo("  no interval: one request for instructions shows no variation; --requests 5 narrows the estimate")
+        return
+    limits = f"--max-requests {math.ceil(estimate.requests_range[1])}"
+    if estimate.tokens_range is not None:
+        limits += f", --max-tokens {math.ceil(estimate.tokens_range[1])}"
+    if estimate.cost_range is not None and estimate.cost:
+        limits += f", --max-cost {_rounded_up(estimate.cost_range[1])}"
+    echo(f"  as a limit: {limits} (upper ends of the intervals)")
+
+
+def _between(found: "Range | None", shown: "Callable[[float], str]") -> str:
+    """An interval as it follows an estimate; empty where there is none."""
+    return "" if found is None else f"  (90%: {shown(found[0])} to {shown(found[1])})"
+
+
+def _rounded_up(cost: float) -> str:
+    """Dollars with two significant digits, rounded up."""
+    step = 10 ** (math.floor(math.log10(cost)) - 1)
+    return f"{math.ceil(cost / step) * step:g}"

@@ -2,19 +2,28 @@
 
 import math
 from dataclasses import dataclass, field
+from statistics import mean, stdev
+from typing import Final
 
 from bootstruct.config.machine import Prices
 from bootstruct.config.recipe import Recipe
 from bootstruct.errors import InputError
-from bootstruct.journal.cost import total_price
+from bootstruct.journal.cost import price_of
 from bootstruct.journal.keys import AGAIN, SHARED
 from bootstruct.journal.state import Usage
 from bootstruct.types import Instance, RejectedInstance, Reply, Verdict
 
 ASSUMED_CONCURRENCY = 16  # requests in flight that the estimate of time assumes
+STUDENT: Final = {2: 6.31, 3: 2.92, 4: 2.35, 5: 2.13}  # by the number of requests, the quantile for an interval of 90%
+MOST_DOUBT: Final = 3.0  # a factor of 20 is said at most
 NOTHING_ACCEPTED = (
     "The preview accepted no instruction, so nothing can be estimated: read the replies. Does the model fit the recipe "
     "(chat models: recipe chat)?"
+)
+
+NOTHING_USABLE = (
+    "No task of the preview has a usable instance, so a run would buy nothing: read the replies, then change the recipe or the "
+    "model."
 )
 
 
@@ -32,6 +41,7 @@ class PreviewedRequest:
         instances: the instances in the reply that were kept.
         rejected: the instances in the reply that were rejected.
         seconds: how long the reply took; None if it was recorded before.
+        unread: why nothing could be read from the reply; empty if something was.
     """
 
     step: str
@@ -42,11 +52,17 @@ class PreviewedRequest:
     instances: tuple[Instance, ...] = ()
     rejected: tuple[RejectedInstance, ...] = ()
     seconds: float | None = None
+    unread: str = ""
+
+
+Range = tuple[float, float]  # from, to
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """What a run will take if it goes on as in its preview; later requests bring less.
+
+    The ranges are intervals of 90% from the variation among the previewed requests; None where it had fewer than two.
 
     Attributes:
         tasks: the number of accepted instructions that it is for.
@@ -56,6 +72,9 @@ class Estimate:
         completion_tokens: tokens of all replies.
         cost: US dollars at list price; None if a price is not known.
         seconds: wall time at 16 requests in flight; None if nothing was timed.
+        requests_range: of `requests`.
+        tokens_range: of prompt and reply tokens together.
+        cost_range: of `cost`.
     """
 
     tasks: int
@@ -65,6 +84,9 @@ class Estimate:
     completion_tokens: int
     cost: float | None
     seconds: float | None
+    requests_range: Range | None = None
+    tokens_range: Range | None = None
+    cost_range: Range | None = None
 
 
 @dataclass(slots=True)
@@ -77,6 +99,7 @@ class Preview:
         completed: the number of accepted instructions that were classified and given instances: one for each request.
         instances: the number of their instances.
         estimate: what the whole run will take; None if no instruction was accepted.
+        warnings: what of it is unusable, a sentence each.
     """
 
     requests: list[PreviewedRequest] = field(default_factory=list)
@@ -84,6 +107,12 @@ class Preview:
     completed: int = 0
     instances: int = 0
     estimate: Estimate | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def has_usable_instances(self) -> bool:
+        """Whether any previewed task has an instance, or none was completed by a request of its own."""
+        return bool(self.instances) or not self.completed
 
 
 def estimate(preview: Preview, recipe: Recipe, prices: Prices, tasks: int) -> Estimate:
@@ -101,33 +130,88 @@ def estimate(preview: Preview, recipe: Recipe, prices: Prices, tasks: int) -> Es
     if not preview.accepted:
         raise InputError(NOTHING_ACCEPTED)
     counts = _request_counts(preview, recipe, tasks)
-    prompt_tokens = completion_tokens = total = 0
-    seconds: float | None = 0.0
-    cost: float | None = 0.0
-    for step, count in counts.items():
-        answered = [row for row in preview.requests if row.step.partition("/")[0] == step and row.reply]
-        if not answered:
-            continue
-        total += count
-        step_prompt = round(count * sum(row.reply.prompt_tokens for row in answered if row.reply) / len(answered))
-        step_reply = round(count * sum(row.reply.completion_tokens for row in answered if row.reply) / len(answered))
-        prompt_tokens, completion_tokens = prompt_tokens + step_prompt, completion_tokens + step_reply
-        step_cost = _mean_cost(answered, recipe.model_at(step), prices)
-        cost = None if cost is None or step_cost is None else cost + count * step_cost
-        timed = [row.seconds for row in answered if row.seconds is not None]
-        seconds = None if seconds is None or not timed else seconds + count * sum(timed) / len(timed)
-    wall = None if seconds is None else seconds / ASSUMED_CONCURRENCY
-    return Estimate(tasks, counts["propose"], total, prompt_tokens, completion_tokens, cost, wall)
+    uses = [
+        _step_use(step, count, rows, recipe, prices)
+        for step, count in counts.items()
+        if (rows := [row for row in preview.requests if row.step.partition("/")[0] == step and row.reply])
+    ]
+    costs = [use.cost for use in uses]
+    seconds = [use.seconds for use in uses]
+    known = None not in costs
+    return Estimate(
+        tasks,
+        counts["propose"],
+        sum(use.count for use in uses),
+        round(sum(use.count * use.prompt_tokens for use in uses)),
+        round(sum(use.count * use.completion_tokens for use in uses)),
+        sum(use.count * (use.cost or 0.0) for use in uses) if known else None,
+        None if None in seconds else sum(u.count * (u.seconds or 0.0) for u in uses) / ASSUMED_CONCURRENCY,
+        interval(preview, [(use.step, use.count, [1.0] * len(use.tokens)) for use in uses]),
+        interval(preview, [(use.step, use.count, use.tokens) for use in uses]),
+        interval(preview, [(use.step, use.count, use.costs) for use in uses]) if known else None,
+    )
 
 
-def _mean_cost(answered: list[PreviewedRequest], requested: str, prices: Prices) -> float | None:
-    """Return what a reply costs on average in US dollars; None if a price is not known."""
-    usage: dict[str, Usage] = {}
-    for reply in (row.reply for row in answered if row.reply):
-        used = Usage(1, reply.prompt_tokens, reply.completion_tokens)
-        usage[reply.model] = usage.get(reply.model, Usage()).plus(used)
-    cost = total_price(((used, model, requested) for model, used in usage.items()), prices)
-    return None if cost is None else cost / len(answered)
+@dataclass(frozen=True, slots=True)
+class _StepUse:
+    """What the replies of a step used: means, and each of them where it varies."""
+
+    step: str
+    count: int
+    prompt_tokens: float
+    completion_tokens: float
+    cost: float | None
+    seconds: float | None
+    tokens: list[float]
+    costs: list[float]
+
+
+def _step_use(step: str, count: int, rows: list[PreviewedRequest], recipe: Recipe, prices: Prices) -> _StepUse:
+    replies = [row.reply for row in rows if row.reply]
+    prompts, written = [r.prompt_tokens for r in replies], [r.completion_tokens for r in replies]
+    costs = [_cost(reply, recipe.model_at(step), prices) for reply in replies]
+    timed = [row.seconds for row in rows if row.seconds is not None]
+    known = [cost for cost in costs if cost is not None]
+    return _StepUse(
+        step,
+        count,
+        mean(prompts),
+        mean(written),
+        mean(known) if len(known) == len(costs) else None,
+        mean(timed) if timed else None,
+        [float(reply.prompt_tokens + reply.completion_tokens) for reply in replies],
+        known,
+    )
+
+
+def interval(preview: Preview, parts: list[tuple[str, int, list[float]]]) -> Range | None:
+    """The interval of a total, from the variation among the previewed requests, on a logarithmic scale.
+
+    Varying are the instructions accepted per request, by which requests for instructions are many or few, and what a reply
+    takes. With two requests the interval is wide, and rightly so.
+
+    Args:
+        preview: the first requests of the run.
+        parts: for each step its name, how many requests it needs, and what each previewed reply took.
+
+    Returns:
+        None where the preview has fewer than two requests for instructions.
+    """
+    yields = [sum(v.kept for v in row.verdicts) for row in preview.requests if row.step == "propose"]
+    total = sum(count * mean(values) for _, count, values in parts)
+    if len(yields) < 2 or total <= 0 or not any(yields):
+        return None
+    spread = stdev(yields) / mean(yields) / math.sqrt(len(yields))
+    growing = sum(count * mean(values) for step, count, values in parts if step in ("propose", SHARED))
+    variance = (growing * spread) ** 2
+    variance += sum(count**2 * stdev(values) ** 2 / len(values) for _, count, values in parts if len(values) > 1)
+    factor = math.exp(min(STUDENT[min(len(yields), 5)] * math.sqrt(variance) / total, MOST_DOUBT))
+    return total / factor, total * factor
+
+
+def _cost(reply: Reply, requested: str, prices: Prices) -> float | None:
+    """Return what a reply costs in US dollars; None if the price is not known."""
+    return price_of(Usage(1, reply.prompt_tokens, reply.completion_tokens), reply.model, requested, prices)
 
 
 def _request_counts(preview: Preview, recipe: Recipe, tasks: int) -> dict[str, int]:

@@ -14,9 +14,10 @@ from bootstruct.engines.recorded import RecordedEngine
 from bootstruct.engines.traffic.budgeted import BudgetAmount, BudgetLimits
 from bootstruct.errors import InputError
 from bootstruct.history.estimate import Preview, PreviewedRequest, estimate
+from bootstruct.history.preview_warnings import preview_warnings
 from bootstruct.journal.events import CandidatesJudged, RunStarted, TaskCompleted
 from bootstruct.journal.file import Journal, read_state
-from bootstruct.journal.keys import again, key_of
+from bootstruct.journal.keys import AGAIN, again, key_of
 from bootstruct.journal.state import State, apply, begin
 from bootstruct.run.folder import PREVIEW, PREVIEWS, is_begun, read_plan
 from bootstruct.run.scheduler import ActiveRun
@@ -74,6 +75,7 @@ async def preview(
     finally:
         await stack.engine.aclose()
     result = previewer.result
+    result.warnings = preview_warnings(result)
     if result.accepted:
         result.estimate = estimate(result, recipe, machine.prices, tasks)
     return result
@@ -121,6 +123,7 @@ class _Previewer:
             reply = later_reply(reply, later)
         candidates, unread = read_candidates(state.recipe, reply, shown, state.asks_again)
         verdicts = row.verdicts = self.pool.judge(index, candidates)
+        row.unread = unread
         apply(state, CandidatesJudged(index, shown, verdicts, unread=unread))
         self.pool.catch_up(state)
         accepted = state.accepted[self.result.accepted :]
@@ -155,6 +158,9 @@ class _Previewer:
         """Record the instances of a task, and let each check ask about the first of them (those in the recipe once)."""
         instances = row.instances = completed.instances
         row.rejected = completed.rejected
+        reasons = {(task.text, step): why for step, why in completed.unread}
+        for asked in self.result.requests:
+            asked.unread = reasons.get((asked.subject, asked.step.removesuffix(AGAIN)), asked.unread)
         self.result.completed += 1
         self.result.instances += len(instances)
         checks = InstanceChecks(self.run.state.recipe)
