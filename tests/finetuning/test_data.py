@@ -323,6 +323,12 @@ def test_options_of_the_trainer_are_checked() -> None:
     assert read_settings(None, {}, ["push_to_hub=true"]).trainer == {"push_to_hub": True}
 
 
+def test_options_of_the_trainer_from_python_are_taken_as_they_are() -> None:
+    """They once went through YAML, which reads the text "no" as false, and 1e-05 as a text."""
+    given = {"save_strategy": "no", "adam_epsilon": 1e-05, "bf16": True}
+    assert read_settings(None, {}, ["save_strategy=steps"], given).trainer == given
+
+
 def test_every_setting_is_described() -> None:
     text = (ROOT / "docs" / "finetune.md").read_text()
     for cls in (FinetuneSettings, MixturePart):

@@ -219,9 +219,8 @@ def finetune(
         MixturePart(source, weight, 0, 0, seeds, dict(fields or {}), test_tasks, other_languages)
         for source, weight in weighted
     ]
-    options = [f"{name}={value}" for name, value in (trainer or {}).items()]
     chosen = read_settings(
-        None if settings is None else Path(settings), {**flags, "mixture": tuple(parts) or None}, options
+        None if settings is None else Path(settings), {**flags, "mixture": tuple(parts) or None}, trainer_values=trainer
     )
     if not chosen.mixture:
         raise InputError("finetune: name a source to train on: a run, a file, or `mixture:` in the settings file.")

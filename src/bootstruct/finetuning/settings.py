@@ -138,11 +138,17 @@ PAPER: Final[
 SEVERAL = Path(__file__).parent / "several"  # shipped settings for several GPUs, by name
 
 
-def read_settings(path: Path | None, flags: Mapping[str, Any], options: Sequence[str] = ()) -> FinetuneSettings:
+def read_settings(
+    path: Path | None,
+    flags: Mapping[str, Any],
+    options: Sequence[str] = (),
+    trainer_values: Mapping[str, Any] | None = None,
+) -> FinetuneSettings:
     """The settings of a file, with flags over them.
 
     The file may be a shipped one by its name; without one the defaults count. Flags that are not None go over them, and
-    `name=value` options of the trainer over its own. Raises InputError naming the key.
+    options of the trainer over its own: `name=value` texts, whose values are read as YAML, and values as they are.
+    Raises InputError naming the key.
     """
     values: dict[str, Any] = {}
     trainer: dict[str, Any] = {}
@@ -163,6 +169,7 @@ def read_settings(path: Path | None, flags: Mapping[str, Any], options: Sequence
         if not sign or not name:
             raise InputError(f"--set {option}: write NAME=VALUE, as in --set warmup_steps=10.")
         trainer[name] = parse_yaml(value, f"--set {name}") if value.strip() else {}
+    trainer |= trainer_values or {}
     values |= {name: value for name, value in flags.items() if value is not None}
     if values.get("like_paper") is True:
         values = dict(PAPER) | values

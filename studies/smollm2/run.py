@@ -1,0 +1,85 @@
+"""A small language model improves itself on a CPU: the whole study by one command. The design is in README.md.
+
+python studies/smollm2/run.py --out out/smollm2 --data FOLDER     begins, or goes on where it was stopped
+python studies/smollm2/run.py --out out/smoke --smoke             all arms at toy size
+python studies/smollm2/run.py --out out/smollm2 --summary         the summary of what is there, and nothing else
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from options import FULL, HUMAN, MORE, SHORT, SMOKE, TITLES, TRAINED, Options
+
+ALL = (*TRAINED, *MORE)
+
+
+def parsed(words: list[str] | None = None) -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="the folder that everything is written to")
+    parser.add_argument(
+        "--data", type=Path, help="the folder of the public evaluation sets; without it, user tasks only"
+    )
+    parser.add_argument("--model", type=Path, help="a GGUF file or a model folder, in place of the package's file")
+    parser.add_argument("--human", type=Path, help="a JSONL file of human-written instructions, for the arm `human`")
+    parser.add_argument("--recipe", default="paper", help="the shipped recipe that generation follows (paper)")
+    parser.add_argument("--seeds", default="simple", help="the set of seeds, or a file (simple)")
+    parser.add_argument(
+        "--arms", nargs="+", choices=ALL, help="the trained arms: " + ", ".join(map(str, TITLES.values()))
+    )
+    parser.add_argument("--full", action="store_true", help="the full run: about a day on two cores")
+    parser.add_argument("--smoke", action="store_true", help="all arms at toy size")
+    parser.add_argument(
+        "--summary", action="store_true", help="write the summary of what is there, and do nothing else"
+    )
+    parser.add_argument(
+        "--only",
+        choices=("generation", "rates", "models"),
+        default="",
+        help="what the model writes, the choice of the rate, or what needs neither: processes can share the work",
+    )
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch (1)")
+    return parser.parse_args(words)
+
+
+def options_of(given: argparse.Namespace) -> Options:
+    """Return the study's options."""
+    sizes = SMOKE if given.smoke else FULL if given.full else SHORT
+    usual = TRAINED if not (given.full or given.smoke) else tuple(arm for arm in ALL if arm != HUMAN or given.human)
+    arms = tuple(given.arms or usual)
+    return Options(given.out, given.data, given.model, sizes, arms, given.human, given.recipe, given.seeds)
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run the study; returns the exit code."""
+    given = parsed(words)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(given.threads)  # read when torch is imported
+    os.nice(max(0, 10 - os.nice(0)))
+
+    from bootstruct.engines.local.load import calm_threads, quiet_libraries
+    from bootstruct.errors import BootstructError
+
+    calm_threads()
+    quiet_libraries()
+    from study import Study
+
+    try:
+        study = Study(options_of(given), given.threads)
+        if not given.summary:
+            study.run(given.only)
+        path = study.write_summary()
+    except BootstructError as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,456 @@
+"""The steps of the study in their order: base model, rows, generation, training data, training, evaluation, summary."""
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from base_model import write_base_model
+from evaluation_rows import Row, answer_rows, draw, label_rows, read_sets
+from likelihood import Likelihood
+from options import (
+    FORMATS,
+    HUMAN,
+    LONGEST_EXAMPLE,
+    NEW_TOKENS,
+    OWN,
+    RATES,
+    SEED_INSTRUCTIONS,
+    SEEDS,
+    SELF_INSTRUCT,
+    SHUFFLED,
+    TEMPLATES,
+    TRAINED_FORMATS,
+    UNFILTERED,
+    UNTRAINED,
+    Options,
+)
+from steps import Steps, meter, say
+from summary import best_format, lowest, summary
+from training_rows import (
+    Item,
+    human_items,
+    invented_items,
+    rows_with_seeds,
+    seed_items,
+    seed_rows,
+    seed_rows_in_templates,
+    shuffled,
+    written_items,
+)
+
+import bootstruct as bs
+from bootstruct.config.loading import recipe_folder
+from bootstruct.errors import InputError, RunStoppedError
+from bootstruct.io.files import write_whole
+from bootstruct.pocket.demo.more_instances import seed_instances
+from bootstruct.run.folder import read_plan, read_run
+
+CHANGES = {  # of the recipe `paper`
+    "propose.lag.least": 24,
+    "propose.ask.sampling.max_tokens": 400,
+    "instances.input_first.sampling.temperature": 0.7,
+    "instances.output_first.sampling.temperature": 0.7,
+    "instances.input_first.sampling.max_tokens": 160,
+    "instances.output_first.sampling.max_tokens": 160,
+}
+
+
+class Study:
+    """A study in a folder.
+
+    Attributes:
+        options: its options.
+        steps: what is done.
+    """
+
+    def __init__(self, options: Options, threads: int) -> None:
+        """Open the folder, or begin one. Raises InputError where it holds another study."""
+        self.options, self.threads = options, threads
+        if HUMAN in options.arms and options.human is None:
+            raise InputError("arm human: --human names the file of human-written instructions.")
+        self.steps = Steps(options.out, options.settings())
+        self.steps.planned = list(self._planned())
+
+        self.base = self._path("base")
+        self.rows: list[Row] = []
+
+    def run(self, only: str = "") -> None:
+        """Do everything that is not done.
+
+        Args:
+            only: `generation` for what the model writes, `rates` for the choice of the learning rate, `models` for what needs
+                nothing that the model writes (arms 0 to 2): processes can share the work in this way; empty for everything.
+        """
+        import torch
+
+        torch.set_num_threads(self.threads)
+        base = self.steps.once("base", "model", lambda: write_base_model(self.options.model, self._path("base")))
+        self.base = Path(base["folder"])
+        self.rows = self._drawn_rows()
+        if only not in ("models", "rates"):
+            self._generation()
+        if only == "generation":
+            return
+        self.steps.once("data", "seeds", self._write_seed_data)
+        if only == "rates":
+            self._choose_rate()
+            return
+        self._score(UNTRAINED, self.base, FORMATS)
+        self._answer(UNTRAINED, UNTRAINED)
+        self._label(UNTRAINED, UNTRAINED)
+        self.steps.once("check", "precision", self._compare_precision)
+        rate = self._choose_rate()
+        models = [model for model in self._models() if only != "models" or model[2] in (SEEDS, TEMPLATES)]
+        for seed, generation, arm in models:
+            name = model_name(arm, generation, seed)
+            self._train(name, arm, generation, seed, rate)
+            self._score(name, self._path("models", name), TRAINED_FORMATS)
+        for seed, generation, arm in models:
+            self._answer(model_name(arm, generation, seed), arm)
+        for seed, generation, arm in models:
+            self._label(model_name(arm, generation, seed), arm)
+
+    def _generation(self) -> None:
+        """What the model writes, and the training rows made of it."""
+        for generation in self._generations():
+            self.steps.once("generation", f"run-{generation}", lambda g=generation: self._generate(g))
+            self.steps.once("generation", f"instances-{generation}", lambda g=generation: self._write_instances(g))
+            self.steps.once("data", f"{generation}", lambda g=generation: self._write_data(g))
+
+    def write_summary(self) -> Path:
+        """Write the summary of all that is there, and return its file."""
+        path = self.options.out / "summary.json"
+        write_whole(path, (json.dumps(summary(self.options, self.steps, self.threads), indent=1) + "\n").encode())
+        return path
+
+    def _generations(self) -> range:
+        return range(1, self.options.sizes.generations + 1)
+
+    def _models(self) -> Iterator[tuple[int, int, str]]:
+        """The trained models as (finetuning seed, generation seed, arm), those first that the tests need."""
+        for seed in range(1, self.options.sizes.finetunings + 1):
+            for generation in self._generations():
+                for arm in self.options.arms:
+                    if arm in OWN or generation == 1:
+                        yield seed, generation, arm
+
+    def _planned(self) -> Iterator[tuple[str, str]]:
+        yield from (("base", "model"), ("rows", "drawn"))
+        for generation in self._generations():
+            yield from (
+                ("generation", f"run-{generation}"),
+                ("generation", f"instances-{generation}"),
+                ("data", f"{generation}"),
+            )
+        yield from (("data", "seeds"), ("scores", UNTRAINED))
+        for rate in RATES:
+            yield from (("training", f"rate-{rate:g}"), ("rates", f"{rate:g}"))
+        for seed, generation, arm in self._models():
+            name = model_name(arm, generation, seed)
+            yield from (("training", name), ("scores", name), ("answers", name), ("labels", name))
+        yield from (("answers", UNTRAINED), ("labels", UNTRAINED), ("check", "precision"))
+
+    def _path(self, *names: str) -> Path:
+        return self.options.out.joinpath(*names)
+
+    def _drawn_rows(self) -> list[Row]:
+        def work() -> dict[str, Any]:
+            model = Likelihood(self.base)
+            sets = read_sets(self.options.data)
+            rows, too_long = draw(
+                sets, self.options.sizes, lambda row: sum(map(len, model.tokens(row, "plain", row.output)))
+            )
+            return {"rows": [dataclasses.asdict(row) for row in rows], "too long": too_long}
+
+        return [Row(**row) for row in self.steps.once("rows", "drawn", work)["rows"]]
+
+    def _generate(self, generation: int) -> dict[str, Any]:
+        """Grow a run from the seeds with the front door; what was answered before a kill is in its journal."""
+        folder, recipe = self._path("runs", str(generation)), self._path(f"recipe-{generation}.yaml")
+        if not folder.is_dir():
+            write_recipe(recipe, self.options.recipe, CHANGES | {"seed": 42 + generation})
+            bs.init(folder, recipe=recipe, model=f"hf/{self.base.resolve()}", seeds=self.options.seeds)
+        return self._grow(folder, self.options.sizes.tasks)
+
+    def _grow(self, folder: Path, tasks: int | None) -> dict[str, Any]:
+        show = meter("tasks completed")
+        result = bs.generate(folder, tasks, on_progress=lambda now: show(now.completed, now.goal or 0))
+        status = result.run.status()
+        return {
+            "accepted": status.accepted,
+            "candidates": status.candidates,
+            "rejected": dict(status.rejected),
+            "completed": status.completed,
+            "instances": status.instances,
+            "replies": status.replies,
+            "tokens": status.prompt_tokens + status.completion_tokens,
+            "classification": sum(bool(task.is_classification) for task in result.run.tasks),
+            "stopped": result.stopped,
+        }
+
+    def _write_instances(self, generation: int) -> dict[str, Any]:
+        """Have the model write instances for the seed instructions (arm 3)."""
+        state, folder = read_run(self._path("runs", str(generation))), self._path("instances", str(generation))
+        folder.parent.mkdir(exist_ok=True)
+        written = seed_instances(state, f"hf/{self.base.resolve()}", folder, self.options.sizes.requests)
+        rows = {name: [dataclasses.asdict(instance) for instance in instances] for name, instances in written.items()}
+        write_whole(self._path(f"instances-{generation}.json"), (json.dumps(rows, indent=1) + "\n").encode())
+        return {"instances": sum(map(len, rows.values())), "seeds with instances": sum(map(bool, rows.values()))}
+
+    def _written(self, generation: int) -> dict[str, list[bs.Instance]]:
+        rows = json.loads(self._path(f"instances-{generation}.json").read_text(encoding="utf-8"))
+        return {name: [bs.Instance(**row) for row in own] for name, own in rows.items()}
+
+    def _unfiltered(self, generation: int) -> list[Item]:
+        """The tasks that the run would have without the novelty filter (arm 5): its replies judged anew, the rest completed."""
+        folder, recipe = (
+            self._path("runs", f"{generation}-unfiltered"),
+            self._path(f"recipe-{generation}-unfiltered.yaml"),
+        )
+        if not folder.is_dir():
+            write_recipe(
+                recipe, self.options.recipe, CHANGES | {"seed": 42 + generation, "propose.novelty.threshold": 1.0}
+            )
+            bs.init(folder, rejudge=self._path("runs", str(generation)), recipe=recipe)
+        self._grow(folder, None)
+        return invented_items(read_run(folder))
+
+    def _write_seed_data(self) -> dict[str, Any]:
+        """Write the training rows of arms 1 and 2."""
+        folder, number = self._path("runs", "seeds"), self.options.sizes.examples
+        if not folder.is_dir():
+            bs.init(folder, recipe=self.options.recipe, model="pocket", seeds=self.options.seeds)
+        plan = read_plan(folder)
+        rows = {SEEDS: seed_rows(*plan, number), TEMPLATES: seed_rows_in_templates(*plan, number)}
+        return {"seeds": len(seed_items(plan[1])), **self._write_rows(rows, 1)}
+
+    def _write_data(self, generation: int) -> dict[str, Any]:
+        """Write the training rows of the other arms. Raises RunStoppedError where an arm has too few."""
+        from transformers import AutoTokenizer
+
+        tokenizer, state = AutoTokenizer.from_pretrained(self.base), read_run(self._path("runs", str(generation)))
+        others: dict[str, list[Item]] = {
+            SEED_INSTRUCTIONS: written_items(state, self._written(generation)),
+            SELF_INSTRUCT: invented_items(state),
+        }
+        if UNFILTERED in self.options.arms:
+            others[UNFILTERED] = self._unfiltered(generation)
+        if HUMAN in self.options.arms:
+            assert self.options.human is not None
+            others[HUMAN] = human_items(self.options.human)
+
+        def is_short(item: Item) -> bool:
+            text = f"{item.instruction}\n{item.instance.input}\n{item.instance.output}"
+            return len(tokenizer(text)["input_ids"]) <= LONGEST_EXAMPLE
+
+        short = {arm: list(filter(is_short, items)) for arm, items in others.items()}
+        number = self.options.sizes.examples
+        seeds = seed_items(state.seeds)[: number // 2]  # all of them, unless the study is of toy size
+        about: dict[str, Any] = {
+            "written": {arm: len(items) for arm, items in others.items()},
+            "short enough": {arm: len(items) for arm, items in short.items()},
+        }
+        rows = {arm: rows_with_seeds(state.recipe, seeds, items)[:number] for arm, items in short.items()}
+        for arm, own in rows.items():
+            if len(own) < number:
+                raise RunStoppedError(
+                    f"Arm {arm} has only {len(own)} examples of {number}: the model wrote too few; choose smaller sizes in "
+                    "options.py, and another folder."
+                )
+        rows[SHUFFLED] = shuffled(rows[SELF_INSTRUCT], generation)
+        return about | self._write_rows(rows, generation)
+
+    def _write_rows(self, rows: Mapping[str, Sequence[dict[str, Any]]], generation: int) -> dict[str, Any]:
+        """Write training rows by arm; returns what is in them."""
+        from transformers import AutoTokenizer
+
+        tokenizer, about = AutoTokenizer.from_pretrained(self.base), dict[str, Any]()
+        for arm, own in rows.items():
+            path = self._path("data", f"{arm}-{generation}.jsonl")
+            path.parent.mkdir(exist_ok=True)
+            write_whole(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in own).encode())
+            about[arm] = {
+                "examples": len(own),
+                "distinct": len({json.dumps(row) for row in own}),
+                "tokens": sum(len(tokenizer(row["prompt"] + row["completion"])["input_ids"]) for row in own),
+            }
+        return about
+
+    def _train(self, name: str, arm: str, generation: int, seed: int, rate: float) -> Any:
+        """Finetune with the front door; an unfinished training is begun anew, since it takes minutes."""
+        folder, data = self._path("models", name), self._path("data", f"{arm}-{generation}.jsonl")
+        tried = f"rate-{rate:g}"
+
+        def work() -> dict[str, Any]:
+            shutil.rmtree(folder, ignore_errors=True)
+            if name == model_name(TEMPLATES, 1, 1):  # trained already, when the rate was chosen
+                shutil.copytree(self._path("models", tried), folder)
+                return self.steps.result("training", tried)  # type: ignore[no-any-return]
+            result = bs.finetune(
+                data, model=str(self.base), out=folder, epochs=1.0, learning_rate=rate, held_out=0.0, seed=seed,
+                trainer={"bf16": True, "save_strategy": "no", **SPEED}, on_step=lambda line: say(f"  {line}"),
+            )  # fmt: skip
+            trained = result.trained
+            return {
+                "arm": arm,
+                "generation": generation,
+                "seed": seed,
+                "rate": rate,
+                "steps": trained.steps,
+                "loss": trained.loss,
+                "tokens": result.rows.size,
+                "learnt": result.rows.learnt,
+                "tokens per second": round(trained.tokens_per_second, 1),
+            }
+
+        return self.steps.once("training", name, work)
+
+    def _score(self, name: str, folder: Path, forms: Sequence[str]) -> Any:
+        """Measure the likelihood of the references: development rows in all formats, test rows in those of the tests.
+
+        These are plain, chat and the one with the lowest loss on the development part.
+        """
+        dev, test = self._part("dev"), self._part("test")
+
+        def work() -> dict[str, Any]:
+            model, found = Likelihood(folder), dict[str, Any](dev={}, test={})
+            for form in forms:
+                found["dev"][form] = self._per_token(model, dev, form, meter(f"development rows in {form}"))
+            for form in sorted({*TRAINED_FORMATS, lowest(found["dev"])}):
+                found["test"][form] = self._per_token(model, test, form, meter(f"test rows in {form}"))
+            return found
+
+        return self.steps.once("scores", name, work)
+
+    def _part(self, part: str) -> list[Row]:
+        return [row for row in self.rows if row.part == part]
+
+    def _per_token(
+        self,
+        model: Likelihood,
+        rows: Sequence[Row],
+        form: str,
+        show: Callable[[int, int], None] = lambda done, total: None,
+    ) -> list[float]:
+        """The negative log-likelihood of the rows' references, in nats per token."""
+        losses = model.losses([(row, form, row.output) for row in rows], show)
+        return [round(loss / model.size(row.output), 5) for loss, row in zip(losses, rows, strict=True)]
+
+    def _compare_precision(self) -> dict[str, float]:
+        """How far bf16 is from fp32: the development part with the untrained model."""
+        model = Likelihood(self.base, is_bf16=False)
+        low, high = (
+            self.steps.result("scores", UNTRAINED)["dev"]["plain"],
+            self._per_token(model, self._part("dev"), "plain"),
+        )
+        gaps = [a - b for a, b in zip(low, high, strict=True)]
+        return {"rows": len(gaps), "mean": sum(gaps) / len(gaps), "largest": max(map(abs, gaps))}
+
+    def _choose_rate(self) -> float:
+        """Train arm 2 with each rate and take the one with the lower loss on the development part."""
+        found: dict[float, float] = {}
+        for rate in RATES:
+            name = f"rate-{rate:g}"
+            self._train(name, TEMPLATES, 1, 1, rate)
+
+            def work(name: str = name) -> float:
+                model, dev = Likelihood(self._path("models", name)), self._part("dev")
+                losses = [loss for form in TRAINED_FORMATS for loss in self._per_token(model, dev, form)]
+                return round(sum(losses) / len(losses), 5)
+
+            found[rate] = self.steps.once("rates", f"{rate:g}", work)
+        return min(found, key=lambda rate: (found[rate], rate))
+
+    def _label(self, name: str, arm: str) -> Any:
+        """Measure which label of each classification task has the highest likelihood, in the arm's best format."""
+        form = best_format(self.options, self.steps, arm)
+
+        def work() -> dict[str, Any]:
+            model, tasks = Likelihood(self._folder(name)), label_rows()
+            losses = iter(
+                model.losses([(row, form, label) for row, labels in tasks for label in labels], meter("labels"))
+            )
+            right = {}
+            for row, labels in tasks:
+                own = {label: next(losses) for label in labels}
+                right[row.task] = min(own, key=lambda label: own[label]) == row.output
+            return {"format": form, "right": right}
+
+        return self.steps.once("labels", name, work)
+
+    def _folder(self, name: str) -> Path:
+        return self.base if name == UNTRAINED else self._path("models", name)
+
+    def _answer(self, name: str, arm: str) -> Any:
+        """Have answers written, greedily, and score them with the front door."""
+        form = best_format(self.options, self.steps, arm)
+
+        def work() -> dict[str, Any]:
+            tasks, prompt = self._path("answers.jsonl"), self._path(f"prompt-{form}.jinja")
+            rows = answer_rows(self.rows, self.options.sizes.answers)
+            texts = [
+                {
+                    "id": f"{n}",
+                    "instruction": row.instruction,
+                    "instances": [{"input": row.input, "output": row.output}],
+                }
+                for n, row in enumerate(rows)
+            ]
+            write_whole(tasks, "".join(json.dumps(text) + "\n" for text in texts).encode())
+            write_whole(prompt, prompt_template(form).encode())
+            result = bs.evaluate.user_tasks(
+                f"hf/{self._folder(name).resolve()}",
+                tasks,
+                prompt=prompt,
+                out=self._path("evaluations", name),
+                new_tokens=NEW_TOKENS,
+                api="chat" if form == "chat" else "text",
+            )
+            if result.stopped:
+                raise RunStoppedError(result.stopped)
+            return {"format": form, **scores_of(result, rows)}
+
+        return self.steps.once("answers", name, work)
+
+
+SPEED: dict[str, Any] = {"per_device_train_batch_size": 8}
+
+
+def scores_of(result: bs.evaluate.EvaluationResult, rows: Sequence[Row]) -> dict[str, Any]:
+    """Return ROUGE-L by task, of the answers cut as the evaluation cuts them."""
+    table = result.scorecards[0].tables["raw"]
+    by_task: dict[str, list[float]] = {}
+    for n, row in enumerate(rows):
+        by_task.setdefault(f"{row.source}/{row.task}", []).append(table.tasks[f"{n}"].rouge_l)
+    return {"rouge": {task: sum(values) / len(values) for task, values in by_task.items()}}
+
+
+def prompt_template(form: str) -> str:
+    """Return a format as a Jinja2 template."""
+    from evaluation_rows import FORM
+
+    if form == "chat":
+        return "{{ instruction }}{% if input %}\n\n{{ input }}{% endif %}"
+    with_input, without = (text.replace("{", "{{ ").replace("}", " }}") for text in FORM[form])
+    return "{% if input %}" + with_input + "{% else %}" + without + "{% endif %}"
+
+
+def model_name(arm: str, generation: int, seed: int) -> str:
+    """Return the name of a model in the study's folder."""
+    return arm if arm == UNTRAINED else f"{arm}-{generation}-{seed}"
+
+
+def write_recipe(path: Path, name: str, changes: dict[str, Any]) -> None:
+    """Write a shipped recipe with other values, given by dotted keys."""
+    mapping = yaml.safe_load((recipe_folder(name) / "recipe.yaml").read_text(encoding="utf-8"))
+    for key, value in changes.items():
+        *outer, last = key.split(".")
+        place = mapping
+        for name in outer:
+            place = place[name]
+        place[last] = value
+    write_whole(path, yaml.safe_dump(mapping, sort_keys=False, allow_unicode=True).encode())

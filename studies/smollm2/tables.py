@@ -1,0 +1,159 @@
+"""Write the study's figures into docs/evidence.md and draw its chart, from the committed summary.
+
+    python studies/smollm2/tables.py out/smollm2/summary.json    takes it as docs/evidence/smollm2.json
+    python studies/smollm2/tables.py                             writes page and chart anew from docs/evidence/smollm2.json
+
+The page holds figures between `<!-- smollm2: NAME -->` and `<!-- smollm2 end -->`; nothing between them is written by hand, and
+a test holds page, chart and summary against each other.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from chart import chart
+
+ROOT = Path(__file__).parent.parent.parent
+SUMMARY = ROOT / "docs" / "evidence" / "smollm2.json"
+CHART = ROOT / "docs" / "img" / "smollm2.svg"
+PAGE = ROOT / "docs" / "evidence.md"
+SETS = {"all": "all", "superni": "SuperNI", "dolly": "Dolly", "vicuna": "Vicuna", "user": "user tasks"}
+_BLOCK = re.compile(r"(<!-- smollm2: ([\w ]+) -->\n).*?(<!-- smollm2 end -->)", re.DOTALL)
+
+
+def signed(value: float) -> str:
+    """Return a difference in nats with its sign."""
+    return f"{value:+.3f}".replace("+0.000", "0.000").replace("-0.000", "0.000")
+
+
+def with_interval(row: dict[str, Any]) -> str:
+    """Return a difference with its interval."""
+    interval = row["interval"]
+    return signed(row["value"]) + (f" [{signed(interval[0])}, {signed(interval[1])}]" if interval else "")
+
+
+def chance(p: float | None) -> str:
+    """Return a p value."""
+    return "-" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def test_lines(summary: dict[str, Any]) -> list[str]:
+    """Return the table of the two tests."""
+    lines = [
+        "| test | formats | tasks | nats per token | p | corrected | verdict |",
+        "|---|---|---:|---:|---:|---:|---|",
+    ]
+    for name, row in summary["tests"].items():
+        better = f" (here {summary['arms'][row['better']]['title'][0]})" if "better" in row else ""
+        formats = " less ".join(dict.fromkeys(row["formats"]))
+        lines.append(
+            f"| {name}{better} | {formats} | {row['tasks']} | {with_interval(row)} | {chance(row['p'])} | "
+            f"{chance(row['corrected p'])} | {row['verdict']} |"
+        )
+    return lines
+
+
+def arm_lines(summary: dict[str, Any]) -> list[str]:
+    """Return the table of losses by arm, format and set."""
+    sets = [name for name in SETS if name == "all" or name in summary["rows"]["test"]]
+    lines = [
+        f"| arm | models | format | {' | '.join(SETS[name] for name in sets)} |",
+        "|---|---:|---|" + "---:|" * len(sets),
+    ]
+    for arm in summary["arms"].values():
+        for form, means in arm["test"].items():
+            mark = " (best)" if form == arm["best format"] else ""
+            cells = " | ".join(f"{means[name]:.3f}" for name in sets)
+            lines.append(f"| {arm['title']} | {arm['models']} | {form}{mark} | {cells} |")
+    return lines
+
+
+def difference_lines(summary: dict[str, Any]) -> list[str]:
+    """Return the table of differences that are described, not tested."""
+    arms = summary["arms"]
+    lines = ["| arm, less | in plain (of training) | in chat (not of training) |", "|---|---:|---:|"]
+    for name, row in summary["differences"].items():
+        first, second = (arms[arm]["title"] for arm in name.split(" less "))
+        lines.append(f"| {first}, less {second} | {with_interval(row['plain'])} | {with_interval(row['chat'])} |")
+    return lines
+
+
+def secondary_lines(summary: dict[str, Any]) -> list[str]:
+    """Return the table of ROUGE-L and of label ranking; a sentence where neither was reached."""
+    rows = [arm for arm in summary["arms"].values() if arm["rouge"] or arm["labels"]]
+    if not rows:
+        return ["Neither was reached in this run."]
+    lines = ["| arm | format | ROUGE-L | labels ranked first |", "|---|---|---:|---:|"]
+    for arm in rows:
+        rouge, labels = arm["rouge"], arm["labels"]
+        score = f"{rouge['mean']:.1f} [{rouge['interval'][0]:.1f}, {rouge['interval'][1]:.1f}]" if rouge else "-"
+        right = f"{labels['right']:g} of {labels['tasks']}" if labels else "-"
+        lines.append(f"| {arm['title']} | {(rouge or labels)['format']} | {score} | {right} |")
+    return lines
+
+
+def generation_lines(summary: dict[str, Any]) -> list[str]:
+    """Return what the model wrote, in words."""
+    lines = []
+    for name, run in summary["generation"].items():
+        if name.startswith("run-"):
+            rejected = ", ".join(f"{rule} {count}" for rule, count in list(run["rejected"].items())[:3])
+            lines.append(
+                f"Run {name[4:]}: {run['candidates']} candidates, {run['accepted']} accepted (rejected: {rejected or 'none'}), "
+                f"{run['completed']} completed with {run['instances']} instances, "
+                f"{run['classification']} called classification; {run['replies']} replies, {run['tokens']:,} tokens."
+            )
+        else:
+            lines.append(f"Seed instructions: {run['instances']} instances for {run['seeds with instances']} of them.")
+    return lines
+
+
+def time_line(summary: dict[str, Any]) -> str:
+    """Return the times, and what the run did not reach."""
+    spent = ", ".join(f"{sort} {seconds / 60:.0f} min" for sort, seconds in summary["seconds"].items() if seconds >= 30)
+    machine, left = summary["machine"], summary["not done"]
+    speeds = [row["tokens per second"] for row in summary["training"].values()]
+    more = f" Training read {min(speeds):.0f} to {max(speeds):.0f} tokens a second." if speeds else ""
+    undone = f" Not reached: {', '.join(left)}." if left else " Every step was reached."
+    return f"Wall time by sort of step: {spent} ({machine['processor']}, {machine['priority']}).{more}{undone}"
+
+
+def rows_line(summary: dict[str, Any]) -> str:
+    """Return how many rows there are."""
+    rows = summary["rows"]
+    parts = ", ".join(f"{count} of {SETS[name]}" for name, count in rows["test"].items())
+    return f"Test part: {sum(rows['test'].values())} rows ({parts}) of {rows['test tasks']} tasks."
+
+
+def blocks(summary: dict[str, Any]) -> dict[str, list[str]]:
+    """Return what can stand between marks, by name."""
+    return {
+        "tests": test_lines(summary),
+        "arms": arm_lines(summary),
+        "differences": difference_lines(summary),
+        "secondary": secondary_lines(summary),
+        "generation": generation_lines(summary),
+        "rows": [rows_line(summary)],
+        "time": [time_line(summary)],
+    }
+
+
+def written(page: str, summary: dict[str, Any]) -> str:
+    """Return a page with its figures written anew."""
+    texts = blocks(summary)
+    return _BLOCK.sub(lambda found: found[1] + "\n" + "\n".join(texts[found[2]]) + "\n" + found[3], page)
+
+
+def main() -> None:
+    """Take a summary if one is named, and write page and chart."""
+    if len(sys.argv) > 1:
+        SUMMARY.write_bytes(Path(sys.argv[1]).read_bytes())
+    summary = json.loads(SUMMARY.read_text(encoding="utf-8"))
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), summary), encoding="utf-8")
+    CHART.write_text(chart(summary), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""The training rows of the arms: equal in number, and with the templates given out in turn."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evaluation_rows import hashed
+
+from bootstruct.config.recipe import Recipe
+from bootstruct.journal.state import State
+from bootstruct.stages.draw import rng_for
+from bootstruct.stages.templates import fill
+from bootstruct.stages.training_format import training_instances, without_field_name
+from bootstruct.types import Instance, Seed
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An instruction with an instance, and a name that draws for it are made by."""
+
+    name: str
+    instruction: str
+    instance: Instance
+
+
+class Templates:
+    """The templates of a recipe, given out in turn to the examples with an input and to those without."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        """Begin with the first template of each kind."""
+        self.recipe, self.turn = recipe, {True: 0, False: 0}
+
+    def row(self, item: Item, number: int | None = None) -> Json:
+        """Return an item as a training row, in the template of this number or in the next one."""
+        rules, given = self.recipe.encode, item.instance.input.strip()
+        if rng_for(self.recipe.seed, "encode", item.name).random() < rules.drop_field_name:
+            given = without_field_name(self.recipe, given)
+        prompts = rules.with_input if given else rules.without_input
+        completions = rules.completion_with_input if given else rules.completion_without_input
+        if number is None:
+            number = self.turn[bool(given)]
+            self.turn[bool(given)] += 1
+        number %= len(prompts)
+        values = {"instruction": item.instruction.strip(), "input": given, "output": item.instance.output.strip()}
+        return {"prompt": fill(prompts[number], **values), "completion": fill(completions[number], **values)}
+
+
+def seed_items(seeds: Sequence[Seed]) -> list[Item]:
+    """Return the seeds, with their first instance each."""
+    return [Item(f"{seed.id}/0", seed.instruction, seed.instances[0]) for seed in seeds if seed.instances]
+
+
+def in_rounds(owners: Sequence[tuple[str, str, Sequence[Instance]]]) -> list[Item]:
+    """Return the first instance of every owner (name, instruction, instances), then the second of every owner, and so on."""
+    found = []
+    for n in range(max((len(instances) for *_, instances in owners), default=0)):
+        for name, instruction, instances in owners:
+            if n < len(instances):
+                found.append(Item(f"{name}/written/{n}", instruction, instances[n]))
+    return found
+
+
+def written_items(state: State, written: Mapping[str, Sequence[Instance]]) -> list[Item]:
+    """Return the instances that the model wrote for the seed instructions, without those of the seeds themselves."""
+    own = {seed.id: {instance.output.strip() for instance in seed.instances} for seed in state.seeds}
+    owners = [
+        (
+            seed.id,
+            seed.instruction,
+            [each for each in written.get(seed.id, ()) if each.output.strip() not in own[seed.id]],
+        )
+        for seed in state.seeds
+    ]
+    return in_rounds(owners)
+
+
+def invented_items(state: State) -> list[Item]:
+    """Return the instances of the accepted tasks of a run."""
+    return in_rounds(
+        [
+            (task.name, task.text, training_instances(state.recipe, task.name, state.passed_instances(task.name)))
+            for task in state.completed_tasks
+        ]
+    )
+
+
+def seed_rows(recipe: Recipe, seeds: Sequence[Seed], number: int) -> list[Json]:
+    """Return the seeds in one template each, repeated (arm 1)."""
+    templates = Templates(recipe)
+    once = [templates.row(item) for item in seed_items(seeds)]
+    return [once[n % len(once)] for n in range(number)]
+
+
+def seed_rows_in_templates(recipe: Recipe, seeds: Sequence[Seed], number: int) -> list[Json]:
+    """Return the seeds in all their templates (arm 2): another one in each round."""
+    templates, items = Templates(recipe), seed_items(seeds)
+    return [templates.row(items[n % len(items)], n % len(items) + n // len(items)) for n in range(number)]
+
+
+def rows_with_seeds(recipe: Recipe, seeds: Sequence[Item], items: Iterable[Item]) -> list[Json]:
+    """Return the seeds once each, and other items after them (arms 3 and 4)."""
+    templates = Templates(recipe)
+    return [templates.row(item) for item in [*seeds, *items]]
+
+
+def shuffled(rows: Sequence[Json], seed: int) -> list[Json]:
+    """Return rows with their completions shuffled among those that begin with a blank, and among those that do not."""
+    found = [dict(row) for row in rows]
+    for begins in (True, False):
+        places = [n for n, row in enumerate(rows) if row["completion"].startswith(" ") is begins]
+        drawn = [rows[n]["completion"] for n in places]
+        rng_for(seed, "shuffled outputs", str(begins)).shuffle(drawn)
+        for n, completion in zip(places, drawn, strict=True):
+            found[n]["completion"] = completion
+    return found
+
+
+def human_items(path: Path) -> list[Item]:
+    """Return the rows of a file of human-written instructions, in the order of the hashes of their texts."""
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    items = [
+        Item(hashed(json.dumps(row)), row["instruction"], Instance(row.get("input") or "", row["output"]))
+        for row in rows
+    ]
+    return sorted(items, key=lambda item: item.name)
