@@ -34,12 +34,6 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--summary", action="store_true", help="write the summary of what is there, and do nothing else"
     )
-    parser.add_argument(
-        "--only",
-        choices=("generation", "rates", "models"),
-        default="",
-        help="what the model writes, the choice of the rate, or what needs neither: processes can share the work",
-    )
     parser.add_argument("--threads", type=int, default=1, help="threads of torch (1)")
     return parser.parse_args(words)
 
@@ -69,7 +63,7 @@ def main(words: list[str] | None = None) -> int:
     try:
         study = Study(options_of(given), given.threads)
         if not given.summary:
-            study.run(given.only)
+            study.run()
         path = study.write_summary()
     except BootstructError as exc:
         print(f"error: {exc}", file=sys.stderr)

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from options import (
     UNTRAINED,
     Options,
 )
-from steps import Steps, meter, say
+from steps import Steps, alone, meter, say
 from summary import best_format, lowest, summary
 from training_rows import (
     Item,
@@ -46,6 +46,7 @@ import bootstruct as bs
 from bootstruct.config.loading import recipe_folder
 from bootstruct.errors import InputError, RunStoppedError
 from bootstruct.io.files import write_whole
+from bootstruct.journal.state import State
 from bootstruct.pocket.demo.more_instances import seed_instances
 from bootstruct.run.folder import read_plan, read_run
 
@@ -56,6 +57,14 @@ CHANGES = {  # of the recipe `paper`
     "instances.output_first.sampling.temperature": 0.7,
     "instances.input_first.sampling.max_tokens": 160,
     "instances.output_first.sampling.max_tokens": 160,
+}
+
+
+WRITTEN = {  # what the model has to write for an arm
+    SEED_INSTRUCTIONS: (("generation", "instances"),),
+    SELF_INSTRUCT: (("generation", "run"),),
+    SHUFFLED: (("generation", "run"),),
+    UNFILTERED: (("generation", "run"), ("generation", "unfiltered")),
 }
 
 
@@ -73,53 +82,33 @@ class Study:
         if HUMAN in options.arms and options.human is None:
             raise InputError("arm human: --human names the file of human-written instructions.")
         self.steps = Steps(options.out, options.settings())
-        self.steps.planned = list(self._planned())
+        self.steps.planned = list(dict.fromkeys(self._planned()))
 
         self.base = self._path("base")
         self.rows: list[Row] = []
 
-    def run(self, only: str = "") -> None:
-        """Do everything that is not done.
-
-        Args:
-            only: `generation` for what the model writes, `rates` for the choice of the learning rate, `models` for what needs
-                nothing that the model writes (arms 0 to 2): processes can share the work in this way; empty for everything.
-        """
+    def run(self) -> None:
+        """Do everything that is not done. Several processes may do it at once, as with other arms each."""
         import torch
 
         torch.set_num_threads(self.threads)
         base = self.steps.once("base", "model", lambda: write_base_model(self.options.model, self._path("base")))
         self.base = Path(base["folder"])
         self.rows = self._drawn_rows()
-        if only not in ("models", "rates"):
-            self._generation()
-        if only == "generation":
-            return
-        self.steps.once("data", "seeds", self._write_seed_data)
-        if only == "rates":
-            self._choose_rate()
-            return
-        self._score(UNTRAINED, self.base, FORMATS)
+        for _, generation, arm in self._models():
+            self._data(arm, generation)
+        self._score(UNTRAINED, FORMATS)
         self._answer(UNTRAINED, UNTRAINED)
         self._label(UNTRAINED, UNTRAINED)
         self.steps.once("check", "precision", self._compare_precision)
         rate = self._choose_rate()
-        models = [model for model in self._models() if only != "models" or model[2] in (SEEDS, TEMPLATES)]
-        for seed, generation, arm in models:
+        for seed, generation, arm in self._models():
             name = model_name(arm, generation, seed)
             self._train(name, arm, generation, seed, rate)
-            self._score(name, self._path("models", name), TRAINED_FORMATS)
-        for seed, generation, arm in models:
+            self._score(name, TRAINED_FORMATS)
+        for seed, generation, arm in self._models():
             self._answer(model_name(arm, generation, seed), arm)
-        for seed, generation, arm in models:
             self._label(model_name(arm, generation, seed), arm)
-
-    def _generation(self) -> None:
-        """What the model writes, and the training rows made of it."""
-        for generation in self._generations():
-            self.steps.once("generation", f"run-{generation}", lambda g=generation: self._generate(g))
-            self.steps.once("generation", f"instances-{generation}", lambda g=generation: self._write_instances(g))
-            self.steps.once("data", f"{generation}", lambda g=generation: self._write_data(g))
 
     def write_summary(self) -> Path:
         """Write the summary of all that is there, and return its file."""
@@ -140,19 +129,17 @@ class Study:
 
     def _planned(self) -> Iterator[tuple[str, str]]:
         yield from (("base", "model"), ("rows", "drawn"))
-        for generation in self._generations():
-            yield from (
-                ("generation", f"run-{generation}"),
-                ("generation", f"instances-{generation}"),
-                ("data", f"{generation}"),
-            )
-        yield from (("data", "seeds"), ("scores", UNTRAINED))
+        for _, generation, arm in self._models():
+            yield from ((sort, f"{name}-{generation}") for sort, name in WRITTEN.get(arm, ()))
+            yield "data", f"{arm}-{generation}"
+        for sort in ("scores", "answers", "labels"):
+            yield sort, UNTRAINED
+        yield "check", "precision"
         for rate in RATES:
             yield from (("training", f"rate-{rate:g}"), ("rates", f"{rate:g}"))
         for seed, generation, arm in self._models():
             name = model_name(arm, generation, seed)
             yield from (("training", name), ("scores", name), ("answers", name), ("labels", name))
-        yield from (("answers", UNTRAINED), ("labels", UNTRAINED), ("check", "precision"))
 
     def _path(self, *names: str) -> Path:
         return self.options.out.joinpath(*names)
@@ -168,13 +155,14 @@ class Study:
 
         return [Row(**row) for row in self.steps.once("rows", "drawn", work)["rows"]]
 
-    def _generate(self, generation: int) -> dict[str, Any]:
-        """Grow a run from the seeds with the front door; what was answered before a kill is in its journal."""
+    def _run(self, generation: int) -> Path:
+        """The run of a generation seed, begun or not."""
         folder, recipe = self._path("runs", str(generation)), self._path(f"recipe-{generation}.yaml")
-        if not folder.is_dir():
-            write_recipe(recipe, self.options.recipe, CHANGES | {"seed": 42 + generation})
-            bs.init(folder, recipe=recipe, model=f"hf/{self.base.resolve()}", seeds=self.options.seeds)
-        return self._grow(folder, self.options.sizes.tasks)
+        with alone(self._path(f"recipe-{generation}.lock")):
+            if not folder.is_dir():
+                write_recipe(recipe, self.options.recipe, CHANGES | {"seed": 42 + generation})
+                bs.init(folder, recipe=recipe, model=f"hf/{self.base.resolve()}", seeds=self.options.seeds)
+        return folder
 
     def _grow(self, folder: Path, tasks: int | None) -> dict[str, Any]:
         show = meter("tasks completed")
@@ -192,93 +180,88 @@ class Study:
             "stopped": result.stopped,
         }
 
+    def _items(self, arm: str, generation: int) -> list[Item]:
+        """What an arm is trained on besides the seeds; the model writes what is not there yet."""
+        if arm == HUMAN:
+            assert self.options.human is not None
+            return human_items(self.options.human)
+        run = self._run(generation)
+        if arm == SEED_INSTRUCTIONS:
+            self.steps.once("generation", f"instances-{generation}", lambda: self._write_instances(generation))
+            rows = json.loads(self._path(f"instances-{generation}.json").read_text(encoding="utf-8"))
+            return written_items(
+                bs.open(run).seeds, {name: [bs.Instance(**row) for row in own] for name, own in rows.items()}
+            )
+        self.steps.once("generation", f"run-{generation}", lambda: self._grow(run, self.options.sizes.tasks))
+        if arm == UNFILTERED:
+            folder = self._path("runs", f"{generation}-unfiltered")
+            self.steps.once("generation", f"unfiltered-{generation}", lambda: self._grow_unfiltered(generation, folder))
+            run = folder
+        return invented_items(read_run(run))
+
     def _write_instances(self, generation: int) -> dict[str, Any]:
         """Have the model write instances for the seed instructions (arm 3)."""
-        state, folder = read_run(self._path("runs", str(generation))), self._path("instances", str(generation))
+        recipe, seeds = read_plan(self._run(generation))
+        folder = self._path("instances", str(generation))
         folder.parent.mkdir(exist_ok=True)
-        written = seed_instances(state, f"hf/{self.base.resolve()}", folder, self.options.sizes.requests)
+        model, requests = f"hf/{self.base.resolve()}", self.options.sizes.requests
+        written = seed_instances(State(recipe, seeds), model, folder, requests)
         rows = {name: [dataclasses.asdict(instance) for instance in instances] for name, instances in written.items()}
         write_whole(self._path(f"instances-{generation}.json"), (json.dumps(rows, indent=1) + "\n").encode())
         return {"instances": sum(map(len, rows.values())), "seeds with instances": sum(map(bool, rows.values()))}
 
-    def _written(self, generation: int) -> dict[str, list[bs.Instance]]:
-        rows = json.loads(self._path(f"instances-{generation}.json").read_text(encoding="utf-8"))
-        return {name: [bs.Instance(**row) for row in own] for name, own in rows.items()}
-
-    def _unfiltered(self, generation: int) -> list[Item]:
+    def _grow_unfiltered(self, generation: int, folder: Path) -> dict[str, Any]:
         """The tasks that the run would have without the novelty filter (arm 5): its replies judged anew, the rest completed."""
-        folder, recipe = (
-            self._path("runs", f"{generation}-unfiltered"),
-            self._path(f"recipe-{generation}-unfiltered.yaml"),
-        )
+        recipe = self._path(f"recipe-{generation}-unfiltered.yaml")
         if not folder.is_dir():
             write_recipe(
                 recipe, self.options.recipe, CHANGES | {"seed": 42 + generation, "propose.novelty.threshold": 1.0}
             )
-            bs.init(folder, rejudge=self._path("runs", str(generation)), recipe=recipe)
-        self._grow(folder, None)
-        return invented_items(read_run(folder))
+            run, model = self._path("runs", str(generation)), f"hf/{self.base.resolve()}"
+            bs.init(folder, rejudge=run, recipe=recipe, model=model)
+        return self._grow(folder, len(bs.open(folder).tasks))
 
-    def _write_seed_data(self) -> dict[str, Any]:
-        """Write the training rows of arms 1 and 2."""
-        folder, number = self._path("runs", "seeds"), self.options.sizes.examples
-        if not folder.is_dir():
-            bs.init(folder, recipe=self.options.recipe, model="pocket", seeds=self.options.seeds)
-        plan = read_plan(folder)
-        rows = {SEEDS: seed_rows(*plan, number), TEMPLATES: seed_rows_in_templates(*plan, number)}
-        return {"seeds": len(seed_items(plan[1])), **self._write_rows(rows, 1)}
+    def _data(self, arm: str, generation: int) -> Any:
+        """Write the training rows of an arm."""
+        return self.steps.once("data", f"{arm}-{generation}", lambda: self._write_data(arm, generation))
 
-    def _write_data(self, generation: int) -> dict[str, Any]:
-        """Write the training rows of the other arms. Raises RunStoppedError where an arm has too few."""
+    def _write_data(self, arm: str, generation: int) -> dict[str, Any]:
+        """Raises RunStoppedError where the arm has too few rows."""
         from transformers import AutoTokenizer
 
-        tokenizer, state = AutoTokenizer.from_pretrained(self.base), read_run(self._path("runs", str(generation)))
-        others: dict[str, list[Item]] = {
-            SEED_INSTRUCTIONS: written_items(state, self._written(generation)),
-            SELF_INSTRUCT: invented_items(state),
-        }
-        if UNFILTERED in self.options.arms:
-            others[UNFILTERED] = self._unfiltered(generation)
-        if HUMAN in self.options.arms:
-            assert self.options.human is not None
-            others[HUMAN] = human_items(self.options.human)
+        number, tokenizer = self.options.sizes.examples, AutoTokenizer.from_pretrained(self.base)
+        recipe, seeds = read_plan(self._run(generation))
+        if arm in (SEEDS, TEMPLATES):
+            make = seed_rows if arm == SEEDS else seed_rows_in_templates
+            return self._write_rows(make(recipe, seeds, number), arm, generation, tokenizer)
 
         def is_short(item: Item) -> bool:
             text = f"{item.instruction}\n{item.instance.input}\n{item.instance.output}"
             return len(tokenizer(text)["input_ids"]) <= LONGEST_EXAMPLE
 
-        short = {arm: list(filter(is_short, items)) for arm, items in others.items()}
-        number = self.options.sizes.examples
-        seeds = seed_items(state.seeds)[: number // 2]  # all of them, unless the study is of toy size
-        about: dict[str, Any] = {
-            "written": {arm: len(items) for arm, items in others.items()},
-            "short enough": {arm: len(items) for arm, items in short.items()},
+        items = self._items(SELF_INSTRUCT if arm == SHUFFLED else arm, generation)
+        short, own = list(filter(is_short, items)), seed_items(seeds)[: number // 2]  # all, unless of toy size
+        rows = rows_with_seeds(recipe, own, short)[:number]
+        if len(rows) < number:
+            raise RunStoppedError(
+                f"Arm {arm} has only {len(rows)} examples of {number}: the model wrote too few; choose smaller sizes in "
+                "options.py, and another folder."
+            )
+        if arm == SHUFFLED:
+            rows = shuffled(rows, generation)
+        written = {"seed examples": len(own), "written": len(items), "short enough": len(short)}
+        return written | self._write_rows(rows, arm, generation, tokenizer)
+
+    def _write_rows(self, rows: Sequence[dict[str, Any]], arm: str, generation: int, tokenizer: Any) -> dict[str, Any]:
+        """Write training rows; returns what is in them."""
+        path = self._path("data", f"{arm}-{generation}.jsonl")
+        path.parent.mkdir(exist_ok=True)
+        write_whole(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
+        return {
+            "examples": len(rows),
+            "distinct": len({json.dumps(row) for row in rows}),
+            "tokens": sum(len(tokenizer(row["prompt"] + row["completion"])["input_ids"]) for row in rows),
         }
-        rows = {arm: rows_with_seeds(state.recipe, seeds, items)[:number] for arm, items in short.items()}
-        for arm, own in rows.items():
-            if len(own) < number:
-                raise RunStoppedError(
-                    f"Arm {arm} has only {len(own)} examples of {number}: the model wrote too few; choose smaller sizes in "
-                    "options.py, and another folder."
-                )
-        rows[SHUFFLED] = shuffled(rows[SELF_INSTRUCT], generation)
-        return about | self._write_rows(rows, generation)
-
-    def _write_rows(self, rows: Mapping[str, Sequence[dict[str, Any]]], generation: int) -> dict[str, Any]:
-        """Write training rows by arm; returns what is in them."""
-        from transformers import AutoTokenizer
-
-        tokenizer, about = AutoTokenizer.from_pretrained(self.base), dict[str, Any]()
-        for arm, own in rows.items():
-            path = self._path("data", f"{arm}-{generation}.jsonl")
-            path.parent.mkdir(exist_ok=True)
-            write_whole(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in own).encode())
-            about[arm] = {
-                "examples": len(own),
-                "distinct": len({json.dumps(row) for row in own}),
-                "tokens": sum(len(tokenizer(row["prompt"] + row["completion"])["input_ids"]) for row in own),
-            }
-        return about
 
     def _train(self, name: str, arm: str, generation: int, seed: int, rate: float) -> Any:
         """Finetune with the front door; an unfinished training is begun anew, since it takes minutes."""
@@ -309,7 +292,7 @@ class Study:
 
         return self.steps.once("training", name, work)
 
-    def _score(self, name: str, folder: Path, forms: Sequence[str]) -> Any:
+    def _score(self, name: str, forms: Sequence[str]) -> Any:
         """Measure the likelihood of the references: development rows in all formats, test rows in those of the tests.
 
         These are plain, chat and the one with the lowest loss on the development part.
@@ -317,7 +300,7 @@ class Study:
         dev, test = self._part("dev"), self._part("test")
 
         def work() -> dict[str, Any]:
-            model, found = Likelihood(folder), dict[str, Any](dev={}, test={})
+            model, found = Likelihood(self._folder(name)), dict[str, Any](dev={}, test={})
             for form in forms:
                 found["dev"][form] = self._per_token(model, dev, form, meter(f"development rows in {form}"))
             for form in sorted({*TRAINED_FORMATS, lowest(found["dev"])}):
@@ -355,6 +338,7 @@ class Study:
         found: dict[float, float] = {}
         for rate in RATES:
             name = f"rate-{rate:g}"
+            self._data(TEMPLATES, 1)
             self._train(name, TEMPLATES, 1, 1, rate)
 
             def work(name: str = name) -> float:

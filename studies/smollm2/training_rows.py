@@ -64,16 +64,16 @@ def in_rounds(owners: Sequence[tuple[str, str, Sequence[Instance]]]) -> list[Ite
     return found
 
 
-def written_items(state: State, written: Mapping[str, Sequence[Instance]]) -> list[Item]:
+def written_items(seeds: Sequence[Seed], written: Mapping[str, Sequence[Instance]]) -> list[Item]:
     """Return the instances that the model wrote for the seed instructions, without those of the seeds themselves."""
-    own = {seed.id: {instance.output.strip() for instance in seed.instances} for seed in state.seeds}
+    own = {seed.id: {instance.output.strip() for instance in seed.instances} for seed in seeds}
     owners = [
         (
             seed.id,
             seed.instruction,
             [each for each in written.get(seed.id, ()) if each.output.strip() not in own[seed.id]],
         )
-        for seed in state.seeds
+        for seed in seeds
     ]
     return in_rounds(owners)
 

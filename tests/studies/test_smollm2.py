@@ -133,11 +133,9 @@ def test_instances_for_seed_instructions_are_taken_in_rounds_without_those_of_th
     owners = [("a", "A", [Instance("", "1"), Instance("", "2")]), ("b", "B", [Instance("", "3")])]
     assert [item.instance.output for item in training.in_rounds(owners)] == ["1", "3", "2"]
 
-    class State:
-        seeds = read_seeds(shipped_seeds("simple"))[:2]
-
-    copied, other = State.seeds[0].instances[0], Instance("", "something of its own")
-    found = training.written_items(State, {State.seeds[0].id: [copied, other]})
+    seeds = read_seeds(shipped_seeds("simple"))[:2]
+    copied, other = seeds[0].instances[0], Instance("", "something of its own")
+    found = training.written_items(seeds, {seeds[0].id: [copied, other]})
     assert [item.instance for item in found] == [other]
 
 
