@@ -59,10 +59,14 @@ def decode_line(line: bytes, offset: int, needs_checksum: bool = False) -> Event
         JournalError: the line is damaged, or is none of a journal; it says in which way.
         NewerJournalError: a newer version wrote it, which may compute checksums otherwise.
     """
-    fault = ""
-    if has_checksum(line):
-        if _checksum_field(line[:-_CHECKSUM_BYTES], offset) != line[-_CHECKSUM_BYTES:]:
+    fault, end = "", line[-_CHECKSUM_BYTES:]
+    if (
+        end[:8] == _CHECKSUM and end[16:] == _END
+    ):  # `has_checksum` and `_checksum_field`, once for each line of a journal
+        body = line[:-_CHECKSUM_BYTES]
+        if b"%08x" % zlib.crc32(body, offset & 0xFFFFFFFF) != end[8:16]:
             fault = "the line was changed, moved or damaged after it was written: its checksum does not match"
+        line = body + b"}"  # a checksum that is not read again is not parsed either
     elif needs_checksum:
         fault = "the line was changed or damaged after it was written: its checksum is missing"
     try:
@@ -150,14 +154,14 @@ def _read(row: dict[str, Any]) -> Event:
     match row["event"]:
         case "replied":
             reply = _reply_from_json(row["reply"])
-            question, source = _texts(row, "question", "source")
+            question, source = _text(row.get("question", "")), _text(row.get("source", ""))
             at = _seconds(row.get("at", 0))
             return ReplyReceived(_text(row["key"]), _text(row["digest"]), reply, question, source, at)
         case "proposed":
             verdicts = tuple(_verdict_from_json(verdict) for verdict in row["verdicts"])
             shown = tuple(_text(name) for name in _list(row["shown"]))
             failed = _flag(row.get("failed", False))
-            return CandidatesJudged(_count(row["index"]), shown, verdicts, failed, *_texts(row, "unread"))
+            return CandidatesJudged(_count(row["index"]), shown, verdicts, failed, _text(row.get("unread", "")))
         case "annotated":
             instances = tuple(_instance_from_json(instance) for instance in row["instances"])
             rejected = tuple(
@@ -209,11 +213,6 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"expected text, found {value!r:.60}")
     return value
-
-
-def _texts(row: dict[str, Any], *names: str) -> Iterator[str]:
-    """The texts under these names, empty where they were left out."""
-    return (_text(row.get(name, "")) for name in names)
 
 
 def _whole(value: object) -> int:
@@ -280,8 +279,8 @@ def _verdict_from_json(row: dict[str, Any]) -> Verdict:
         None if rule is None else _text(rule),
         None if score is None else float(score),
         None if near is None else _text(near),
-        tuple(_instance_from_json(instance) for instance in _list(row.get("instances", []))),
-        *_texts(row, "note"),
+        tuple(map(_instance_from_json, _list(row["instances"]))) if "instances" in row else (),
+        _text(row.get("note", "")),
     )
 
 
@@ -308,7 +307,7 @@ def _check_verdict_to_json(mark: CheckVerdict) -> dict[str, Any]:
 def _check_verdict_from_json(row: dict[str, Any]) -> CheckVerdict:
     rule, score = row.get("rule"), row.get("score")
     texts = None if rule is None else _text(rule), None if score is None else float(score)
-    return CheckVerdict(_count(row["instance"]), *texts, *_texts(row, "note"))
+    return CheckVerdict(_count(row["instance"]), *texts, _text(row.get("note", "")))
 
 
 def _reply_to_json(reply: Reply) -> dict[str, Any]:
@@ -326,5 +325,5 @@ def _reply_from_json(row: dict[str, Any]) -> Reply:
     prompt_tokens, completion_tokens = row.get("tokens", (0, 0))
     counts = _count(prompt_tokens), _count(completion_tokens)
     time = _seconds(row.get("seconds", 0)), _count(row.get("retries", 0))
-    model, via, thought = _texts(row, "model", "via", "thought")
+    model, via, thought = _text(row.get("model", "")), _text(row.get("via", "")), _text(row.get("thought", ""))
     return Reply(_text(row["text"]), _text(row["finish"]), *counts, model, *time, via, thought)

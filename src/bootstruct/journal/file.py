@@ -1,5 +1,7 @@
 """The journal's file: events read line by line, and the one writer. Readers pass over a torn last line."""
 
+import contextlib
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,15 +55,28 @@ def read_events(path: Path) -> Iterator[tuple[int, Event]]:
 def read_state(path: Path) -> State | None:
     """The state that a journal's events add up to, None if it holds none yet."""
     state: State | None = None
-    for number, (offset, event) in enumerate(read_events(path), 1):
-        try:
-            if state is None:
-                state = begin(event)
-            else:
-                apply(state, event, offset)
-        except JournalError as exc:
-            raise JournalError(f"{path}:{number}: {exc}") from None
+    with _without_collection():
+        for number, (offset, event) in enumerate(read_events(path), 1):
+            try:
+                if state is None:
+                    state = begin(event)
+                else:
+                    apply(state, event, offset)
+            except JournalError as exc:
+                raise JournalError(f"{path}:{number}: {exc}") from None
     return state
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """No search for cycles of garbage meanwhile: events have none, and each search goes over all that were read before."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def read_reply(path: Path, offset: int) -> ReplyReceived | None:
