@@ -3,6 +3,7 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -156,7 +157,7 @@ def test_read_back_by_their_own_ecosystems(
     parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     count = len(list(training_rows(run[0])))
-    for format in sorted(set(FORMATS) - {"original", "parquet"}):
+    for format in sorted(set(FORMATS) - {"original", "parquet", "preference", "preference-text"}):
         path = tmp_path / f"{format}{FORMATS[format].suffix}"
         written(run, format, path)
         table = datasets.load_dataset("json", data_files=str(path), split="train", cache_dir=str(tmp_path / "cache"))
@@ -169,20 +170,40 @@ def test_read_back_by_their_own_ecosystems(
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("format", ["messages", "prompt-completion"])
-def test_trl_trains_on_it(tmp_path: Path, run: tuple[State, Path], format: str) -> None:
+@pytest.mark.parametrize(
+    ("format", "name"),
+    [
+        ("messages", "a.jsonl"),
+        ("messages", "a.parquet"),
+        ("openai", "a.jsonl"),
+        ("sharegpt", "a.json"),
+        ("sharegpt", "a.arrow"),
+        ("prompt-completion", "a.csv"),
+        ("alpaca", "a.json"),
+        ("parquet", "a.parquet"),
+    ],
+)
+def test_trl_trains_on_it(
+    tmp_path: Path, run: tuple[State, Path], format: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trl = pytest.importorskip("trl", reason="trl is not installed")
     import datasets
 
     from tests.support.tiny_model import make
 
-    path = tmp_path / "train.jsonl"
-    written(run, format, path)
-    data = datasets.Dataset.from_list([json.loads(line) for line in path.read_text().splitlines()][:8])
-    data = data.remove_columns([name for name in data.column_names if name == "id"])
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    written(run, format, tmp_path / name)
+    kind = {"jsonl": "json"}.get(name.split(".")[1], name.split(".")[1])
+    data = datasets.load_dataset(
+        kind, data_files=str(tmp_path / name), split="train[:8]", cache_dir=str(tmp_path / "cache")
+    )
+    by_function = {"alpaca", "parquet"}  # TRL knows no instructions: a function makes the texts
+    options: dict[str, Any] = {}
+    if format in by_function:
+        options["formatting_func"] = lambda row: f"{row['instruction']}\n{row['input'] or ''}\n{row['output']}"
     config = trl.SFTConfig(
         output_dir=str(tmp_path / "out"), max_steps=1, per_device_train_batch_size=2, use_cpu=True, bf16=False,
         report_to="none", save_strategy="no", max_length=256,
     )  # fmt: skip
-    trainer = trl.SFTTrainer(model=str(make(tmp_path / "tiny")), train_dataset=data, args=config)
+    trainer = trl.SFTTrainer(model=str(make(tmp_path / "tiny")), train_dataset=data, args=config, **options)
     assert trainer.train().training_loss > 0

@@ -53,35 +53,51 @@ def test_the_validator_refuses_what_trainers_refuse() -> None:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("format", ["alpaca", "messages", "sharegpt", "prompt-completion", "parquet"])
-@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv", "a.jsonl.gz", "a.parquet", "a.arrow", "dataset"])
+@pytest.mark.parametrize(
+    "format", ["alpaca", "messages", "sharegpt", "prompt-completion", "parquet", "openai", "original"]
+)
+@pytest.mark.parametrize(
+    "name",
+    ["a.jsonl", "a.json", "a.csv", "a.tsv", "a.jsonl.gz", "a.csv.gz", "a.parquet", "a.arrow", "dataset"],
+)
 def test_pandas_polars_and_datasets(
     name: str, format: str, run: RunSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if format in ("openai", "original") and name != "a.jsonl":
+        pytest.skip(f"{format} is JSON Lines only")
     datasets = pytest.importorskip("datasets", reason="datasets is not installed")
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
     polars = pytest.importorskip("polars", reason="polars is not installed")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     container = "dataset" if name == "dataset" else None
-    (count,) = export_runs([run], format, tmp_path / name, container=container).files.values()
+    if format == "original":
+        written = export_runs([run], format, tmp_path / "original").files
+        files = {path: count for path, count in written.items() if count and path.endswith(".jsonl")}
+    else:
+        (count,) = export_runs([run], format, tmp_path / name, container=container).files.values()
+        files = {str(tmp_path / name): count}
     if name == "dataset":
         assert len(datasets.load_from_disk(str(tmp_path / name))) == count
         return
     kind = name.split(".")[1]
-    builder = {"jsonl": "json"}.get(kind, kind)
-    loaded = datasets.load_dataset(
-        builder, data_files=str(tmp_path / name), split="train", cache_dir=str(tmp_path / "cache")
-    )
-    frames = {
+    builder = {"jsonl": "json", "tsv": "csv"}.get(kind, kind)
+    frames: dict[str, Any] = {
         "jsonl": lambda path: pandas.read_json(path, lines=True),
         "json": pandas.read_json,
         "csv": pandas.read_csv,
+        "tsv": lambda path: pandas.read_csv(path, sep="\t"),
         "parquet": pandas.read_parquet,
         "arrow": pandas.read_feather,
     }
-    readers = {"jsonl": polars.read_ndjson, "json": polars.read_json, "csv": polars.read_csv}
+    readers: dict[str, Any] = {"jsonl": polars.read_ndjson, "json": polars.read_json, "csv": polars.read_csv}
     readers |= {"parquet": polars.read_parquet, "arrow": polars.read_ipc}
-    found = [loaded, frames[kind](tmp_path / name)]
-    if not name.endswith(".gz"):
-        found.append(readers[kind](tmp_path / name))
-    assert [len(frame) for frame in found] == [count] * len(found)
+    readers["tsv"] = lambda path: polars.read_csv(path, separator="\t")
+    for path, rows_there in files.items():
+        found = [frames[kind](path)]
+        if not name.endswith(".tsv"):  # `datasets` takes no tabs by itself
+            found.append(
+                datasets.load_dataset(builder, data_files=path, split="train", cache_dir=str(tmp_path / "cache"))
+            )
+        if not name.endswith(".gz"):
+            found.append(readers[kind](path))
+        assert [len(frame) for frame in found] == [rows_there] * len(found), path

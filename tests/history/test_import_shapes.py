@@ -261,18 +261,47 @@ OTHER_TOOLS: dict[str, list[Json]] = {
             "instruction": TEXTS[n],
             "generation": f"o{n}",
             "model_name": "mistral",
-            "distilabel_metadata": {"raw_input": []},
+            "distilabel_metadata": {
+                "raw_output_text_generation_0": f"o{n}",
+                "raw_input_text_generation_0": [{"role": "user", "content": TEXTS[n]}],
+                "statistics_text_generation_0": {"input_tokens": 5, "output_tokens": 7},
+            },
         }
         for n in range(2)
     ],
     "datadesigner": [
-        {"category": "c", "question": TEXTS[n], "answer": f"o{n}", "score__reasoning": "r"} for n in range(2)
+        {
+            "category": "c",
+            "question": TEXTS[n],
+            "answer": f"o{n}",
+            "answer__trace": [{"role": "user", "content": TEXTS[n]}],
+            "answer__reasoning_content": "r",
+            "score": {"relevance": {"score": 4, "reasoning": "r"}},
+        }
+        for n in range(2)
     ],
     "curator": [{"prompt": TEXTS[n], "response": f"o{n}", "topic": "t"} for n in range(2)],
     "curator's cache": [
         {
             "response_message": f"o{n}",
-            "generic_request": {"model": "m", "messages": [{"role": "user", "content": TEXTS[n]}]},
+            "parsed_response_message": None,
+            "response_errors": None,
+            "raw_response": {"id": "r", "choices": []},
+            "raw_request": None,
+            "generic_request": {
+                "model": "m",
+                "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": TEXTS[n]}],
+                "response_format": None,
+                "original_row": {"prompt": TEXTS[n]},
+                "original_row_idx": n,
+                "generation_params": {},
+                "is_multimodal_prompt": False,
+            },
+            "created_at": "2026-01-31T12:00:00",
+            "finished_at": "2026-01-31T12:00:01",
+            "token_usage": {"input": 5, "output": 7, "total": 12},
+            "response_cost": None,
+            "finish_reason": "stop",
         }
         for n in range(2)
     ],
@@ -299,7 +328,7 @@ def test_other_tools_without_replies(tool: str, name: str, tmp_path: Path) -> No
     assert found.conclusion.startswith("no disagreement with the rules of the recipe")
     assert "cannot be checked, since the imported files hold none" in found.conclusion
     assert read_run(tmp_path / "run").usage == {}, "a reply that was not kept is no reply paid for"
-    assert state.recipe.model == ("mistral" if tool == "distilabel" else "unknown")
+    assert state.recipe.model == {"distilabel": "mistral", "curator's cache": "m"}.get(tool, "unknown")
     done = export(state, tmp_path / "run" / "journal.jsonl", "messages", tmp_path / "m.jsonl")
     assert done.exported == 2
 
@@ -337,12 +366,67 @@ def test_progress_of_a_long_import(tmp_path: Path) -> None:
     assert (result.rows, result.accepted) == (1500, 1500)
 
 
+def test_folders_as_distilabel_and_datadesigner_leave_them(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    from bootstruct.io.writers import FileForm, write_rows
+
+    rows = OTHER_TOOLS["distilabel"]
+    write_rows(tmp_path / "distiset" / "default" / "train", rows, FileForm("dataset"))
+    (tmp_path / "distiset" / "default" / "dataset_dict.json").write_text('{"splits": ["train"]}')
+    (tmp_path / "distiset" / "distiset_configs").mkdir()
+    result, _ = imported(tmp_path, tmp_path / "distiset")
+    assert (result.accepted, result.tasks) == (2, 2)
+    write_rows(tmp_path / "distiset" / "other", rows, FileForm("dataset"))
+    with pytest.raises(InputError, match="holds 2 data sets, such as default; name one of them"):
+        import_run(tmp_path / "again", [tmp_path / "distiset"])
+
+    artifacts = tmp_path / "artifacts" / "questions"
+    for number, row in enumerate(OTHER_TOOLS["datadesigner"]):
+        write_rows(artifacts / "parquet-files" / f"batch_{number:05d}.parquet", [row])
+    (artifacts / "metadata.json").write_text("{}")
+    result = import_run(tmp_path / "designed", [artifacts])
+    assert (result.accepted, result.tasks) == (2, 2)
+    assert [(account.read, account.used) for account in result.accounts] == [(1, 1), (1, 1)]
+
+
+def test_several_files_of_tasks_are_all_read_and_what_is_not_read_is_told(tmp_path: Path) -> None:
+    one, two = (lines(tmp_path / f"{n}.jsonl", OTHER_TOOLS["alpaca"][n]) for n in range(2))
+    result, state = imported(tmp_path, one, two)
+    assert [text for text, _, _ in tasks(state)] == TEXTS[:2]
+    assert result.requests == 0
+    first = lines(tmp_path / "machine_generated_instructions.jsonl", step1(0))
+    other = lines(tmp_path / "machine_generated_instructions_2.jsonl", step1(1))
+    result = import_run(tmp_path / "first", [first, other, one])
+    assert [note for note in result.notes if "not read" in note] == [
+        f"{path}: not read, since another file holds the same" for path in (other, one)
+    ]
+
+
+def test_the_mark_of_camel_for_an_unreadable_reply_is_no_output(tmp_path: Path) -> None:
+    rows = [
+        {
+            "id": f"machine_task_{n + 1}",
+            "instruction": TEXTS[n],
+            "is_classification": n == 1,
+            "instances": [[{"input": "", "output": "No valid output found."}], [], [{"input": "a", "output": "b"}]][n],
+        }
+        for n in range(3)
+    ]
+    path = tmp_path / "camel.json"
+    path.write_text(json.dumps(rows, indent=4))
+    result, state = imported(tmp_path, path)
+    assert tasks(state) == [(TEXTS[2], False, [("a", "b")])]
+    assert result.open_tasks == 2
+    assert result.accounts[0].notes["with the output 'No valid output found.', which is taken for none"] == 1
+
+
 def test_lists_of_instructions(tmp_path: Path) -> None:
     result, state = imported(
         tmp_path, lines(tmp_path / "out.jsonl", {"input": "rivers", "instructions": TEXTS[:3], "model_name": "m"})
     )
     assert [task.text for task in state.accepted] == TEXTS[:3]
     assert (result.tasks, result.open_tasks, state.recipe.model) == (0, 3, "m")
+    assert any("3 of 3 instructions are imported without a reply" in note for note in result.notes)
 
 
 def test_rows_of_one_instruction_are_one_task_and_every_row_is_accounted_for(tmp_path: Path) -> None:

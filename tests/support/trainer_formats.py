@@ -1,8 +1,10 @@
 """The documented rules of trainers' data formats, as far as our exports use them: what each would refuse, in words.
 
-LLaMA-Factory reads a JSON list or JSON lines: `alpaca` (instruction, input, output: texts) and `sharegpt` (a list of
-turns in pairs, user and assistant by turns, under tags that its data set file names). axolotl reads `type: alpaca` and
-`type: chat_template`, whose turns have a role and a content under names that its settings give.
+LLaMA-Factory reads JSON, JSON Lines, CSV, Parquet and Arrow, uncompressed: `alpaca` (instruction, input, output: texts) and
+`sharegpt` or `openai` (a list of turns: maybe a system message, then user and assistant by turns, under tags that its data
+set file names; a text that holds JSON is no list to it). axolotl reads `type: alpaca` and `type: chat_template`, whose
+turns have a role and a content under names that its settings give. The rules here are stricter in one thing: both take an
+empty text, of which nothing is learned. docs/lab-notes/files.md says which versions they were held against.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,6 +33,8 @@ def chat_faults(rows: Sequence[Row], tags: tuple[str, str, str, str, str]) -> li
     faults = []
     for number, row in enumerate(rows, 1):
         turns = row.get(column)
+        if isinstance(turns, list) and turns and turns[0].get(role) == "system":
+            turns = turns[1:]
         if not isinstance(turns, list) or not turns or len(turns) % 2:
             faults.append(f"row {number}: no list of turns in pairs")
             continue

@@ -17,6 +17,7 @@ NumberedRow = tuple[int, Row]  # its line or position, and the row
 
 INSTRUCTIONS, TYPES, INSTANCES, PARSED = "instructions", "task types", "instances", "parsed instances"
 TASKS, REQUESTS, RECIPE, SEEDS = "tasks", "requests", "recipe", "seeds"
+BATCHES: Final = "parquet-files"  # in which DataDesigner writes the batches of a data set
 SUBFOLDER: Final = "finetuning_data"  # in which the released code keeps the files of its last step
 _BEGINNINGS: Final = {  # the beginning of a file's name -> what it holds
     "machine_generated_instructions": INSTRUCTIONS,
@@ -26,6 +27,8 @@ _BEGINNINGS: Final = {  # the beginning of a file's name -> what it holds
 }
 _NAMES: Final = {"requests.jsonl": REQUESTS, "recipe.yaml": RECIPE, "seed_tasks.jsonl": SEEDS, "regen.json": TASKS}
 _DATA: Final = (".jsonl", ".json", ".parquet", ".csv", ".tsv", ".arrow", ".gz", ".zst")
+CAMELS_MARK: Final = "No valid output found."  # what CAMEL writes as the output of a reply that it cannot read
+WITH_MARK: Final = f"with the output {CAMELS_MARK!r}, which is taken for none"
 _LISTS: Final = ("instructions", "generated_instructions")  # fields of other tools that hold several instructions
 
 
@@ -35,14 +38,25 @@ class ImportFiles:
 
     Attributes:
         paths: by what they hold.
-        accounts: what became of their rows, by what they hold. Rows of the released code are used or an error, but for
+        more_tasks: further files of tasks.
+        passed_over: files that are not read, since another holds the same.
+        accounts: what became of the rows of each. Rows of the released code are used or an error, but for
             those of instructions that the first step lacks.
         on_row: called with each row that is read.
     """
 
     paths: dict[str, Path] = field(default_factory=dict)
+    more_tasks: list[Path] = field(default_factory=list)
+    passed_over: list[Path] = field(default_factory=list)
     accounts: dict[str, RowAccount] = field(default_factory=dict)
     on_row: Callable[[], object] = lambda: None
+
+    def add(self, content: str, path: Path) -> None:
+        """Add a file. Of tasks there may be several; of all else the first counts."""
+        if content not in self.paths:
+            self.paths[content] = path
+        elif path.resolve() not in [known.resolve() for known in (self.paths[content], *self.more_tasks)]:
+            (self.more_tasks if content == TASKS else self.passed_over).append(path)
 
     def rows(self, content: str) -> Iterator[NumberedRow]:
         """The rows of one of them; none where there is no such file."""
@@ -66,7 +80,8 @@ def find_files(sources: Sequence[Path]) -> ImportFiles:
 
     A folder is looked through for the files of the released code, `finetuning_data/` below it included, and for `regen.json`
     of Alpaca's code; if it holds none of these, but one other file of rows, or is a data set that `datasets` saved, that is
-    it. A file that is named holds what its name says, else what its first row shows.
+    it. A folder of distilabel holds such a data set in a sub-folder, one of DataDesigner its batches in `parquet-files`. A
+    file that is named holds what its name says, else what its first row shows.
 
     Args:
         sources: folders, and files.
@@ -79,7 +94,7 @@ def find_files(sources: Sequence[Path]) -> ImportFiles:
         if not source.exists():
             raise InputError(f"{source}: no such file.")
         for content, path in _in_folder(source) if source.is_dir() else [(_content_of(source), source)]:
-            found.paths.setdefault(content, path)
+            found.add(content, path)
     if not found.paths.keys() & {INSTRUCTIONS, INSTANCES, PARSED, TASKS}:
         where = ", ".join(map(str, sources))
         raise InputError(
@@ -99,7 +114,14 @@ def _in_folder(folder: Path) -> Iterator[tuple[str, Path]]:
     yield from named
     if any(content in (INSTRUCTIONS, INSTANCES, PARSED, TASKS) for content, _ in named):
         return
+    if batches := sorted((folder / BATCHES).glob("batch_*.parquet")) or sorted(folder.glob("batch_*.parquet")):
+        yield from ((TASKS, path) for path in batches)
+        return
     others = [path for path in files if path.suffix in _DATA and _by_name(path) is None]
+    sets = [] if others else [path for path in sorted(folder.glob("*")) if is_dataset_folder(path)]
+    if len(sets) > 1:
+        raise InputError(f"{folder}: holds {len(sets)} data sets, such as {sets[0].name}; name one of them.")
+    yield from ((TASKS, path) for path in sets)
     if len(others) > 1:
         raise InputError(f"{folder}: holds {len(others)} files of rows, such as {others[0].name}; name one of them.")
     for path in others:
@@ -140,9 +162,8 @@ def first_step_rows(files: ImportFiles, fields: Mapping[str, str] | None) -> lis
         InputError: a row of the released code has no instruction, or there is none at all.
     """
     if not files.paths.keys() & {INSTRUCTIONS, INSTANCES}:
-        account = files.accounts[TASKS] = RowAccount(str(files.paths[TASKS]))
-        return _task_rows(files, fields, account)
-    files.paths.pop(TASKS, None)
+        return _task_rows(files, fields)
+    files.passed_over += [files.paths.pop(TASKS), *files.more_tasks] if TASKS in files.paths else []
     content = INSTRUCTIONS if INSTRUCTIONS in files.paths else INSTANCES
     path, rows = files.paths[content], list(files.rows(content))
     if not rows:
@@ -155,33 +176,40 @@ def first_step_rows(files: ImportFiles, fields: Mapping[str, str] | None) -> lis
     return [(line, row | {"metadata": row.get("instruction_metadata")}) for line, row in rows]
 
 
-def _task_rows(files: ImportFiles, fields: Mapping[str, str] | None, account: RowAccount) -> list[NumberedRow]:
-    """The tasks of a file of any shape, in the form of the first step's rows, with their `instances`.
+def _task_rows(files: ImportFiles, fields: Mapping[str, str] | None) -> list[NumberedRow]:
+    """The tasks of files of any shape, in the form of the first step's rows, with their `instances`.
 
     Rows of one instruction are one task. Rows that hold no task are left out and counted.
     """
     tasks: dict[str, NumberedRow] = {}
-    columns = (fields or {}).values()
-    rows = read_rows(files.paths[TASKS], bare_text=True, account=account, columns=columns)
-    for line, row in files.counted(rows):
-        try:
-            found = [read_task_row(part, fields) for part in _parts_of(row)]
-        except ShapeError as exc:
-            account.leave_out(line, exc.reason, str(exc))
-            continue
-        account.use(found[0].shape_name, found[0].notes)
-        for task in found:
-            _, known = tasks.setdefault(task.instruction, (line, _first_step_row(task.instruction, row)))
-            known["instances"] += [{"input": pair.input, "output": pair.output} for pair in task.instances]
-            if task.is_classification is not None:
-                known["is_classification"] = task.is_classification
-    require_used(account, bool(fields))
+    columns, position = (fields or {}).values(), 0  # over all files: rows that follow each other are none of one reply
+    for path in (files.paths[TASKS], *files.more_tasks):
+        account = files.accounts[str(path)] = RowAccount(str(path))
+        for line, row in files.counted(read_rows(path, bare_text=True, account=account, columns=columns)):
+            position += 1
+            try:
+                found = [read_task_row(part, fields) for part in _parts_of(row)]
+            except ShapeError as exc:
+                account.leave_out(line, exc.reason, str(exc))
+                continue
+            has_mark = any(pair.output == CAMELS_MARK for task in found for pair in task.instances)
+            account.use(found[0].shape_name, (*found[0].notes, *([WITH_MARK] if has_mark else [])))
+            for task in found:
+                _, known = tasks.setdefault(task.instruction, (position, _first_step_row(task.instruction, row)))
+                pairs = (pair for pair in task.instances if pair.output != CAMELS_MARK)
+                known["instances"] += [{"input": pair.input, "output": pair.output} for pair in pairs]
+                if task.is_classification is not None:
+                    known["is_classification"] = task.is_classification
+        require_used(account, bool(fields))
     return list(tasks.values())
 
 
 def _first_step_row(instruction: str, row: Row) -> Row:
     similar = row.get("most_similar", row.get("most_similar_instructions"))
     kept: Row = {name: row[name] for name in ("avg_similarity_score", "model_name") if name in row}
+    request = row.get("generic_request")  # curator's
+    if isinstance(request, dict) and isinstance(request.get("model"), str):
+        kept["model_name"] = request["model"]
     return {"instruction": instruction, "most_similar": similar, "instances": [], **kept}
 
 

@@ -133,6 +133,7 @@ def import_run(
     result.instances = sum(len(completed.instances) for completed in state.completed.values())
     result.open_tasks = result.accepted - result.tasks
     result.accounts = list(files.accounts.values())
+    result.notes += [f"{path}: not read, since another file holds the same" for path in files.passed_over]
     result.files = {content: str(path) for content, path in files.paths.items()}
     return result
 
@@ -252,7 +253,7 @@ class _RequestReader:
 
     def _count(self, reply: Reply, judged: CandidatesJudged) -> None:
         result = self.result
-        self.unlogged += reply == MISSING
+        self.unlogged += len(judged.verdicts) if reply == MISSING else 0
         result.requests, result.read = result.requests + (reply != MISSING), result.read + len(judged.verdicts)
         result.candidates += sum(v.kept or v.rule in (TOO_SIMILAR, NOT_IN_FILES) for v in judged.verdicts)
 
