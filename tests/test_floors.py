@@ -24,6 +24,7 @@ FLOORS: list[set[str]] = [
     {"journal.state"},
     {"journal.codec"},
     {"novelty"},
+    {"measures"},
     {"render"},
     {"stages"},
     {"pocket.world"},
@@ -41,7 +42,7 @@ FLOORS: list[set[str]] = [
     {"__main__"},
 ]
 PURE = {"errors", "types", "paper", "config.validation", "config.recipe", "config.recipe_mapping", "journal.events", "journal.keys", "journal.state",
-        "journal.codec", "novelty", "render", "stages", "pocket.world"}  # fmt: skip
+        "journal.codec", "novelty", "measures", "render", "stages", "pocket.world"}  # fmt: skip
 WORLD = {
     "asyncio", "os", "io", "time", "datetime", "pathlib", "socket", "subprocess", "threading", "multiprocessing",
     "logging", "http", "urllib", "aiohttp", "httpx", "requests", "tempfile", "shutil",

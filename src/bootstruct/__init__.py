@@ -49,6 +49,8 @@ _HOMES = {  # public name -> the module that defines it (or is it), imported at 
     "report": "api.tools",
     "finetune": "api.tools",
     "evaluate": "api.evaluate",
+    "diversity": "api.measuring",
+    "SetDiversity": "reporting.diversity",
     "dedup": "api.data",
     "import_run": "api.data",
     "export_runs": "api.exporting",
@@ -111,6 +113,7 @@ __all__ = [
     "RunStoppedError",
     "ScriptedEngine",
     "Seed",
+    "SetDiversity",
     "Status",
     "Task",
     "TransientError",
@@ -122,6 +125,7 @@ __all__ = [
     "check",
     "dedup",
     "demo",
+    "diversity",
     "doctor",
     "evaluate",
     "export_judgements",
@@ -153,6 +157,7 @@ if TYPE_CHECKING:
     from bootstruct.api.data import dedup, import_run
     from bootstruct.api.exporting import export_runs
     from bootstruct.api.generation import GenerateResult, agenerate, generate
+    from bootstruct.api.measuring import diversity
     from bootstruct.api.runs import Rejection, Run, Task, init, open
     from bootstruct.api.tools import apreview, atopics_from_seeds, finetune, preview, report, topics_from_seeds
     from bootstruct.config.recipe import Recipe
@@ -174,6 +179,7 @@ if TYPE_CHECKING:
     from bootstruct.history.rejudge import Rejudgement
     from bootstruct.io.accounts import RowAccount
     from bootstruct.novelty.index import NoveltyIndex
+    from bootstruct.reporting.diversity import SetDiversity
     from bootstruct.run.progress import Progress
     from bootstruct.run.status import Status
     from bootstruct.stages.custom import CheckedInstance, check, rule

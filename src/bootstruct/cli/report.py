@@ -118,6 +118,7 @@ def _json_row(made: "ReportResult") -> dict[str, object]:
                 "instructions": measured.table.instructions,
                 "instances": measured.table.instances,
                 "notes": measured.subject.notes,
+                "diversity": None if measured.diversity is None else measured.diversity.to_row(),
             }
             for measured in made.measured
         ],

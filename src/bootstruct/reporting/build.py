@@ -10,6 +10,7 @@ from bootstruct.io.files import write_whole
 from bootstruct.io.rows import STDIN
 from bootstruct.reporting.browse import ROWS
 from bootstruct.reporting.card import card
+from bootstruct.reporting.diversity import diversity_where_possible
 from bootstruct.reporting.held_out import read_held_out
 from bootstruct.reporting.measure import DatasetMeasures, Tell, measure
 from bootstruct.reporting.page import render
@@ -60,7 +61,10 @@ def make_report(
     subjects = read_subjects(paths, seeds, fields, test_tasks, other_languages, of_seeds)
     held_out = read_held_out(test_sets)
     known = reader()
-    measured = tuple(measure(subject, known, tell, held_out) for subject in subjects)
+    diverse = diversity_where_possible(subjects, known, tell)
+    measured = tuple(
+        measure(subject, known, tell, held_out, found) for subject, found in zip(subjects, diverse, strict=True)
+    )
     tell("writing the page")
     contents = {target: render(measured, rows, bounded)}
     if len(measured) == 1:

@@ -7,9 +7,10 @@ from typing import Any
 from bootstruct import paper
 from bootstruct.journal.reviews import published_table
 from bootstruct.journal.state import State
-from bootstruct.render.numbers import money, percent
+from bootstruct.render.numbers import NONE, money, percent
 from bootstruct.render.sanitize import clip, visible
 from bootstruct.reporting import sections
+from bootstruct.reporting.diversity import value_in_words
 from bootstruct.reporting.measure import DatasetMeasures
 from bootstruct.reporting.statistics import DatasetCounts
 from bootstruct.reporting.view import PAPER_COUNTS, like_for_like, table_rows
@@ -137,6 +138,11 @@ def _diversity(measured: DatasetMeasures) -> list[str]:
         pool = measured.neighbours.nearness
         sample = f" (a random sample of {len(pool.scores):,})" if pool.sampled else ""
         lines.append(f"- Mean ROUGE-L with the nearest other text{sample}: {pool.scores.mean():.2f}.")
+    if measured.diversity is not None:
+        known = [value for value in measured.diversity.values if value_in_words(value) != NONE]
+        values = "; ".join(f"{value.measure.label} {value_in_words(value)}" for value in known)
+        sample = f"{measured.diversity.sample:,} of {measured.diversity.texts:,} instructions"
+        lines.append(f"- Measures of words with 95% intervals, over {sample}: {values}.")
     if measured.labels is not None:
         counts = measured.labels.counts
         lines.append(

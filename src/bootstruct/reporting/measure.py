@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bootstruct.config.machine import Prices, read_machine
 from bootstruct.errors import InputError
 from bootstruct.reporting import statistics
+from bootstruct.reporting.diversity import SetDiversity
 from bootstruct.reporting.funnel import Funnel, StepUsage, funnel_of, spent
 from bootstruct.reporting.held_out import HeldOutOverlap, HeldOutSet, nearby
 from bootstruct.reporting.quality import Quality, quality_of
@@ -48,6 +49,7 @@ class DatasetMeasures:
     spent: tuple[StepUsage, ...]
     quality: Quality | None
     nearby: tuple[HeldOutOverlap, ...]
+    diversity: SetDiversity | None = None
 
     @property
     def cost(self) -> float | None:
@@ -57,7 +59,11 @@ class DatasetMeasures:
 
 
 def measure(
-    subject: Dataset, reader: VerbReader | None, tell: Tell, held_out: Sequence[HeldOutSet] = ()
+    subject: Dataset,
+    reader: VerbReader | None,
+    tell: Tell,
+    held_out: Sequence[HeldOutSet] = (),
+    diversity: SetDiversity | None = None,
 ) -> DatasetMeasures:
     """Measure a subject, beside test sets where some are given; `tell` is called with what is being done."""
     quality = quality_of(subject)  # first, because a damaged file of reviews should not be found out at the end
@@ -88,6 +94,7 @@ def measure(
         spent=tuple(spent(subject.history, _prices(subject))) if subject.history else (),
         quality=quality,
         nearby=nearby(subject, held_out, tokenizer),
+        diversity=diversity,
     )
 
 

@@ -20,6 +20,7 @@ from bootstruct.render.sanitize import clip, in_script, visible
 from bootstruct.render.templates import environment, theme
 from bootstruct.reporting import sections, view
 from bootstruct.reporting.browse import BUDGET, TaskBrowser, browsed
+from bootstruct.reporting.diversity import comparison_rows
 from bootstruct.reporting.funnel import Funnel, FunnelStep
 from bootstruct.reporting.measure import DatasetMeasures
 from bootstruct.run.status import sessions
@@ -49,6 +50,8 @@ def render(all_measured: Sequence[DatasetMeasures], rows: int | None, bounded: b
         table=view.table_rows([*(measured.table for measured in all_measured), view.PAPER_COUNTS]),
         funnels=[_funnel(measured.funnel) for measured in all_measured],
         paper=paper,
+        diversity=comparison_rows([measured.diversity for measured in all_measured]),
+        samples=[sections.sample_note(measured) for measured in all_measured],
         qualities=[sections.quality_view(measured.quality) for measured in all_measured],
         nearby=[sections.nearby_views(measured.nearby) for measured in all_measured],
         facts=[_facts(measured) for measured in all_measured],

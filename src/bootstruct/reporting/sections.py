@@ -1,4 +1,4 @@
-"""The two sections that not every page has, made ready for the template: quality review, and distance from test sets."""
+"""Sections that not every page has, made ready for the template: quality review, distance from test sets, diversity."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from bootstruct.render.numbers import percent
 from bootstruct.render.sanitize import clip, visible
 from bootstruct.reporting import charts, statistics
 from bootstruct.reporting.held_out import HeldOutOverlap
+from bootstruct.reporting.measure import DatasetMeasures
 from bootstruct.reporting.quality import Quality
 from bootstruct.reporting.view import ReportBar, ReportFigure, bin_rows
 from bootstruct.stages.contamination import LEAST_INPUT, NEAR_THRESHOLD, RUN_LENGTH, TaskOverlap
@@ -161,3 +162,17 @@ def counted(number: int, what: str) -> str:
 def nearby_views(all_nearby: Sequence[HeldOutOverlap]) -> list[TestSetOverlapView]:
     """The sections about all test sets."""
     return [nearby_view(nearby) for nearby in all_nearby]
+
+
+def sample_note(measured: DatasetMeasures) -> str:
+    """What the measures of diversity were taken of; empty where they were not."""
+    found = measured.diversity
+    if found is None:
+        return ""
+    sample = (
+        f"a random sample of {found.sample:,} of {found.texts:,}"
+        if found.sample < found.texts
+        else f"all {found.texts:,}"
+    )
+    tokens = "what stands between blanks" if found.tokens == "blanks" else "words of any script"
+    return f"Of {sample} instructions; their tokens are {tokens}."
