@@ -136,6 +136,26 @@ class Instances:
 
 
 @dataclass(frozen=True, slots=True)
+class Constraints:
+    """Constraints that code can check, dealt to tasks that are not classification (beyond the paper; docs/constraints.md).
+
+    Attributes:
+        share: the share of these tasks that are dealt any.
+        most: how many one task is dealt at most.
+        kinds: names of `stages.constraints.DEALERS` (IFEval's); empty for all of them.
+        words: the words that an answer may be asked to use.
+    """
+
+    share: float = 1.0
+    most: int = 1
+    kinds: tuple[str, ...] = ()
+    words: tuple[str, ...] = (
+        *("morning", "water", "quiet", "often", "bridge", "simple", "together", "window", "reason", "early"),
+        *("garden", "small", "careful", "letter", "change", "travel", "light", "yellow", "number", "usual"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """A question about finished instances; those that do not pass are refused (beyond the paper; see docs/checks.md).
 
@@ -196,6 +216,7 @@ class Recipe:
         classify_together: one question for all tasks accepted from one request, in place of one each.
         language: what the tasks are to be written in; templates see it.
         system: the system message of the requests that write tasks, instances or outputs and have none of their own.
+        constraints: what the answers to tasks are asked to keep to, checked by code.
         more_tokens: how much higher `max_tokens` is where a reply was cut off before its answer and is asked for once more.
     """
 
@@ -214,6 +235,7 @@ class Recipe:
     language: str = field(default="English", metadata=LATER)
     more_tokens: int = field(default=4096, metadata=LATER)
     system: str = field(default="", metadata=LATER)
+    constraints: Constraints | None = field(default=None, metadata=LATER)
 
     def digest(self) -> str:
         """A name for the recipe: equal recipes, equal digests."""

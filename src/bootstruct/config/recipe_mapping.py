@@ -61,6 +61,7 @@ def _faults(recipe: Recipe) -> list[tuple[bool, str]]:
             bool(recipe.system) and recipe.api != "chat",
             "system: needs `api: chat`; for a model that continues text, write it into the prompts",
         ),
+        *_constraint_faults(recipe),
         (recipe.more_tokens < 1, "more_tokens: must be at least 1"),
         (not 0 <= recipe.encode.drop_field_name <= 1, "encode.drop_field_name: must lie in [0, 1]"),
         (
@@ -71,6 +72,21 @@ def _faults(recipe: Recipe) -> list[tuple[bool, str]]:
             len(recipe.encode.with_input) != len(recipe.encode.completion_with_input)
             or len(recipe.encode.without_input) != len(recipe.encode.completion_without_input),
             "encode: needs one completion for each template",
+        ),
+    ]
+
+
+def _constraint_faults(recipe: Recipe) -> list[tuple[bool, str]]:
+    chosen = recipe.constraints
+    if chosen is None:
+        return []
+    return [
+        (not 0 < chosen.share <= 1, "constraints.share: must lie in (0, 1]"),
+        (not 1 <= chosen.most <= 4, "constraints.most: must lie between 1 and 4"),
+        (not chosen.words, "constraints.words: is empty; name some words, or leave the key out"),
+        (
+            recipe.propose.with_instances or recipe.reading == "original",
+            "constraints: need requests for instances; leave them out with `with_instances` and `reading: original`",
         ),
     ]
 

@@ -7,6 +7,7 @@ from bootstruct.journal.events import CUT, UNREADABLE, TaskCompleted
 from bootstruct.journal.keys import AGAIN, SHARED
 from bootstruct.journal.state import State, siblings
 from bootstruct.stages import schemas
+from bootstruct.stages.constraints import apply_constraints, constrained_text, deal_constraints
 from bootstruct.stages.draw import sample_number
 from bootstruct.stages.house_style import draw_worked_seeds
 from bootstruct.stages.parsing import instances, json_replies, original
@@ -120,13 +121,15 @@ def _instances(
     schema = schemas.LABEL_FIRST if is_classification else schemas.INPUT_FIRST
     sample = sample_number(recipe.seed, "instances", task.text)
     worked = draw_worked_seeds(recipe.instances, recipe.seed, task, is_classification, seeds)
-    prompt = build_prompt(recipe, ask, "instances", sample, schema, instruction=task.text, worked=worked)
+    constraints = deal_constraints(recipe, task.name, is_classification)
+    text = constrained_text(task.text, constraints)
+    prompt = build_prompt(recipe, ask, "instances", sample, schema, instruction=text, worked=worked)
     reply = yield from ask_twice(recipe, prompt, again)
     kept, rejected = parse_instances(recipe, ask, reply, is_classification, task.text)
     if not kept:
         reason = unread_reason(reply) or (CUT if reply.is_cut else "" if rejected else UNREADABLE)
         unread += [("instances", reason)] if reason else []
-    return kept, rejected
+    return apply_constraints(constraints, kept, rejected)
 
 
 def parse_instances(

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from bootstruct.config.recipe import Recipe
 from bootstruct.errors import InputError
 from bootstruct.journal.keys import SHARED
+from bootstruct.stages.constraints import check_constraints
 from bootstruct.stages.draw import draw_hints
 from bootstruct.stages.house_style import draw_worked_seeds
 from bootstruct.stages.instance_checks import InstanceChecks
@@ -21,6 +22,7 @@ def dry_run(recipe: Recipe) -> None:
         InputError: a template, a hint, a check or a novelty setting cannot work.
     """
     Pool(recipe)
+    check_constraints(recipe)
     _propose(recipe)
     if recipe.classify_together is not None:
         build_prompt(recipe, recipe.classify_together, SHARED, 0, instructions=["An instruction.", "Another one."])

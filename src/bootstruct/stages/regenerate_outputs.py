@@ -4,6 +4,7 @@ from collections.abc import Generator
 
 from bootstruct.config.recipe import Ask, Recipe
 from bootstruct.journal.events import CUT, EMPTY
+from bootstruct.stages.constraints import broken_constraint, deal_constraints
 from bootstruct.stages.draw import sample_number
 from bootstruct.stages.parsing.cleanup import CUT_OFF, LABEL, OUTPUT, SHORT_LABEL, clean_reply
 from bootstruct.stages.propose import build_prompt
@@ -39,6 +40,7 @@ def rewrite(
         for each reply that was cut off or gave nothing.
     """
     rewritten, rejected, unread = [], [], []
+    constraints = deal_constraints(recipe, task.name, is_classification)
     for number, old in enumerate(kept):
         sample = sample_number(recipe.seed, "rewrite", number, task.text)
         values = {"instruction": task.text, "input": old.input, "is_classification": is_classification}
@@ -49,6 +51,7 @@ def rewrite(
         unread += [(prompt.step, reason)] if reason else []
         rule = CUT_OFF if reply.is_cut else broken_instance_rule(new, robust=True, instruction=task.text)
         rule = rule or broken_output_rule(recipe.instances.output_rules, new)
+        rule = rule or broken_constraint(constraints, new.output)
         rule = reason if reason not in ("", CUT, EMPTY) else rule
         if rule is None:
             rewritten.append(new)

@@ -1,0 +1,64 @@
+"""One run of a method at every speed and after crashes: the same decisions, the same bytes, nothing asked twice, verified."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+from bootstruct.config.recipe import Recipe
+from bootstruct.engines.scripted import ScriptedEngine
+from bootstruct.history.verify import verify
+from bootstruct.journal.file import Journal, read_state
+from bootstruct.journal.state import State
+from bootstruct.types import Prompt, Reply
+from tests.run.test_replay import Crash, Fragile, exported
+from tests.support.checked_runs import keys, throttled
+from tests.support.scripts import outcome, run_to
+
+Answer = Callable[[Prompt], Reply]
+
+
+def at_any_speed(
+    folder: Path, chosen: Recipe, answer: Answer, tasks: int = 30, crashing: int = 3
+) -> tuple[State, Path]:
+    """Run it one request at a time, 64 at a time, and `crashing` times with crashes; all must agree. The first one."""
+    (folder / "one").mkdir()
+    first = folder / "one" / "journal.jsonl"
+    state = run_to(first, throttled(ScriptedEngine(answer), 1), tasks, chosen)
+    files = exported(first, state)
+    for trial in range(crashing + 1):
+        (folder / str(trial)).mkdir()
+        path = folder / str(trial) / "journal.jsonl"
+        other = _with_crashes(path, chosen, answer, tasks, trial) if trial else _at_once(path, chosen, answer, tasks)
+        assert outcome(other) == outcome(state)
+        assert other.checked == state.checked
+        read = read_state(path)
+        assert read is not None and exported(path, read) == files
+        assert len(keys(path)) == len(set(keys(path)))
+        assert verify(path).disagreements == []
+    assert verify(first).disagreements == []
+    return state, first
+
+
+def _at_once(path: Path, chosen: Recipe, answer: Answer, tasks: int) -> State:
+    rng = random.Random(0)
+    engine = ScriptedEngine(answer, delay=lambda prompt: rng.random() * 0.003)
+    return run_to(path, throttled(engine, 64), tasks, chosen)
+
+
+def _with_crashes(path: Path, chosen: Recipe, answer: Answer, tasks: int, trial: int) -> State:
+    rng, crashes = random.Random(trial), 0
+
+    def fragile(place: Path) -> Journal:
+        journal = Fragile(place)
+        journal.fuse = rng.randint(1, 80)
+        return journal
+
+    while True:
+        engine = ScriptedEngine(answer, delay=lambda prompt: rng.random() * 0.003)
+        try:
+            state = run_to(path, throttled(engine, rng.choice([1, 7, 64])), tasks, chosen, None, fragile)
+        except Crash:
+            crashes += 1
+            continue
+        assert crashes
+        return state
