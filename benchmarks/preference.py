@@ -93,7 +93,9 @@ def answered_right(model: Path, cases: list[dict[str, Any]]) -> int:
         f"{row['instruction']}\n{row['input']}\nAnswer:" if row["input"] else f"{row['instruction']}\nAnswer:"
         for row in cases
     ]
-    replies = load(str(model)).generate([Prompt("answer", str(model), sampling, 0, text=text) for text in texts], lambda: False)
+    replies = load(str(model)).generate(
+        [Prompt("answer", str(model), sampling, 0, text=text) for text in texts], lambda: False
+    )
     return sum(
         check_instance(row["instruction"], row["input"], reply.text) == "right"
         for row, reply in zip(cases, replies, strict=True)
