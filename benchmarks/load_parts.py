@@ -25,7 +25,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from bootstruct.config.loading import read_recipe
+from bootstruct.config.loading import read_recipe, recipe_folder
 from bootstruct.config.machine import MachineSettings
 from bootstruct.config.recipe import Recipe
 from bootstruct.engines.build import EngineStack, open_engine
@@ -36,12 +36,13 @@ from bootstruct.journal.events import CandidatesJudged, RunStarted
 from bootstruct.journal.file import NAME, Journal, read_state
 from bootstruct.journal.state import State
 from bootstruct.pipeline import generate
+from bootstruct.run.goal import Goal
+from bootstruct.run.pacing import Pacer
 from bootstruct.run.scheduler import ActiveRun
 from bootstruct.stages.annotate import annotate
 from bootstruct.types import Instance, Prompt, Reply, Seed, Verdict
 from tests.support.simulator_texts import answer
 
-RECIPES = HERE.parent / "src" / "bootstruct" / "recipes"
 SIMULATOR = HERE.parent / "tests" / "support" / "simulator.py"
 
 
@@ -109,7 +110,7 @@ def seeds() -> tuple[Seed, ...]:
 
 
 def recipe_named(name: str = "paper") -> Recipe:
-    return read_recipe(RECIPES / name / "recipe.yaml")
+    return read_recipe(Path(str(recipe_folder(name))) / "recipe.yaml")
 
 
 @contextlib.contextmanager
@@ -148,8 +149,15 @@ class Seen:
         return float(1000 * self.cpu / self.server["requests"])
 
 
-def ours(server: Server, folder: Path, tasks: int, concurrency: int | None, reuse: Path | None = None) -> Seen:
-    """Bring a run to its end through the whole stack, journal included."""
+def ours(
+    server: Server,
+    folder: Path,
+    tasks: int,
+    concurrency: int | None,
+    reuse: Path | None = None,
+    ahead: int | None = None,
+) -> Seen:
+    """Bring a run to its end through the whole stack, journal included. `ahead` is as in `generate`; 0 tasks: no growth."""
     machine = MachineSettings(base_url=(server.url,), concurrency=concurrency)
 
     async def go() -> tuple[State, EngineStack]:
@@ -158,8 +166,9 @@ def ours(server: Server, folder: Path, tasks: int, concurrency: int | None, reus
         state = read_state(folder / NAME)
         assert state is not None
         try:
-            run = ActiveRun(state, journal, stack.engine, RecordedEngine(reuse) if reuse else None)
-            await generate(run, tasks)
+            pacer = Pacer(state, stack.budget, ahead, lambda: stack.limiter.level)
+            run = ActiveRun(state, journal, stack.engine, RecordedEngine(reuse) if reuse else None, pacer=pacer)
+            await generate(run, tasks or Goal(grows=False))
         finally:
             await stack.engine.aclose()
             journal.close()

@@ -29,7 +29,7 @@ def one(folder: Path, recipe: str, tasks: int, requests: int, seed: int) -> list
     with (folder / "machine.yaml").open("a") as machine:
         machine.write("prices: {m: [0.4, 1.6]}\n")
     path = folder / "recipe.yaml"
-    path.write_text(path.read_text().replace("\nseed: 0\n", f"\nseed: {seed}\n"))
+    path.write_text(path.read_text().replace("\nseed: 42\n", f"\nseed: {seed}\n"))
     seen = bs.preview(folder, requests, tasks, engine=bs.ScriptedEngine(lambda prompt: reply_to(prompt, seed)))
     (folder / "preview.jsonl").unlink()
     asyncio.run(bs.agenerate(folder, tasks, engine=bs.ScriptedEngine(lambda prompt: reply_to(prompt, seed))))

@@ -4,6 +4,7 @@ The journal keeps the reply as it came; every parser reads the answer alone. One
 """
 
 import re
+from functools import lru_cache
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -45,6 +46,7 @@ class SplitReply(NamedTuple):
     answer: str
 
 
+@lru_cache(maxsize=16)  # one reply is looked at several times
 def split_thought(text: str) -> SplitReply:
     """Split the text of a reply into thought and answer.
 
