@@ -4,8 +4,8 @@ The journal keeps the reply as it came; every parser reads the answer alone. One
 """
 
 import re
-from functools import lru_cache
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from bootstruct.types import Reply
