@@ -1,13 +1,18 @@
-"""S1 to S4 of load.py in pairs: the usual schedule against another one, in turns at the same server.
+"""S1 to S4 of load.py in pairs: the usual schedule against another one.
 
-    python benchmarks/load_pairs.py [S1 S2 S3 S4] [--rounds 5] [--against CHECKOUT] [--out FILE.jsonl]
+    python benchmarks/load_pairs.py [S1 S2 S3 S4] [--virtual] [--rounds 5] [--against CHECKOUT] [--out FILE.jsonl]
 
 Against what: the loosest schedule of this version (no bound on unfinished tasks, `--ahead 1000000000`), and, with --against, another
-checkout with its own code. Each measurement is a process of its own; rates are requests a second at the server, from the first
-request to the last reply. Printed: the median over the rounds of the ratio within a round, with its range.
+checkout with its own code. Each measurement is a process of its own; rates are requests a second, from the first request to the
+last reply. Printed: the median over the rounds of the ratio within a round, with its range.
+
+With --virtual there is no server and no waiting: the delays of the simulator pass on a clock that jumps, so that the rate is that
+of the schedule alone, the same on every machine; a round is another draw of the delays. Without, it is measured at a simulator, in
+turns, and the work of this machine counts too.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -18,36 +23,90 @@ from pathlib import Path
 from load_parts import HERE, serving
 
 TAIL = ("--latency", "0.5", "--dist", "lognormal", "--sigma", "1.2")
-CASES = {  # options of the server, accepted tasks to begin with, goal, requests in flight
-    "S1": (("--latency", "0.1"), 1000, 0, 50),
-    "S2": (("--latency", "0.1"), 2000, 0, 500),
-    "S3": ((*TAIL, "--seed", "1"), 500, 0, 50),
-    "S4": ((*TAIL, "--seed", "1"), 0, 600, 50),
+CASES = {  # mean delay, whether it has a tail, accepted tasks to begin with, goal, requests in flight
+    "S1": (0.1, False, 1000, 0, 50),
+    "S2": (0.1, False, 2000, 0, 500),
+    "S3": (0.5, True, 500, 0, 50),
+    "S4": (0.5, True, 0, 600, 50),
 }
 LOOSEST = 10**9
 MEASURE = """
 import json, sys
 from load_parts import Server, ours, run_folder
-root, tasks, goal, level, more = sys.argv[1], *map(int, sys.argv[2:5]), json.loads(sys.argv[5])
+root, (tasks, goal, level), more = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
 with run_folder(tasks) as folder:
     seen = ours(Server(root), folder, goal, level, **more)
 print(json.dumps([seen.server["requests"], seen.server["span"], seen.cpu]))
 """
+VIRTUAL = """
+import asyncio, importlib.util, json, random, sys
+import load_parts
+from load_parts import Reply, answer, ours, run_folder
+(mean, has_tail, seed), (tasks, goal, level), more = (json.loads(word) for word in sys.argv[1:4])
+found = importlib.util.spec_from_file_location("virtual_time", sys.argv[4])
+virtual_time = importlib.util.module_from_spec(found)
+found.loader.exec_module(virtual_time)
+ends = []
+
+async def complete(self, prompt):
+    name = f"{prompt.sample}:{prompt.text}"
+    draw = random.Random(f"{seed}:{name}:delay").lognormvariate(-0.72, 1.2) if has_tail else 1.0
+    await asyncio.sleep(mean * draw)
+    ends.append(virtual_time.now())
+    text = answer(prompt.text, f"0:{name}", 8)[1]
+    return Reply(text, "stop", len(prompt.text) // 4, len(text) // 4, "sim")
+
+class NoServer:
+    root = url = "http://127.0.0.1:9/v1"
+    def forget(self): pass
+    def stats(self): return {"requests": len(ends), "span": max(ends)}
+    told = stats
+
+engine = load_parts.OpenAIEngine if hasattr(load_parts, "OpenAIEngine") else load_parts.OpenAI
+engine.complete, asyncio.run = complete, virtual_time.run
+with run_folder(tasks) as folder:
+    seen = ours(NoServer(), folder, goal, level, **more)
+print(json.dumps([len(ends), max(ends), seen.cpu]))
+"""
+Measured = tuple[float, float]  # requests a second, milliseconds of CPU a request
 
 
-def measure(checkout: Path, root: str, tasks: int, goal: int, level: int, more: dict[str, int]) -> tuple[float, float]:
-    """(requests a second, milliseconds of CPU a request) of one run, by the code of a checkout."""
+def measure(checkout: Path, program: str, *words: object) -> Measured:
+    """One run by the code of a checkout."""
     paths = (checkout / "benchmarks", checkout, checkout / "src")
-    words = [sys.executable, "-c", MEASURE, root, str(tasks), str(goal), str(level), json.dumps(more)]
+    command = [sys.executable, "-c", program, *(word if isinstance(word, str) else json.dumps(word) for word in words)]
     env = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths))}
-    done = subprocess.run(words, env=env, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True)
     requests, span, cpu = json.loads(done.stdout.splitlines()[-1])
     return requests / span, 1000 * cpu / requests
+
+
+def rounds(
+    name: str, count: int, sides: dict[str, tuple[Path, dict[str, int]]], virtual: bool
+) -> list[dict[str, Measured]]:
+    """Measure a case on all sides in turns, the order changed each round."""
+    mean, has_tail, tasks, goal, level = CASES[name]
+    options = TAIL if has_tail else ("--latency", str(mean))
+    clock = str(HERE.parent / "tests" / "support" / "virtual_time.py")
+    rows: list[dict[str, Measured]] = []
+    with serving(*options) if not virtual else contextlib.nullcontext() as server:
+        for number in range(count):
+            order = [*list(sides)[number % len(sides) :], *list(sides)[: number % len(sides)]]
+            row: dict[str, Measured] = {}
+            for side in order:
+                checkout, more = sides[side]
+                if server is None:
+                    row[side] = measure(checkout, VIRTUAL, [mean, has_tail, number], [tasks, goal, level], more, clock)
+                else:
+                    row[side] = measure(checkout, MEASURE, server.root, [tasks, goal, level], more)
+            rows.append(row)
+    return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(CASES))
+    parser.add_argument("--virtual", action="store_true")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--against", type=Path, metavar="CHECKOUT")
     parser.add_argument("--out", type=Path)
@@ -56,19 +115,14 @@ def main() -> None:
     sides: dict[str, tuple[Path, dict[str, int]]] = {"usual": (here, {}), "loosest": (here, {"ahead": LOOSEST})}
     if words.against:
         sides["other"] = (words.against.resolve(), {})
-    print("| case | against | rate, median of ratios (range) | rates a second | CPU a request |\n|---|---|---|---|---|")
+    print(
+        "| case | against | rate: median of ratios (range) | requests a second | CPU a request |\n|---|---|---|---|---|"
+    )
     for name in words.cases or CASES:
-        options, tasks, goal, level = CASES[name]
-        rows: list[dict[str, tuple[float, float]]] = []
-        with serving(*options) as server:
-            for number in range(words.rounds):
-                order = list(sides)[number % len(sides) :] + list(sides)[: number % len(sides)]
-                rows.append(
-                    {side: measure(sides[side][0], server.root, tasks, goal, level, sides[side][1]) for side in order}
-                )
+        rows = rounds(name, words.rounds, sides, words.virtual)
         if words.out:
             with words.out.open("a") as out:
-                out.write(json.dumps({"case": name, "rounds": rows}) + "\n")
+                out.write(json.dumps({"case": name, "virtual": words.virtual, "rounds": rows}) + "\n")
         for side in list(sides)[1:]:
             ratios = [row["usual"][0] / row[side][0] for row in rows]
             rates = [statistics.median(row[which][0] for row in rows) for which in ("usual", side)]

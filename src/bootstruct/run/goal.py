@@ -8,6 +8,7 @@ from bootstruct.errors import InputError
 from bootstruct.journal.state import State
 from bootstruct.render.numbers import number
 
+PRIOR_INSTANCES: Final = 2.0  # per task, before any is completed
 USUAL: Final = 100  # accepted instructions where no goal is named
 
 
@@ -75,8 +76,8 @@ class InstanceCount:
 
     @property
     def per_task(self) -> float:
-        """Instances per settled task; 1 before there is any."""
-        return self.count / self._tasks if self._tasks and self._count else 1.0
+        """Instances per settled task; 2 before there is any."""
+        return self.count / self._tasks if self._tasks and self._count else PRIOR_INSTANCES
 
 
 def goal_of(state: State, tasks: int | None, instances: int | None, grow: bool) -> Goal:

@@ -216,6 +216,9 @@ class Pacer:
             return False
         if self.has_enough_instances:
             return False
+        begun = n - self.instances.tasks  # not settled yet
+        if begun > 0 and self._will_have_enough(begun) and not self.is_answered(n):
+            return self._later()
         if self._workload is None or self.budget is None:
             return True
         work, state, busy = self._workload, self.state, n - self._finished
