@@ -103,11 +103,13 @@ def main() -> None:
     for case in cases(options):
         with tempfile.TemporaryDirectory() as folder:
             row = asyncio.run(one(Path(folder) / "run", *case))
-        met = row["complete"] >= 0.95 and row["left_tasks"] < 2
+        is_told = "may use" in row["stopped"] or "could be completed" in row["stopped"]
+        good = row["complete"] >= 0.95 and row["left_tasks"] < 2
+        mark = "" if good else ", and the message says why" if is_told else " NOT TOLD"
         print(
             f"{row['recipe']:7} {row['limit']:12} {row['amount']:>9} at {row['concurrency']:>3}: "
             f"{row['completed']:>4} of {row['accepted']:>4} complete ({row['complete']:.1%}), over {row['overshoot']:.4g}, "
-            f"left {row['left_tasks']:.2f} tasks, {row['waiting']} waiting{'' if met else ' *'}",
+            f"left {row['left_tasks']:.2f} tasks, {row['waiting']} waiting{mark}",
             flush=True,
         )
         if options.out:

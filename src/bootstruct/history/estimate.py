@@ -14,7 +14,20 @@ from bootstruct.journal.state import Usage
 from bootstruct.types import Instance, RejectedInstance, Reply, Verdict
 
 ASSUMED_CONCURRENCY = 16  # requests in flight that the estimate of time assumes
-STUDENT: Final = {2: 6.31, 3: 2.92, 4: 2.35, 5: 2.13}  # by the number of requests, the quantile for an interval of 90%
+STUDENT: Final = (
+    6.31,
+    2.92,
+    2.35,
+    2.13,
+    2.02,
+    1.94,
+    1.89,
+    1.86,
+    1.83,
+    1.81,
+    1.80,
+    1.78,
+)  # for 90%, by degrees of freedom
 MOST_DOUBT: Final = 3.0  # a factor of 20 is said at most
 NOTHING_ACCEPTED = (
     "The preview accepted no instruction, so nothing can be estimated: read the replies. Does the model fit the recipe "
@@ -146,9 +159,9 @@ def estimate(preview: Preview, recipe: Recipe, prices: Prices, tasks: int) -> Es
         round(sum(use.count * use.completion_tokens for use in uses)),
         sum(use.count * (use.cost or 0.0) for use in uses) if known else None,
         None if None in seconds else sum(u.count * (u.seconds or 0.0) for u in uses) / ASSUMED_CONCURRENCY,
-        interval(preview, [(use.step, use.count, [1.0] * len(use.tokens)) for use in uses]),
-        interval(preview, [(use.step, use.count, use.tokens) for use in uses]),
-        interval(preview, [(use.step, use.count, use.costs) for use in uses]) if known else None,
+        interval(preview, tasks, [(use.step, use.count, [1.0] * len(use.tokens)) for use in uses]),
+        interval(preview, tasks, [(use.step, use.count, use.tokens) for use in uses]),
+        interval(preview, tasks, [(use.step, use.count, use.costs) for use in uses]) if known else None,
     )
 
 
@@ -184,14 +197,16 @@ def _step_use(step: str, count: int, rows: list[PreviewedRequest], recipe: Recip
     )
 
 
-def interval(preview: Preview, parts: list[tuple[str, int, list[float]]]) -> Range | None:
+def interval(preview: Preview, tasks: int, parts: list[tuple[str, int, list[float]]]) -> Range | None:
     """The interval of a total, from the variation among the previewed requests, on a logarithmic scale.
 
-    Varying are the instructions accepted per request, by which requests for instructions are many or few, and what a reply
-    takes. With two requests the interval is wide, and rightly so.
+    Varying are the instructions accepted per request (at least as counts do by chance), by which requests for instructions
+    are many or few, and what a reply takes, relative to its step. The last reply is judged whole, so the upper end holds its
+    tasks too.
 
     Args:
         preview: the first requests of the run.
+        tasks: the number of accepted instructions to reach.
         parts: for each step its name, how many requests it needs, and what each previewed reply took.
 
     Returns:
@@ -201,12 +216,16 @@ def interval(preview: Preview, parts: list[tuple[str, int, list[float]]]) -> Ran
     total = sum(count * mean(values) for _, count, values in parts)
     if len(yields) < 2 or total <= 0 or not any(yields):
         return None
-    spread = stdev(yields) / mean(yields) / math.sqrt(len(yields))
     growing = sum(count * mean(values) for step, count, values in parts if step in ("propose", SHARED))
-    variance = (growing * spread) ** 2
-    variance += sum(count**2 * stdev(values) ** 2 / len(values) for _, count, values in parts if len(values) > 1)
-    factor = math.exp(min(STUDENT[min(len(yields), 5)] * math.sqrt(variance) / total, MOST_DOUBT))
-    return total / factor, total * factor
+    variance = growing**2 * max((stdev(yields) / mean(yields)) ** 2 / len(yields), 1 / sum(yields))
+    several = [values for _, _, values in parts if len(values) > 1 and mean(values)]
+    freedom = sum(len(values) - 1 for values in several)
+    squares = sum((len(values) - 1) * (stdev(values) / mean(values)) ** 2 for values in several)
+    relative = squares / freedom if freedom else 0.0
+    variance += sum((count * mean(values)) ** 2 * relative / len(values) for _, count, values in parts)
+    quantile = STUDENT[min(max(freedom, 1), len(STUDENT)) - 1]
+    factor = math.exp(min(quantile * math.sqrt(variance) / total, MOST_DOUBT))
+    return total / factor, total * factor * (1 + max(yields) / tasks)
 
 
 def _cost(reply: Reply, requested: str, prices: Prices) -> float | None:
