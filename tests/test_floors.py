@@ -34,6 +34,7 @@ FLOORS: list[set[str]] = [
     {"engines"},
     {"run"},
     {"pipeline"},
+    {"embeddings"},
     {"export", "deduplication"},
     {"history", "diagnosis", "reporting", "reviewing", "finetuning", "evaluation"},
     {"pocket.demo"},

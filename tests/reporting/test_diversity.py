@@ -127,3 +127,23 @@ def test_too_little_is_said(tmp_path: Path) -> None:
 
 def test_the_size_is_that_of_the_smallest() -> None:
     assert common_size([5000, 300]) == 300 and common_size([5000, 3000]) == 1000 and common_size([5000], 2000) == 2000
+
+
+def test_meaning_is_measured_by_vectors(tmp_path: Path) -> None:
+    path, worn = write(tmp_path / "a.jsonl", 40), write(tmp_path / "b.jsonl", 40, 2)
+    apart = [
+        json.loads(line) | {"id": f"t{n}", "instances": []}
+        for n, line in enumerate(worn.read_text().splitlines()[:4] * 10)
+    ]
+    worn.write_text("".join(json.dumps(row) + "\n" for row in apart))
+    told = json.loads(run(path, worn, "--embed", "hashed", "--embeddings", tmp_path / "v", "--json"))["sets"]
+    for key in ("vendi_embeddings", "chamfer", "remote_clique", "novelsum"):
+        assert told[0]["measures"][key]["value"] > told[1]["measures"][key]["value"], key
+    assert told[1]["measures"]["chamfer"]["value"] == pytest.approx(0, abs=1e-6)
+    assert told[1]["measures"]["vendi_embeddings"]["value"] < 4.01
+    assert list((tmp_path / "v").iterdir())
+    folder = write_journal(tmp_path / "run", events(30, 1))
+    bs.diversity(folder, embed="hashed", whole=False)
+    assert list((folder / "embeddings").iterdir())
+    with pytest.raises(InputError, match="belong to --embed"):
+        bs.diversity(path, base_url="http://127.0.0.1:1/v1")

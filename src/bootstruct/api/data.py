@@ -35,6 +35,10 @@ def dedup(
     ray: bool = False,
     ray_address: str | None = None,
     shards: int | None = None,
+    semantic: float | None = None,
+    embed: str | None = None,
+    base_url: str | None = None,
+    embeddings: StrPath | None = None,
     on_progress: "Callable[[DedupResult], object] | None" = None,
 ) -> "DedupResult":
     """Filter files of texts by the exact novelty rule of the paper (section 2.2), row by row, in order.
@@ -59,6 +63,11 @@ def dedup(
         ray: hold the kept texts on a Ray cluster, for sets that outgrow one machine.
         ray_address: the cluster; left out, one on this machine.
         shards: with `ray`: split the kept texts into so many shards; left out, one for each CPU.
+        semantic: drop rows too whose embedding has a higher cosine than this with a row kept before, though their words
+            differ; exact, each row against all kept.
+        embed: with `semantic`: the model, as in `openai/MODEL`, `hf/FOLDER`, `static/FOLDER` or `hashed`.
+        base_url: with `embed="openai/MODEL"`: the server.
+        embeddings: a folder that keeps the vectors, so that nothing is embedded twice.
         on_progress: called with the totals so far, every 500 rows and once at the end.
 
     Returns:
@@ -80,6 +89,7 @@ def dedup(
     from bootstruct.deduplication.comparison import ComparedText
     from bootstruct.deduplication.filter import DedupResult, shard_maker
     from bootstruct.deduplication.filter import dedup as decide
+    from bootstruct.embeddings.embedder import NAMES, open_embedder
     from bootstruct.io.rows import STDIN
     from bootstruct.io.writers import form_of, require_other_file, row_writer
 
@@ -93,6 +103,12 @@ def dedup(
         raise InputError("--ray-address and --shards belong to --ray; add it.")
     if field is not None and "instruction" in (fields or {}):
         raise InputError("--field and --fields both name the field with the text; leave one out.")
+    if semantic is None and (embed or base_url or embeddings):
+        raise InputError("--embed, --base-url and --embeddings belong to --semantic; add it, as in --semantic 0.9.")
+    if semantic is not None and (ray or embed is None):
+        raise InputError(
+            "--semantic runs on one machine; leave --ray out." if ray else f"--semantic needs a model: --embed {NAMES}."
+        )
     named = {**(fields or {}), **({"instruction": field} if field is not None else {})}
     compared = ComparedText(on, named or None)
     target = Path(out) if isinstance(out, str | PathLike) else out
@@ -108,7 +124,13 @@ def dedup(
         if dropped is not None:
             require_other_file(Path(dropped), (*paths, *away))
             drop = stack.enter_context(row_writer(Path(dropped))).add
-        for totals in decide(paths, away, compared, threshold, tokenizer, result, keep, drop, pool):
+        meaning = None
+        if semantic is not None and embed is not None:
+            from bootstruct.deduplication.meaning import MeaningRule
+
+            folder = None if embeddings is None else Path(embeddings)
+            meaning = MeaningRule(open_embedder(embed, base_url), semantic, folder)
+        for totals in decide(paths, away, compared, threshold, tokenizer, result, keep, drop, pool, meaning):
             if totals.rows % PROGRESS_ROWS == 0:
                 report(totals)
     report(result)

@@ -1,6 +1,7 @@
 """How diverse data sets are, from Python: `diversity`."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ def diversity(
     seeds: StrPath | None = None,
     fields: Mapping[str, str] | None = None,
     whole: bool = True,
+    embed: str | None = None,
+    base_url: str | None = None,
+    embeddings: StrPath | None = None,
     on_step: Callable[[str], None] | None = None,
     accounts: "list[RowAccount] | None" = None,
 ) -> "tuple[SetDiversity, ...]":
@@ -36,6 +40,9 @@ def diversity(
         seeds: the seed tasks whose coverage is measured; a run brings its own.
         fields: names of fields of files by what they hold, as in `{"instruction": "task", "output": "reply"}`.
         whole: take the measures that take time in proportion to the texts over all texts as well.
+        embed: measure meaning as well, by vectors of this model: `openai/MODEL`, `hf/FOLDER`, `static/FOLDER` or `hashed`.
+        base_url: with `embed="openai/MODEL"`: the server.
+        embeddings: a folder that keeps the vectors; left out, `embeddings` in the first run folder, else they are not kept.
         on_step: called with what is being done.
         accounts: a list that receives what became of the rows of each file.
 
@@ -54,7 +61,9 @@ def diversity(
         >>> round(found.value("distinct_1").value, 3), found.value("self_bleu").measure.direction
         (0.194, 'lower')
     """
+    from bootstruct.embeddings.embedder import embedded, open_embedder
     from bootstruct.reporting.diversity import MEASURED_TEXTS, diversity_of
+    from bootstruct.reporting.from_run import is_run
     from bootstruct.reporting.read_subjects import read_subjects
     from bootstruct.reporting.verbs import reader
 
@@ -64,9 +73,19 @@ def diversity(
         raise InputError(f"on {on!r}: unknown; use one of {', '.join(MEASURED_TEXTS)}.")
     if size is not None and size < 2:
         raise InputError(f"size {size}: compare at least two texts.")
+    if embed is None and (base_url or embeddings):
+        raise InputError("--base-url and --embeddings belong to --embed; add it, as in --embed hf/./all-MiniLM-L6-v2.")
     tell = on_step or (lambda step: None)
     tell("reading")
     subjects = read_subjects([Path(run) for run in runs], None if seeds is None else Path(seeds), fields)
     if accounts is not None:
         accounts += [subject.account for subject in subjects if subject.account is not None]
-    return diversity_of(subjects, reader(), on, size, whole, tell)
+    vectors = None
+    if embed is not None:
+        embedder = open_embedder(embed, base_url)
+        folder = next((Path(run) / "embeddings" for run in runs if is_run(Path(run)) and Path(run).is_dir()), None)
+        cache = folder if embeddings is None else Path(embeddings)
+        vectors = partial(
+            embedded, embedder=embedder, cache=cache, tell=lambda done, of: tell(f"embeddings: {done:,} of {of:,}")
+        )
+    return diversity_of(subjects, reader(), on, size, whole, tell, vectors)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bootstruct.cli.echo import echo, echo_accounts, echo_json
-from bootstruct.cli.shared_options import fields, list_left_out, ray_address
+from bootstruct.cli.shared_options import embedding_options, fields, list_left_out, ray_address
 from bootstruct.render.numbers import duration, number
 
 if TYPE_CHECKING:
@@ -71,6 +71,13 @@ COUNTED = 1 << 26  # bytes; the rows of larger files are not counted first for t
     metavar="N",
     help="With --ray: split the kept texts into N shards. [default: one for each CPU]",
 )
+@click.option(
+    "--semantic",
+    type=float,
+    metavar="T",
+    help="Drop rows near in meaning too: above the cosine T of their embeddings. Needs --embed.",
+)
+@embedding_options
 @list_left_out
 @click.option("--json", "as_json", is_flag=True, help="Print the totals as one JSON object.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
@@ -100,6 +107,7 @@ def dedup_command(
       bootstruct dedup train.parquet --against test.jsonl --threshold 0.5 --dropped near_the_test.jsonl
       zcat crawl.jsonl.gz | bootstruct dedup - --out new.jsonl
       bootstruct dedup zh.csv --fields instruction=question,output=reply --out zh_new.csv
+      bootstruct dedup data.jsonl --semantic 0.9 --embed hf/./all-MiniLM-L6-v2 --embeddings vectors --out new.jsonl
       bootstruct dedup crawl.jsonl --out new.jsonl --ray --ray-address 10.0.0.1:6379 --shards 16
     """
     from bootstruct.api.data import dedup
@@ -120,6 +128,7 @@ def dedup_command(
             "dropped": result.dropped_rows,
             "near_the_other_set": result.near,
             "equal_in_all_texts": result.equal,
+            "near_in_meaning": result.in_meaning,
             "without_text": result.without_text,
         }
         accounts = [account.to_row() for account in result.accounts]
@@ -153,6 +162,8 @@ def _print_totals(result: "DedupResult", against: tuple[Path, ...], seconds: flo
     reasons = [f"{number(result.equal)} equal to an earlier row in all texts"] if result.equal else []
     if result.near:
         reasons.append(f"{number(result.near)} near {', '.join(map(str, against))}")
+    if result.in_meaning:
+        reasons.append(f"{number(result.in_meaning)} near in meaning only")
     named = f" ({', '.join(reasons)})" if reasons else ""
     echo(
         f"{number(result.rows)} rows, {number(result.kept)} kept, {number(result.dropped_rows)} dropped{named} "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bootstruct.cli.echo import echo, echo_accounts, echo_json
-from bootstruct.cli.shared_options import fields, list_left_out, number_option
+from bootstruct.cli.shared_options import embedding_options, fields, list_left_out, number_option
 
 if TYPE_CHECKING:
     from bootstruct.io.accounts import RowAccount
@@ -29,6 +29,7 @@ FOLDER = click.Path(path_type=Path)
 @number_option("--size", "Compare N texts of each set. [default: as many as the smallest has, at most 1,000]", 2)
 @click.option("--seeds", type=FOLDER, help="The seed tasks whose coverage is measured; a run brings its own.")
 @click.option("--no-whole", is_flag=True, help="Measure the samples only, which is faster for large sets.")
+@embedding_options
 @fields
 @list_left_out
 @click.option("--json", "as_json", is_flag=True, help="Print all values, with sources, as one JSON object.")
@@ -39,6 +40,9 @@ def diversity_command(
     size: int | None,
     seeds: Path | None,
     no_whole: bool,
+    embed: str | None,
+    base_url: str | None,
+    embeddings: Path | None,
     fields: dict[str, str] | None,
     list_left_out: bool,
     as_json: bool,
@@ -47,15 +51,16 @@ def diversity_command(
     """Measure how diverse the texts of each RUN are: a run folder, an export, or any file of instruction data.
 
     Distinct n-grams, self-repetition, Self-BLEU, compression, the Vendi score, the entropy of verbs with their objects,
-    and how the texts spread over the seeds. Sets are compared on random samples of one size, because most measures depend
-    on it; in brackets stand 95% intervals. Which of them notice duplicates, paraphrases, translations and a loss of topics is
-    measured in docs/diversity.md.
+    how the texts spread over the seeds, and, with --embed, how far they are apart in meaning. Sets are compared on random
+    samples of one size, because most measures depend on it; in brackets stand 95% intervals. Which of them notice
+    duplicates, paraphrases, translations and a loss of topics is measured in docs/diversity.md.
 
     \b
     Examples:
       bootstruct diversity runs/a
       bootstruct diversity runs/a alpaca.json --seeds seeds.jsonl
       bootstruct diversity train.jsonl --on output --size 500
+      bootstruct diversity runs/a --embed openai/text-embedding-3-small
       bootstruct diversity runs/a runs/b --json
     """
     from bootstruct.api.measuring import diversity
@@ -67,7 +72,17 @@ def diversity_command(
             echo(f"{time.monotonic() - begun:5.1f} s  {text}", err=True)
 
     found = diversity(
-        *runs, on=on, size=size, seeds=seeds, fields=fields, whole=not no_whole, on_step=tell, accounts=accounts
+        *runs,
+        on=on,
+        size=size,
+        seeds=seeds,
+        fields=fields,
+        whole=not no_whole,
+        embed=embed,
+        base_url=base_url,
+        embeddings=embeddings,
+        on_step=tell,
+        accounts=accounts,
     )
     if as_json:
         echo_json({"sets": [one.to_row() for one in found], "accounts": [account.to_row() for account in accounts]})

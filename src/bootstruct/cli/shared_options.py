@@ -1,6 +1,7 @@
 """Options that several commands share: each is declared once."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -132,6 +133,27 @@ ray_address = click.option(
 ray_actors = click.option(
     "--ray-actors", type=ActorRange(), help="For ray/ models: the number of actors. [default: 1 to as many as fit]"
 )
+
+
+def embedding_options(command: Command) -> Command:
+    """Add the options that say which model turns texts into vectors, and where these are kept."""
+    for option in (
+        click.option(
+            "--embeddings",
+            type=click.Path(path_type=Path),
+            metavar="FOLDER",
+            help="Keep the vectors in this folder, so that no text is embedded twice.",
+        ),
+        server_option(", for --embed openai/MODEL"),
+        click.option(
+            "--embed",
+            metavar="MODEL",
+            help="The model that embeds texts: openai/MODEL (a server with /embeddings), hf/FOLDER (sentence-transformers), "
+            "static/FOLDER (model2vec), or hashed (parts of words; no model).",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def superni_tasks(command: Command) -> Command:

@@ -27,6 +27,7 @@ from bootstruct.novelty.index import NoveltyIndex
 from bootstruct.novelty.rouge import TOKENIZERS
 
 if TYPE_CHECKING:
+    from bootstruct.deduplication.meaning import MeaningRule
     from bootstruct.deduplication.shards import Shards
 
 EXAMPLES = 5  # dropped rows that are kept where not all are listed
@@ -35,12 +36,18 @@ WITHOUT_TEXT = "without a text, kept as they are"
 
 @dataclass(frozen=True, slots=True)
 class DroppedRow:
-    """A row that is too similar to one kept before it, or to one of the set to keep away from."""
+    """A row that is too similar to one kept before it, or to one of the set to keep away from.
+
+    Attributes:
+        score: ROUGE-L, or the cosine where it is near in meaning.
+        in_meaning: whether it was dropped by the rule of meaning.
+    """
 
     place: RowPlace
     score: float
     near: RowPlace
     against: bool
+    in_meaning: bool = False
 
 
 Decided = tuple[Entry, DroppedRow | None]  # a row, and why it was dropped
@@ -57,6 +64,7 @@ class DedupResult:
         without_text: rows without a usable text; they are kept and counted.
         near: number of rows dropped for the set to keep away from.
         equal: number of rows dropped because an earlier row has all the same texts.
+        in_meaning: number of rows dropped by the rule of meaning.
         dropped_rows: number of all dropped rows.
         lists_dropped: whether `dropped` holds all of them, which takes memory.
         accounts: what became of the rows of each file: those to filter, then those to keep away from.
@@ -69,6 +77,7 @@ class DedupResult:
     without_text: int = 0
     near: int = 0
     equal: int = 0
+    in_meaning: int = 0
     dropped_rows: int = 0
     lists_dropped: bool = True
     accounts: list[RowAccount] = field(default_factory=list)
@@ -80,6 +89,7 @@ class DedupResult:
         self.dropped_rows += 1
         self.near += row.against
         self.equal += is_equal
+        self.in_meaning += row.in_meaning
         if self.lists_dropped:
             self.dropped.append(row)
             return
@@ -106,6 +116,7 @@ def dedup(
     keep: Callable[[Json], None] = lambda row: None,
     drop: Callable[[Json], None] = lambda row: None,
     shards: "Callable[[Iterable[RowPlace]], Shards[RowPlace]] | None" = None,
+    meaning: "MeaningRule | None" = None,
 ) -> Iterator[DedupResult]:
     """Decide all rows; yields the running totals after each row (for progress).
 
@@ -120,6 +131,7 @@ def dedup(
         drop: called with each row dropped, as `report_row` puts it.
         shards: makes the pool over several machines, given the places to keep away from; this machine holds it if left
             out.
+        meaning: drops what is too near in meaning as well; not with shards.
 
     Raises:
         InputError: a file cannot be read, has no text in any row, or an option is out of range.
@@ -134,7 +146,9 @@ def dedup(
     rows = _rows(zip(paths, result.accounts, strict=False), compared)
     entries = Groups(compared).entries(rows) if compared.on == "group" else (Entry(row, place) for row, place in rows)
     away = places(zip(against, result.accounts[len(paths) :], strict=True), compared)
-    decided = _here(entries, away, threshold, tokenizer) if shards is None else _elsewhere(entries, shards(away))
+    decided = (
+        _here(entries, away, threshold, tokenizer, meaning) if shards is None else _elsewhere(entries, shards(away))
+    )
     for entry, hit in _together(decided):
         result.rows += 1
         result.without_text += entry.place is None
@@ -165,20 +179,31 @@ def _rows(files: Iterable[tuple[Path, RowAccount]], compared: ComparedText) -> I
             raise InputError(f"{path}: no row has a text in {where}{found}; name the field with --field.")
 
 
-def _here(entries: Iterable[Entry], against: Iterable[RowPlace], threshold: float, tokenizer: str) -> Iterator[Decided]:
+def _here(
+    entries: Iterable[Entry],
+    against: Iterable[RowPlace],
+    threshold: float,
+    tokenizer: str,
+    meaning: "MeaningRule | None",
+) -> Iterator[Decided]:
     away, index = NoveltyIndex(threshold, tokenizer=tokenizer), NoveltyIndex(threshold, tokenizer=tokenizer)
     away_places, kept = Places(), Places()
-    away.extend(_texts_of(against, away_places))
-    for entry in entries:
+    away.extend(_texts_of(against if meaning is None else meaning.keep_away(against), away_places))
+    for entry, row in ((entry, -1) for entry in entries) if meaning is None else meaning.rows(entries):
         hit = None
         if (place := entry.place) is not None and entry.leader is None:
             if (found := away.nearest(place.text)) is not None:
                 hit = DroppedRow(place, found[0], away_places[found[1]], True)
             elif (found := index.nearest(place.text)) is not None:
                 hit = DroppedRow(place, found[0], kept[found[1]], False)
+            elif meaning is not None and (near := meaning.nearest(row)) is not None:
+                score, number, is_away = near
+                hit = DroppedRow(place, score, (away_places if is_away else kept)[number], is_away, True)
             else:
                 index.add(place.text)
                 kept.append(place)
+                if meaning is not None:
+                    meaning.kept.keep(row)
         yield entry, hit
 
 
@@ -212,7 +237,7 @@ def _elsewhere(entries: Iterator[Entry], shards: "Shards[RowPlace]") -> Iterator
 def _together(decided: Iterable[Decided]) -> Iterator[Decided]:
     """The decisions, where a row of a group shares that of the group's first row, and equal rows are kept once."""
     leaders: dict[int, int] = {}  # of dropped first rows, by their number: which of these they are
-    scores, nears, against = array("d"), Places(), bytearray()
+    scores, nears, against, in_meaning = array("d"), Places(), bytearray(), bytearray()
     for number, (entry, hit) in enumerate(decided):
         if entry.leader is None:
             if hit is not None:
@@ -220,10 +245,12 @@ def _together(decided: Iterable[Decided]) -> Iterator[Decided]:
                 scores.append(hit.score)
                 nears.append(hit.near)
                 against.append(hit.against)
+                in_meaning.append(hit.in_meaning)
         elif entry.place is not None:
             first = leaders.get(entry.leader)
             if first is not None:
-                hit = DroppedRow(entry.place, scores[first], nears[first], bool(against[first]))
+                shared = bool(against[first]), bool(in_meaning[first])
+                hit = DroppedRow(entry.place, scores[first], nears[first], *shared)
             elif entry.equal is not None:
                 hit = DroppedRow(entry.place, 1.0, entry.equal, False)
         yield entry, hit
@@ -274,4 +301,5 @@ def report_row(dropped: DroppedRow) -> Json:
     """A dropped row as an object: what, where, and what it is too similar to."""
     near = {"file": dropped.near.path, "row": dropped.near.row, "text": dropped.near.text}
     here = {"file": dropped.place.path, "row": dropped.place.row, "text": dropped.place.text}
-    return here | {"score": dropped.score, "near": near, "against": dropped.against}
+    by = {"by": "meaning"} if dropped.in_meaning else {}
+    return here | {"score": dropped.score, "near": near, "against": dropped.against} | by

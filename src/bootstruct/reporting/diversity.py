@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, get_args
 
+import numpy as np
+
 from bootstruct.errors import InputError
 from bootstruct.measures.diversity import (
     SIZE,
@@ -17,6 +19,7 @@ from bootstruct.measures.diversity import (
     whole_measures,
 )
 from bootstruct.measures.ngrams import blank_tokens, tokenizer_for
+from bootstruct.measures.vectors import Vectors, vector_measures
 from bootstruct.novelty.index import best_against
 from bootstruct.novelty.rouge import unicode_tokens
 from bootstruct.render.numbers import NONE, number
@@ -133,6 +136,7 @@ def diversity_of(
     size: int | None = None,
     whole: bool = True,
     tell: Tell = lambda step: None,
+    embed: "Callable[[Sequence[str]], Vectors] | None" = None,
 ) -> tuple[SetDiversity, ...]:
     """Measure sets side by side, in order. The same texts give the same numbers.
 
@@ -143,6 +147,7 @@ def diversity_of(
         size: texts of each set that are compared; None for as many as the smallest has, at most 1,000.
         whole: whether measures that take time in proportion to the texts are taken over all of them as well.
         tell: called with what is being done.
+        embed: gives the vectors of texts; None leaves the measures of meaning out.
 
     Raises:
         InputError: a set has fewer than two texts, or fewer than `size`.
@@ -156,11 +161,14 @@ def diversity_of(
     cuts = {tokenizer_for(texts)[0] for texts in every}
     tokens = "unicode" if "unicode" in cuts else "blanks"  # one for all, or the sets could not be compared
     cut = unicode_tokens if tokens == "unicode" else blank_tokens
+    samples = [[texts[row] for row in sample_rows(len(texts), common)] for texts in every]
+    vectors = [embed(sample) for sample in samples] if embed is not None else []
     found = []
-    for subject, texts in zip(subjects, every, strict=True):
+    for place, (subject, texts, sample) in enumerate(zip(subjects, every, samples, strict=True)):
         tell(f"{subject.label}: {common:,} of {len(texts):,} texts")
-        sample = [texts[row] for row in sample_rows(len(texts), common)]
         statistics = lexical_measures(sample, cut)
+        if vectors:
+            statistics += vector_measures(vectors[place], np.concatenate(vectors))
         is_read, seeds = reader is not None and on == "instruction", subject.seeds if on == "instruction" else []
         pairs = list(reader.read(sample)) if reader is not None and is_read else None
         nearest = [number for _, number in _nearest(subject, sample)] if seeds else None
