@@ -170,7 +170,8 @@ def paths_of(command: click.Command, name: str = "") -> Iterator[tuple[str, str]
         return
     for parameter in command.params:
         kinds = parameter.type.types if isinstance(parameter.type, click.Tuple) else [parameter.type]
-        if any(isinstance(kind, click.Path) for kind in kinds) or parameter.name in ("models", "files", "mix"):
+        is_named = parameter.name in ("models", "files", "mix", "seeds") and not getattr(parameter, "is_flag", False)
+        if is_named or any(isinstance(kind, click.Path) for kind in kinds):
             yield name, str(parameter.name)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bootstruct.deduplication.comparison import ComparedText
 from bootstruct.deduplication.filter import read as read_for_dedup
 from bootstruct.errors import InputError
 from bootstruct.evaluation.predict import read_header
@@ -228,3 +229,35 @@ def test_broken_notes_are_one_sentence_with_their_place(content: bytes, tmp_path
         (tmp_path / name).unlink()
     (tmp_path / "aside.json").write_bytes(content)
     assert read_suspended(tmp_path) == {}
+
+
+def test_numbers_and_lists_of_texts_are_read_alike_by_all(tmp_path: Path) -> None:
+    path = lines(tmp_path / "rows.jsonl", {"instruction": 12, "output": 3}, {"instruction": ["Sing."], "output": "La."})
+    texts = [ComparedText().text(row) for _, row in read_for_dedup(path)]
+    assert texts == [task.text for task in file_subject(path, "rows").tasks] == ["12", "Sing."]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"instruction": "a", "output": "b"},\n', "a comma after the object, which lines do not have"),
+        (gzip.compress(b'{"instruction": "a"}\n' * 500)[:-20], "ends too early, as after a broken download"),
+        (
+            b'{"question": {"text": "a", "lang": "en"}}\n',
+            r"an object; name a field in it with --fields \(question.text, ",
+        ),
+    ],
+)
+def test_what_people_meet_is_named_with_what_to_do(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "rows"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        file_subject(path, "rows")
+
+
+def test_a_spreadsheet_may_end_its_head_line_with_separators(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("instruction;output;;\nSing.;La.;;\nDance.;;;x\n")
+    account = RowAccount("rows.csv")
+    assert [row for _, row in read_rows(path, account=account)] == [{"instruction": "Sing.", "output": "La."}]
+    assert account.omitted == 1

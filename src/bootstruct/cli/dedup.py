@@ -11,7 +11,7 @@ import click
 
 from bootstruct.cli.echo import echo, echo_accounts, echo_json
 from bootstruct.cli.shared_options import embedding_options, fields, list_left_out, ray_address
-from bootstruct.render.numbers import duration, number
+from bootstruct.render.numbers import counted, duration, number
 
 if TYPE_CHECKING:
     from bootstruct.deduplication.comparison import On
@@ -166,12 +166,12 @@ def _print_totals(result: "DedupResult", against: tuple[Path, ...], seconds: flo
         reasons.append(f"{number(result.in_meaning)} near in meaning only")
     named = f" ({', '.join(reasons)})" if reasons else ""
     echo(
-        f"{number(result.rows)} rows, {number(result.kept)} kept, {number(result.dropped_rows)} dropped{named} "
+        f"{counted(result.rows, 'row')}, {number(result.kept)} kept, {number(result.dropped_rows)} dropped{named} "
         f"in {duration(seconds)}",
         err=err,
     )
     if result.without_text:
-        echo(f"{number(result.without_text)} rows have no text and were kept", err=err)
+        echo(f"{counted(result.without_text, 'row')} without a text kept as found", err=err)
     for note in result.written.notes if result.written else ():
         echo(f"note: {note}", err=True)
     for dropped in sorted(result.dropped, key=lambda row: -row.score):

@@ -10,7 +10,7 @@ import click
 from bootstruct.cli.completion import complete_recipes
 from bootstruct.cli.echo import echo, echo_accounts, echo_json
 from bootstruct.cli.shared_options import fields, list_left_out
-from bootstruct.render.numbers import number
+from bootstruct.render.numbers import counted, number
 
 if TYPE_CHECKING:
     from bootstruct.history.importer import ImportResult
@@ -91,9 +91,10 @@ def _print(imported: "ImportResult", run: Path) -> None:
     for content, path in imported.files.items():
         echo(f"{content}: {path}")
     echo(
-        f"{number(imported.requests)} replies, {number(imported.read)} texts read, {number(imported.candidates)} of them "
-        f"break no rule, {number(imported.accepted)} accepted; {number(imported.tasks)} completed with "
-        f"{number(imported.instances)} instances, {number(imported.open_tasks)} open"
+        f"{number(imported.requests)} repl{'y' if imported.requests == 1 else 'ies'}, "
+        f"{counted(imported.read, 'text')} read, {number(imported.candidates)} of them break no rule, "
+        f"{number(imported.accepted)} accepted; {number(imported.tasks)} completed with "
+        f"{counted(imported.instances, 'instance')}, {number(imported.open_tasks)} open"
     )
     for note in imported.notes:
         echo(f"note: {note}")

@@ -77,7 +77,8 @@ def report_command(
       bootstruct report runs/a runs/b --out a-and-b.html --rows 200
     """
     from bootstruct.api.tools import report
-    from bootstruct.reporting.sections import counted, shared_counts
+    from bootstruct.render.numbers import counted
+    from bootstruct.reporting.sections import shared_counts
 
     begun = time.monotonic()
 
@@ -97,7 +98,9 @@ def report_command(
         echo(f"{path}: {size / 1e6:.2f} MB" if size >= 10_000 else f"{path}: {size:,} bytes")
     for measured in made.measured:
         table = measured.table
-        echo(f"{measured.subject.label}: {table.instructions:,} instructions, {table.instances:,} instances")
+        echo(
+            f"{measured.subject.label}: {counted(table.instructions, 'instruction')}, {counted(table.instances, 'instance')}"
+        )
         for near in measured.nearby:
             verdict = ", ".join(f"{name} {count:,}" for name, count in shared_counts(near))
             echo(f"{measured.subject.label} and {near.label}, of {counted(len(near.found.tasks), 'task')}: {verdict}")

@@ -141,7 +141,7 @@ def _content_of(path: Path) -> str:
     named = _by_name(path)
     if named is not None:
         return named
-    row = next((row for _, row in read_rows(path)), None)
+    row = next((row for _, row in read_rows(path, bare_text=True)), None)
     if row is None:
         raise InputError(f"{path}: is empty; nothing to import.")
     if "raw_instances" in row:

@@ -39,7 +39,7 @@ def reply_of(response: object, where: str) -> Reply:
     Raises:
         InputError: it is none of these.
     """
-    if response is None:
+    if response is None or (isinstance(response, dict) and response.get("choices") == []):
         return MISSING
     if isinstance(response, str):
         return Reply(response)

@@ -89,8 +89,16 @@ def value_at(row: Row, name: str) -> Any:
 
 
 def filled(row: Row, names: tuple[str, ...]) -> Iterator[str]:
-    """The texts of these fields, where they hold one."""
-    return (row[name] for name in names if isinstance(row.get(name), str) and row[name].strip())
+    """The texts of these fields, where they hold one: a number is read as text, and of a list of texts the first counts."""
+    return (text for name in names if (text := _text_in(row.get(name))).strip())
+
+
+def _text_in(value: object) -> str:
+    if isinstance(value, list) and value and all(isinstance(text, str) for text in value):
+        value = value[0]
+    if isinstance(value, int | float) and not isinstance(value, bool) and not is_missing(value):
+        return str(value)
+    return value if isinstance(value, str) else ""
 
 
 def chat_field(row: Row) -> str | None:

@@ -52,6 +52,10 @@ def parse(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as exc:
+        if text.rstrip().endswith("},"):
+            return RowFault(
+                NOT_JSON, "a comma after the object, which lines do not have; remove it, or write a JSON list"
+            )
         return RowFault(NOT_JSON, str(exc))
 
 

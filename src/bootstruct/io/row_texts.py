@@ -23,9 +23,9 @@ def instruction_of(row: Row, fields: Mapping[str, str] | None = None) -> str | N
     It is the first text of `INSTRUCTION_FIELDS`, else the first user's message, else the input.
     """
     row = with_known_names(row, fields)
-    for field in INSTRUCTION_FIELDS:
-        if isinstance(row.get(field), str) and row[field].strip():
-            return str(row[field])
+    text = next(filled(row, INSTRUCTION_FIELDS), None)
+    if text is not None:
+        return text
     if fields and "instruction" in fields:
         return None
     user = next((turn.content for turn in turns_that_are_readable(row) if turn.role == "user"), None)

@@ -263,6 +263,12 @@ def _text(row: Row, field: str, notes: list[str]) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         notes.append("with a number read as text")
         return str(value)
+    if isinstance(value, Mapping) and value:
+        inner = ", ".join(f"{field}.{name}" for name in list(value)[:6])
+        raise ShapeError(
+            "with a field that is not text",
+            f"`{field}` is not text but an object; name a field in it with --fields ({inner})",
+        )
     if not isinstance(value, str):
         raise ShapeError("with a field that is not text", f"`{field}` is not text")
     return value

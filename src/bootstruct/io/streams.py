@@ -63,6 +63,8 @@ def opened(path: Path, folder: Path | None = None) -> Iterator[io.BufferedReader
             raise InputError(f"{path}: no such file.") from None
         except (OSError, EOFError, zlib.error) as exc:
             reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+            if isinstance(exc, EOFError):
+                reason = "it ends too early, as after a broken download; fetch it again"
             raise InputError(f"{path}: cannot be read: {reason}.") from None
 
 

@@ -52,6 +52,8 @@ def table_values(path: Path, file: io.BufferedReader, notes: Counter[str]) -> Va
     reader = csv.reader(_chain(first, lines), delimiter=separator_of(first), strict=True)
     try:
         names = [name.strip() for name in next(reader)]
+        while names and not names[-1]:
+            names.pop()  # separators at the end of the head line, as spreadsheets write them
         if len(set(names)) < len(names):
             twice = next(name for name, count in Counter(names).items() if count > 1)
             raise InputError(f"{path}:1: the head line names {twice!r:.80} twice; rename one of the columns.")

@@ -15,6 +15,16 @@ def number(value: float | None, digits: int = 0) -> str:
     return NONE if value is None else f"{value:,.{digits}f}"
 
 
+def counted(count: int, what: str) -> str:
+    """A number with its noun, in the plural where it is not one.
+
+    Example:
+        >>> counted(1, "row"), counted(1161, "row")
+        ('1 row', '1,161 rows')
+    """
+    return f"{number(count)} {what}{'' if count == 1 else 's'}"
+
+
 def percent(part: float, whole: float) -> str:
     """A share in percent, with a decimal where it is small.
 

@@ -7,7 +7,7 @@ from typing import Any
 from bootstruct import paper
 from bootstruct.journal.reviews import published_table
 from bootstruct.journal.state import State
-from bootstruct.render.numbers import NONE, money, percent
+from bootstruct.render.numbers import NONE, counted, money, percent
 from bootstruct.render.sanitize import clip, visible
 from bootstruct.reporting import sections
 from bootstruct.reporting.diversity import value_in_words
@@ -90,7 +90,7 @@ def _anew(state: State) -> str:
 def _checked(measured: DatasetMeasures) -> str:
     if measured.quality is None:
         return "not checked by people"
-    return f"and people have looked at {sections.counted(measured.quality.tasks, 'task')} of them"
+    return f"and people have looked at {counted(measured.quality.tasks, 'task')} of them"
 
 
 def _quality(measured: DatasetMeasures) -> list[str]:
@@ -103,8 +103,8 @@ def _quality(measured: DatasetMeasures) -> list[str]:
         "{0.share:.0%}, {0.low:.0%} to {0.high:.0%})".format(published[row.question])
         for row in measured.quality.rows
     )
-    tasks = sections.counted(measured.quality.tasks, "task")
-    people = sections.counted(measured.quality.reviewers, "reviewer")
+    tasks = counted(measured.quality.tasks, "task")
+    people = counted(measured.quality.reviewers, "reviewer")
     return ["## Quality review", f"- {tasks} judged by {people}, share of yes with 95% interval: {shares}."]
 
 
@@ -112,7 +112,7 @@ def _test_sets(measured: DatasetMeasures) -> list[str]:
     lines = []
     for near in measured.nearby:
         counts = ", ".join(f"{name} {count:,}" for name, count in sections.shared_counts(near))
-        lines.append(f"- {_plain(near.label)}, of {sections.counted(len(near.found.tasks), 'task')}: {counts}.")
+        lines.append(f"- {_plain(near.label)}, of {counted(len(near.found.tasks), 'task')}: {counts}.")
     return ["## Distance from test sets", "\n".join(lines)] if lines else []
 
 

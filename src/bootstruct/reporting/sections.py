@@ -9,7 +9,7 @@ from markupsafe import Markup
 from bootstruct import paper
 from bootstruct.journal.reviews import ALL_THREE, QUESTIONS, published_table
 from bootstruct.render.bars import share_bar
-from bootstruct.render.numbers import percent
+from bootstruct.render.numbers import counted, percent
 from bootstruct.render.sanitize import clip, visible
 from bootstruct.reporting import charts, statistics
 from bootstruct.reporting.held_out import HeldOutOverlap
@@ -152,11 +152,6 @@ def _pair(task: TaskOverlap, instruction: str) -> NearestMatch:
 
 def _shown(text: str) -> str:
     return visible(clip(text, LONGEST))
-
-
-def counted(number: int, what: str) -> str:
-    """A number with its noun, in the plural where it is not one."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def nearby_views(all_nearby: Sequence[HeldOutOverlap]) -> list[TestSetOverlapView]:
