@@ -139,11 +139,11 @@ def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
 
 
 COLUMNS = {  # which column of the table shows how an option or argument of a command reads its file
-    "init --seeds": [("init", "seeds"), ("report", "seeds"), ("import", "seeds")],
+    "init --seeds": [("init", "seeds"), ("report", "seeds"), ("diversity", "seeds"), ("import", "seeds")],
     "--keep-away": [("init", "keep_away")],
     "dedup": [("dedup", "files")],
     "--against": [("dedup", "against")],
-    "report": [("report", "runs")],
+    "report": [("report", "runs"), ("diversity", "runs")],
     "--test-set": [("report", "test_sets")],
     "finetune": [("finetune", "source"), ("finetune", "mix")],
     "overlap": [("evaluate overlap", "training")],
