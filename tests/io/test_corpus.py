@@ -155,7 +155,7 @@ COLUMNS = {  # which column of the table shows how an option or argument of a co
 }
 NOT_ROWS = {  # paths that are runs, folders of task files, prompts, settings, keys, or places to write
     *("run", "out", "rejudge", "rewrite_outputs", "reuse", "batch_file", "batch_results", "log", "file", "dropped"),
-    *("key", "prompt", "data", "split", "tokenizer", "sheet", "export_"),
+    *("key", "prompt", "data", "split", "tokenizer", "sheet", "export_", "embeddings"),
 }
 
 

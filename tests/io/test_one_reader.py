@@ -195,6 +195,7 @@ def test_half_a_character_is_kept_where_it_is_only_shown(tmp_path: Path) -> None
 # Files of one JSON value
 
 OWN_READING = {  # module -> why it does not read JSON files by `io.rows`
+    "embeddings/local.py": "a file of a model, in the format of its library",
     "engines/local/load.py": "a file of a model, in the format of its library",
     "finetuning/checkpoints.py": "its own record, and a file of the trainer",
 }
