@@ -36,6 +36,7 @@ FLOORS: list[set[str]] = [
     {"pipeline"},
     {"embeddings"},
     {"export", "deduplication"},
+    {"selection"},
     {"history", "diagnosis", "reporting", "reviewing", "finetuning", "evaluation"},
     {"pocket.demo"},
     {"api"},

@@ -49,6 +49,8 @@ _HOMES = {  # public name -> the module that defines it (or is it), imported at 
     "report": "api.tools",
     "finetune": "api.tools",
     "evaluate": "api.evaluate",
+    "select": "api.selecting",
+    "SelectionResult": "selection.select",
     "diversity": "api.measuring",
     "SetDiversity": "reporting.diversity",
     "dedup": "api.data",
@@ -113,6 +115,7 @@ __all__ = [
     "RunStoppedError",
     "ScriptedEngine",
     "Seed",
+    "SelectionResult",
     "SetDiversity",
     "Status",
     "Task",
@@ -140,6 +143,7 @@ __all__ = [
     "report",
     "review",
     "rule",
+    "select",
     "topics_from_seeds",
 ]
 
@@ -159,6 +163,7 @@ if TYPE_CHECKING:
     from bootstruct.api.generation import GenerateResult, agenerate, generate
     from bootstruct.api.measuring import diversity
     from bootstruct.api.runs import Rejection, Run, Task, init, open
+    from bootstruct.api.selecting import select
     from bootstruct.api.tools import apreview, atopics_from_seeds, finetune, preview, report, topics_from_seeds
     from bootstruct.config.recipe import Recipe
     from bootstruct.deduplication.filter import DedupResult
@@ -182,6 +187,7 @@ if TYPE_CHECKING:
     from bootstruct.reporting.diversity import SetDiversity
     from bootstruct.run.progress import Progress
     from bootstruct.run.status import Status
+    from bootstruct.selection.select import SelectionResult
     from bootstruct.stages.custom import CheckedInstance, check, rule
     from bootstruct.types import Instance, Message, Prompt, Reply, Seed
 
