@@ -109,11 +109,11 @@ def choose(
             chosen += [Choice(int(one), float(shown[one]), words.format(shown[one]) + within) for one in order]
         else:
             ranks = ranks_of(scores[places]) if by == "mixture" else np.ones(len(rows))
-            for row, score, distance in farthest(vectors[places], count, ranks):
+            for member, score, distance in farthest(vectors[places], count, ranks):
                 why = f"{distance:.3f} from the nearest chosen before"
                 if by == "mixture":
-                    why += f" times rank {ranks[row]:.3f} by {quality}"
-                chosen.append(Choice(rows[row], score, why + within))
+                    why += f" times rank {ranks[member]:.3f} by {quality}"
+                chosen.append(Choice(rows[member], score, why + within))
     return chosen
 
 
