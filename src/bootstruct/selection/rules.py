@@ -103,10 +103,12 @@ def choose(
         places = np.array(rows, dtype=np.int64)
         if by == "random":
             drawn = random.Random(f"select/{seed}/{group}").sample(rows, count)
-            chosen += [Choice(place, None, f"drawn at random{within}") for place in drawn]
+            chosen += [Choice(number, None, f"drawn at random{within}") for number in drawn]
         elif by in QUALITIES:
             order = places[np.argsort(-scores[places], kind="stable")][:count]
-            chosen += [Choice(int(one), float(shown[one]), words.format(shown[one]) + within) for one in order]
+            for place in order.tolist():
+                why = f"no {by} is known, taken last" if np.isnan(shown[place]) else words.format(shown[place])
+                chosen.append(Choice(place, float(shown[place]), why + within))
         else:
             ranks = ranks_of(scores[places]) if by == "mixture" else np.ones(len(rows))
             for member, score, distance in farthest(vectors[places], count, ranks):
