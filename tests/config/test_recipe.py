@@ -5,6 +5,7 @@ import dataclasses
 import itertools
 import json
 import re
+import types
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -313,8 +314,10 @@ def places_of_asks(cls: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, 
         kinds = [hint, *typing.get_args(hint)]
         if Ask in kinds:
             yield (*path, name)
-        elif dataclasses.is_dataclass(hint):
-            yield from places_of_asks(hint, (*path, name))
+        is_union = typing.get_origin(hint) in (types.UnionType, typing.Union)
+        for kind in typing.get_args(hint) if is_union else [hint]:
+            if dataclasses.is_dataclass(kind) and kind is not Ask:
+                yield from places_of_asks(kind, (*path, name))
 
 
 def test_every_request_of_a_recipe_is_declared_once() -> None:
@@ -331,8 +334,9 @@ def test_each_request_has_its_own_model_at_its_step(path: tuple[str, ...], step:
     row = json.loads(json.dumps(mapping()))
     place = row
     for name in path[:-1]:
-        place = place[name]
+        place = place.setdefault(name, {})
     place[path[-1]] = dict(place.get(path[-1]) or row["classify"], model="another")
     recipe = from_mapping(row, "here")
-    expected = recipe.model if path == ("instances", "output_first") else "another"  # its step is that of input_first
+    others = {("instances", "output_first"), ("propose", "evolve", "ask")}  # their steps are those of another request
+    expected = recipe.model if path in others else "another"
     assert recipe.model_at(step) == expected

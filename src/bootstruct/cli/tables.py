@@ -51,6 +51,9 @@ def status_table(status: Status) -> Table:
 def _add_tasks(table: Table, status: Status) -> None:
     """From requests to completed tasks."""
     table.add_row(number(status.requests), "requests committed", f"lately {status.yield_rate:.1f} accepted per request")
+    if status.evolved:
+        rewrote = f"{number(status.evolved['accepted'])} accepted from these"
+        table.add_row(number(status.evolved["requests"]), "of them rewrote an accepted task", rewrote)
     table.add_row(number(status.candidates), "candidates read from them", "")
     for rule, count in status.rejected.items():
         table.add_row(f"-{number(count)}", Text(f"  {rule}"), percent(count, status.candidates))

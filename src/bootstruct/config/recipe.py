@@ -16,6 +16,7 @@ Reading = Literal["robust", "original"]
 
 ASKS: Final = {  # where a request is described in a recipe -> the step that makes it; those of checks stand in `checks`
     ("propose", "ask"): "propose",
+    ("propose", "evolve", "ask"): "propose",
     ("classify",): "kind",
     ("classify_together",): "kinds",
     ("instances", "input_first"): "instances",
@@ -95,12 +96,28 @@ class Novelty:
 
 
 @dataclass(frozen=True, slots=True)
+class Evolve:
+    """Requests that rewrite an accepted instruction in place of asking for new ones (beyond the paper; docs/evolve.md).
+
+    Attributes:
+        ask: its template sees `instruction` and `way`; its reply is read as that of `propose.ask`.
+        share: the share of requests that do this, once there is an accepted instruction to rewrite.
+        ways: what may become of an instruction; each such request is given one of them.
+    """
+
+    ask: Ask
+    share: float = 0.5
+    ways: tuple[str, ...] = ("deeper", "broader", "constrained")
+
+
+@dataclass(frozen=True, slots=True)
 class Propose:
     """Growing the pool (section 2.2): 8 examples a prompt, 6 seeds and up to 2 machine-made ones.
 
     Attributes:
         hints: name -> values; each request is given one value of each.
         with_instances: a request brings instances as well, and nothing more is asked for them (Alpaca's variant).
+        evolve: requests that rewrite accepted instructions.
     """
 
     ask: Ask
@@ -112,6 +129,7 @@ class Propose:
     novelty: Novelty = Novelty()
     hints: dict[str, tuple[str, ...]] = field(default_factory=dict, metadata=LATER)
     with_instances: bool = field(default=False, metadata=LATER)
+    evolve: Evolve | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +281,7 @@ def asks_of(recipe: Recipe) -> dict[tuple[str, ...], Ask]:
     for path in ASKS:
         value: Any = recipe
         for name in path:
-            value = getattr(value, name)
+            value = None if value is None else getattr(value, name)
         found |= {} if value is None else {path: value}
     return found
 

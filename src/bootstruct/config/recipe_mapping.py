@@ -62,6 +62,7 @@ def _faults(recipe: Recipe) -> list[tuple[bool, str]]:
             "system: needs `api: chat`; for a model that continues text, write it into the prompts",
         ),
         *_constraint_faults(recipe),
+        *_evolve_faults(recipe),
         (recipe.more_tokens < 1, "more_tokens: must be at least 1"),
         (not 0 <= recipe.encode.drop_field_name <= 1, "encode.drop_field_name: must lie in [0, 1]"),
         (
@@ -87,6 +88,24 @@ def _constraint_faults(recipe: Recipe) -> list[tuple[bool, str]]:
         (
             recipe.propose.with_instances or recipe.reading == "original",
             "constraints: need requests for instances; leave them out with `with_instances` and `reading: original`",
+        ),
+    ]
+
+
+def _evolve_faults(recipe: Recipe) -> list[tuple[bool, str]]:
+    propose, evolve = recipe.propose, recipe.propose.evolve
+    if evolve is None:
+        return []
+    return [
+        (not 0 < evolve.share < 1, "propose.evolve.share: must lie between 0 and 1, both excluded"),
+        (not evolve.ways, "propose.evolve.ways: is empty; name at least one way, as in `ways: [deeper]`"),
+        (
+            evolve.ask.reply != propose.ask.reply or recipe.api_of(evolve.ask) != recipe.api_of(propose.ask),
+            "propose.evolve.ask: needs the same `reply` and `api` as propose.ask, since both replies are read alike",
+        ),
+        (
+            propose.with_instances or recipe.reading == "original",
+            "propose.evolve: rewrites instructions alone; leave it out with `with_instances` and `reading: original`",
         ),
     ]
 

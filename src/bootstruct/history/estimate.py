@@ -233,12 +233,26 @@ def _cost(reply: Reply, requested: str, prices: Prices) -> float | None:
     return price_of(Usage(1, reply.prompt_tokens, reply.completion_tokens), reply.model, requested, prices)
 
 
+def _accepted_per_request(preview: Preview, recipe: Recipe, proposed: int) -> float:
+    """Return the accepted instructions per request for instructions, in a run as it goes on.
+
+    Where requests rewrite accepted instructions, which no request of a preview does, each of them is counted with one
+    candidate, accepted as often as the others.
+    """
+    usual, evolve = preview.accepted / proposed, recipe.propose.evolve
+    if evolve is None:
+        return usual
+    candidates = sum(len(row.verdicts) for row in preview.requests)
+    rewriting = min(usual, preview.accepted / max(1, candidates))
+    return (1 - evolve.share) * usual + evolve.share * rewriting
+
+
 def _request_counts(preview: Preview, recipe: Recipe, tasks: int) -> dict[str, int]:
     """Return how many requests of each step a run needs; checks are counted as if none of them rejected anything."""
     steps = [row.step for row in preview.requests]
     made = [step.removesuffix(AGAIN) for step in steps]  # those made once more count for their step
     proposed, tried = steps.count("propose"), max(1, steps.count("instances"))
-    requests = math.ceil(tasks * proposed / preview.accepted)
+    requests = math.ceil(tasks / _accepted_per_request(preview, recipe, proposed))
     counts = {
         "propose": math.ceil(requests * made.count("propose") / proposed),
         SHARED: math.ceil(requests * made.count(SHARED) / proposed),

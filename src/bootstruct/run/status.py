@@ -10,6 +10,7 @@ from bootstruct.config.machine import Prices
 from bootstruct.journal.cost import cost_of, saved_by_batch
 from bootstruct.journal.state import State, Usage
 from bootstruct.run.failure_reasons import FailureReason, failure_reasons
+from bootstruct.stages.draw import draw_evolution, visible_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Status:
         candidates: texts read from their replies.
         rejected: rejected candidates, by rule.
         accepted: accepted instructions.
+        evolved: of a recipe that rewrites instructions, `requests` that did so and instructions `accepted` from these.
         completed: accepted instructions whose task type and instances are decided.
         classification: of those, classification tasks.
         without_instances: of those, tasks without a usable instance.
@@ -93,6 +95,7 @@ class Status:
     candidates: int
     rejected: dict[str, int]
     accepted: int
+    evolved: dict[str, int]
     completed: int
     classification: int
     without_instances: int
@@ -145,6 +148,7 @@ def status_of(state: State, prices: Prices, suspended: Mapping[str, str] | None 
         candidates=state.candidates,
         rejected=dict(sorted(state.rejections.items(), key=lambda rule: (-rule[1], rule[0]))),
         accepted=len(state.accepted),
+        evolved=evolved(state),
         completed=len(done),
         classification=sum(a.is_classification for a in done),
         without_instances=sum(not a.instances for a in done),
@@ -169,6 +173,23 @@ def status_of(state: State, prices: Prices, suspended: Mapping[str, str] | None 
         sessions=sessions(state),
         yield_rate=(recent[-1] - recent[0]) / max(1, len(recent) - 1),
     )
+
+
+def evolved(state: State) -> dict[str, int]:
+    """How many requests rewrote an accepted instruction, and how many instructions were accepted from them.
+
+    Requests that were taken from another run are not counted: they were drawn there.
+    """
+    propose, after = state.recipe.propose, state.accepted_after
+    if propose.evolve is None:
+        return {}
+    drawn = [
+        index
+        for index in range(state.inherited, len(after))
+        if draw_evolution(propose, state.recipe.seed, index, visible_count(propose, index, after)) is not None
+    ]
+    kept = sum(after[index] - (after[index - 1] if index else 0) for index in drawn)
+    return {"requests": len(drawn), "accepted": kept}
 
 
 def unread_replies(state: State) -> dict[str, dict[str, int]]:

@@ -87,3 +87,20 @@ def draw_hints(propose: Propose, seed: int, index: int) -> dict[str, str]:
         order = rng_for(seed, "hints", name, *drawn.values(), index).sample(values, len(values))
         drawn[name] = order[place]
     return drawn
+
+
+def draw_evolution(propose: Propose, seed: int, index: int, visible: int) -> tuple[int, str] | None:
+    """Draw which accepted instruction request `index` rewrites, and in which way; None if it asks for new ones.
+
+    Args:
+        propose: the recipe's first stage.
+        seed: the recipe's random seed.
+        index: the number of the request.
+        visible: how many accepted instructions the request may see (`visible_count`).
+    """
+    if propose.evolve is None or not visible:
+        return None
+    rng = rng_for(seed, "evolve", index)
+    if rng.random() >= propose.evolve.share:
+        return None
+    return rng.randrange(visible), rng.choice(propose.evolve.ways)

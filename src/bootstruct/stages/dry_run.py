@@ -24,6 +24,9 @@ def dry_run(recipe: Recipe) -> None:
     Pool(recipe)
     check_constraints(recipe)
     _propose(recipe)
+    if recipe.propose.evolve is not None:
+        for way in recipe.propose.evolve.ways:
+            build_prompt(recipe, recipe.propose.evolve.ask, "propose", 0, instruction="An instruction.", way=way)
     if recipe.classify_together is not None:
         build_prompt(recipe, recipe.classify_together, SHARED, 0, instructions=["An instruction.", "Another one."])
     build_prompt(recipe, recipe.classify, "kind", 0, instruction="An instruction.")

@@ -5,11 +5,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from bootstruct.config.recipe import Ask, Recipe
+from bootstruct.config.recipe import Ask, Evolve, Recipe
 from bootstruct.journal.events import CUT, REFUSAL, UNREADABLE
 from bootstruct.journal.state import State
 from bootstruct.stages import schemas
-from bootstruct.stages.draw import draw_examples, draw_hints, name_and_text, sample_number, visible_count
+from bootstruct.stages.draw import (
+    draw_evolution,
+    draw_examples,
+    draw_hints,
+    name_and_text,
+    sample_number,
+    visible_count,
+)
 from bootstruct.stages.parsing import instructions, json_replies, original, whole_tasks
 from bootstruct.stages.parsing.cleanup import clean_reply
 from bootstruct.stages.parsing.refusals import is_refusal
@@ -45,10 +52,15 @@ def build_prompt(recipe: Recipe, ask: Ask, step: str, sample: int, schema: str =
 
 
 def propose_prompt(state: State, index: int) -> tuple[Prompt, tuple[str, ...]]:
-    """Return the prompt of request `index` and the names of the examples in it, in the order shown (section 2.2)."""
+    """Return the prompt of request `index` and the names of the examples in it, in the order shown (section 2.2).
+
+    A request that rewrites an accepted instruction shows that one alone.
+    """
     recipe = state.recipe
     propose = recipe.propose
     visible = visible_count(propose, index, state.accepted_after)
+    if propose.evolve is not None and (drawn := draw_evolution(propose, recipe.seed, index, visible)) is not None:
+        return _evolve_prompt(recipe, propose.evolve, index, state.accepted[drawn[0]], drawn[1])
     shown = draw_examples(propose, recipe.seed, index, state.seeds, state.accepted, visible)
     sample = sample_number(recipe.seed, "propose", index)
     values = {**template_values(recipe, shown), "hints": draw_hints(propose, recipe.seed, index)}
@@ -56,6 +68,15 @@ def propose_prompt(state: State, index: int) -> tuple[Prompt, tuple[str, ...]]:
     prompt = build_prompt(recipe, propose.ask, "propose", sample, schema, **values)
     prompt = replace(prompt, ordered=True)  # the examples of later requests are drawn from its reply
     return prompt, tuple(name_and_text(task)[0] for task in shown)
+
+
+def _evolve_prompt(
+    recipe: Recipe, evolve: Evolve, index: int, parent: Instruction, way: str
+) -> tuple[Prompt, tuple[str, ...]]:
+    sample = sample_number(recipe.seed, "propose", index)
+    values = {"instruction": " ".join(parent.text.split()), "way": way}
+    prompt = build_prompt(recipe, evolve.ask, "propose", sample, schemas.TASKS, **values)
+    return replace(prompt, ordered=True), (parent.name,)
 
 
 def template_values(recipe: Recipe, shown: Sequence[Seed | Instruction]) -> dict[str, object]:
