@@ -51,6 +51,7 @@ def test_prompt_files_beside_the_recipe_come_first(tmp_path: Path, name: str, fo
         (tmp_path / folder / file).write_text(f"Mine: {text}", "utf-8")
     recipe = read_recipe(written(tmp_path, values(name)))
     together = (recipe.classify_together,) if recipe.classify_together else ()
+    together += (recipe.propose.evolve.ask,) if recipe.propose.evolve else ()
     assert len(prompt_files(name)) == 4 + len(together)
     found = {ask.prompt for ask in (recipe.propose.ask, recipe.classify, *together, *asks(recipe))}
     assert found == {f"Mine: {text}".removesuffix("\n") for text in prompt_files(name).values()}
