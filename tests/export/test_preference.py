@@ -16,7 +16,7 @@ from bootstruct.export.preference import BELOW_MARGIN, EQUAL_GRADES, NO_MAJORITY
 from bootstruct.export.selection import RunSource
 from bootstruct.journal.state import State
 from bootstruct.novelty.rouge import rouge_l
-from bootstruct.stages.instance_checks import normalize_answer
+from bootstruct.stages.answer_matching import normalize_answer
 from bootstruct.types import Prompt, Reply
 from tests.support.checked_runs import AGREEMENT, RUBRIC, checked_recipe, throttled
 from tests.support.scripts import answer, run_to

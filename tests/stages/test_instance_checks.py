@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from bootstruct.config.recipe import Ask, Check
+from bootstruct.stages.answer_matching import normalize_answer
 from bootstruct.stages.contamination import KeepAwayIndex
 from bootstruct.stages.instance_checks import (
     InstanceChecks,
-    normalize_answer,
     parse_answer,
     parse_grade,
     parse_task_text,

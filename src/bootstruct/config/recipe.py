@@ -118,6 +118,7 @@ class Propose:
         hints: name -> values; each request is given one value of each.
         with_instances: a request brings instances as well, and nothing more is asked for them (Alpaca's variant).
         evolve: requests that rewrite accepted instructions.
+        one_kind: whether the seeds in a prompt are all classification tasks or all not, as the first one drawn.
     """
 
     ask: Ask
@@ -130,6 +131,7 @@ class Propose:
     hints: dict[str, tuple[str, ...]] = field(default_factory=dict, metadata=LATER)
     with_instances: bool = field(default=False, metadata=LATER)
     evolve: Evolve | None = field(default=None, metadata=LATER)
+    one_kind: bool = field(default=False, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,8 @@ class Check:
 
     Attributes:
         unreadable: what becomes of an instance where no reply could be read.
+        majority: agreement: whether the output must be the answer that most samples give; the share is then theirs.
+        at_most: agreement: the highest share that is kept; a task that every sample solves teaches little.
         version: of a `python` check, whose function the user gives to `generate`.
     """
 
@@ -193,7 +197,7 @@ class Check:
     kind: Literal["agreement", "rubric", "back-check", "decontamination", "python"]
     ask: Ask | None = None
     samples: int = 5
-    measure: Literal["exact", "rouge"] = "exact"
+    measure: Literal["exact", "rouge", "final", "numeric", "choice"] = "exact"
     at_least: float = 0.5
     scale: tuple[str, ...] = ("1", "2", "3", "4", "5")
     level: str = "4"
@@ -202,6 +206,8 @@ class Check:
     run_length: int = 13
     near: float = 0.7
     version: str = field(default="", metadata=LATER)
+    majority: bool = field(default=False, metadata=LATER)
+    at_most: float = field(default=1.0, metadata=LATER)
 
     @property
     def asks(self) -> int:

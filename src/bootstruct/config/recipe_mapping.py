@@ -166,6 +166,16 @@ def _check_check(check: Check, before: list[str], where: str) -> None:
         (check.ask is not None and check.ask.reply == "json", "parses text replies; leave `reply: json` out"),
         (not 1 <= check.samples <= 100, "samples: must lie between 1 and 100"),
         (not 0 <= check.at_least <= 1, "at_least: must lie in [0, 1]"),
+        (not check.at_least <= check.at_most <= 1, "at_most: must lie between `at_least` and 1"),
+        (
+            check.kind != "agreement"
+            and (check.majority or check.at_most < 1 or check.measure not in ("exact", "rouge")),
+            "majority, at_most and this measure go with `kind: agreement` only",
+        ),
+        (
+            check.measure == "rouge" and (check.majority or check.at_most < 1),
+            "measure rouge: has neither majority nor at_most",
+        ),
         (not 0 < check.near <= 1, "near: must lie in (0, 1]"),
         (check.run_length < 1, "run_length: must be at least 1"),
         (len(set(check.scale)) < max(2, len(check.scale)), "scale: needs two or more different grades, worst first"),

@@ -19,7 +19,8 @@ from bootstruct.journal.file import read_reply
 from bootstruct.journal.keys import again
 from bootstruct.journal.state import State
 from bootstruct.novelty.rouge import rouge_l
-from bootstruct.stages.instance_checks import GRADED_LOW, check_keys, normalize_answer, parse_answer
+from bootstruct.stages.answer_matching import answer_form, normalize_answer
+from bootstruct.stages.instance_checks import GRADED_LOW, check_keys, parse_answer
 from bootstruct.types import Instance, Instruction
 
 ORDER: Final = "order"  # what decided a pair where no grade did
@@ -116,6 +117,9 @@ def _voted(source: RunSource, task: Instruction, check: Check, number: int, out:
         out[NO_SAMPLES] += 1
         return None
     scored = _scores(check, (instance.output, *answers), answers, state.recipe.propose.novelty.tokenizer)
+    if not scored:
+        out[NO_SAMPLES] += 1
+        return None
     chosen, rejected = max(scored, key=lambda text: scored[text]), min(scored, key=lambda text: scored[text])
     margin = scored[chosen] - scored[rejected]
     if margin <= 0 or scored[chosen] < check.at_least:
@@ -158,12 +162,12 @@ def _scores(check: Check, candidates: Sequence[str], answers: Sequence[str], tok
     scores: dict[str, float] = {}
     seen = set()
     for text in candidates:
-        normal = normalize_answer(text)
+        normal = answer_form(check.measure, text)
         if not normal or normal in seen:
             continue
         seen.add(normal)
-        if check.measure == "exact":
-            scores[text] = sum(normalize_answer(answer) == normal for answer in answers) / len(answers)
+        if check.measure != "rouge":
+            scores[text] = sum(answer_form(check.measure, answer) == normal for answer in answers) / len(answers)
         else:
             scores[text] = sum(rouge_l(text, answer, tokenizer) for answer in answers) / len(answers)
     return scores

@@ -64,6 +64,9 @@ def draw_examples(
     chosen = rng.sample(range(visible), min(propose.machine_examples, visible))
     examples: list[Seed | Instruction] = [accepted[number] for number in chosen]
     missing = propose.seed_examples + propose.machine_examples - len(examples)
+    if propose.one_kind and usable:
+        kind = rng.choice(usable).is_classification
+        usable = [task for task in usable if task.is_classification == kind]
     examples += rng.sample(usable, min(missing, len(usable)))
     rng.shuffle(examples)
     return examples

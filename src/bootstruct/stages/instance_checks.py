@@ -4,14 +4,14 @@ All requests of one check are asked at once, then judged; an instance that is re
 """
 
 import re
-import unicodedata
 from collections.abc import Generator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from bootstruct.config.recipe import Check, Recipe
 from bootstruct.journal.events import InstancesChecked
 from bootstruct.journal.keys import again
 from bootstruct.novelty.rouge import rouge_l
+from bootstruct.stages.answer_matching import answer_form, majority_form
 from bootstruct.stages.contamination import KeepAwayIndex
 from bootstruct.stages.custom import NO_CODE, CustomCode, PythonCheckCall
 from bootstruct.stages.draw import sample_number
@@ -21,9 +21,9 @@ from bootstruct.stages.second_requests import second_request
 from bootstruct.types import CheckVerdict, Instance, Instruction, Prompt, Reply
 
 DISAGREES, GRADED_LOW, NOT_RECOVERED = "answers disagree", "graded too low", "instruction not recovered"
+TOO_HARD, TOO_EASY = "too hard", "too easy"
 NO_ANSWER, NO_GRADE, NO_INSTRUCTION = "no readable answer", "no readable grade", "no readable instruction"
 
-_MARKS: Final = " \t\n.,;:!?\"'`*_()[]<>“”‘’«»。！？"  # stripped from both ends of an answer
 _TASK = field_pattern(r"(?:task|instruction|question)")
 
 PromptsByKey = Mapping[str, Prompt]
@@ -143,12 +143,10 @@ class InstanceChecks:
             return CheckVerdict(number, match.rule, match.score, note)
         score: float | None
         if check.kind == "agreement":
-            score, least, rule, nothing = (
-                _agreement(check, instance, replies, self._tokenizer),
-                check.at_least,
-                DISAGREES,
-                NO_ANSWER,
-            )
+            score, found = _agreement(check, instance, replies, self._tokenizer)
+            if score is not None:
+                return CheckVerdict(number, found, score)
+            least, rule, nothing = check.at_least, DISAGREES, NO_ANSWER
         elif check.kind == "rubric":
             grade = parse_grade(replies[0].text, check.scale)
             score = None if grade is None else float(check.scale.index(grade))
@@ -167,25 +165,31 @@ def check_keys(check: Check, task: Instruction, number: int) -> list[str]:
     return [f"check/{task.name}/{check.name}/{number}/{sample}" for sample in range(check.asks)]
 
 
-def _agreement(check: Check, instance: Instance, replies: Sequence[Reply], tokenizer: str) -> float | None:
-    """Return how far answers agree with the output, 0 to 1; None if all are empty (an empty one among others disagrees)."""
-    answers = [parse_answer(reply.text) for reply in replies]
-    if not any(answers):
-        return None
-    if check.measure == "exact":
-        expected = normalize_answer(instance.output)
-        return sum(normalize_answer(answer) == expected for answer in answers) / len(answers)
-    return sum(rouge_l(instance.output, answer, tokenizer) for answer in answers) / len(answers)
+def _agreement(
+    check: Check, instance: Instance, replies: Sequence[Reply], tokenizer: str
+) -> tuple[float | None, str | None]:
+    """Return how far answers agree with the output, 0 to 1, and the rule under which the instance is rejected.
 
-
-def normalize_answer(text: str) -> str:
-    """Return a text as answers are compared: case-folded, blanks collapsed, without punctuation around it.
-
-    Example:
-        >>> normalize_answer("  The  Nile. ")
-        'the nile'
+    None: nothing can be read (an empty answer among others disagrees).
     """
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).strip(_MARKS)
+    answers = [parse_answer(reply.text) for reply in replies]
+    if check.measure == "rouge":
+        if not any(answers):
+            return None, None
+        score = sum(rouge_l(instance.output, answer, tokenizer) for answer in answers) / len(answers)
+        return score, DISAGREES if score < check.at_least else None
+    forms, expected = (
+        [answer_form(check.measure, answer) for answer in answers],
+        answer_form(check.measure, instance.output),
+    )
+    if not any(answers) or (check.measure not in ("exact", "rouge") and not (any(forms) and expected)):
+        return None, None
+    score, too_low = sum(form == expected for form in forms) / len(forms), DISAGREES
+    if check.majority:
+        if majority_form(forms)[0] != expected:
+            return score, DISAGREES
+        too_low = TOO_HARD
+    return score, too_low if score < check.at_least else TOO_EASY if score > check.at_most else None
 
 
 def parse_answer(text: str) -> str:
