@@ -19,7 +19,7 @@ from bootstruct.run.workload import Workload, recent_yield
 
 BEGUN: Final = 4096  # tasks begun beyond the first uncommitted one; bounds memory
 USUAL_LEVEL: Final = 16  # requests in flight that are assumed where no limiter tells
-LEAST_AHEAD, MOST_AHEAD, SHARE_AHEAD = 2, 8, 5  # times the requests in flight; one of so many accepted tasks
+LEAST_AHEAD, MOST_AHEAD, SHARE_AHEAD = 3, 8, 5  # times the requests in flight; one of so many accepted tasks
 UNFINISHED: Final = 0.05  # share of the accepted tasks that a budget may leave incomplete
 WHILE_BUSY, AT_THE_END = 0.5, 0.8  # the part of that share which may be used up: the rest is for estimates that fail
 DOUBT: Final = 1.5  # standard deviations beyond the mean that unfinished tasks are taken to cost
