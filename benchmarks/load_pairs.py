@@ -74,7 +74,13 @@ Measured = tuple[float, float]  # requests a second, milliseconds of CPU a reque
 def measure(checkout: Path, program: str, *words: object) -> Measured:
     """One run by the code of a checkout."""
     paths = (checkout / "benchmarks", checkout, checkout / "src")
-    command = [sys.executable, "-c", program, *(word if isinstance(word, str) else json.dumps(word) for word in words)]
+    command = [
+        sys.executable,
+        "-P",
+        "-c",
+        program,
+        *(word if isinstance(word, str) else json.dumps(word) for word in words),
+    ]
     env = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths))}
     done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True)
     requests, span, cpu = json.loads(done.stdout.splitlines()[-1])
