@@ -180,11 +180,10 @@ def test_a_goal_of_instances(tmp_path: Path) -> None:
     assert len(counts) == 1
 
 
-@pytest.mark.parametrize("concurrency", [1, 16])
-def test_a_goal_of_instances_pays_for_few_tasks_beyond_it(tmp_path: Path, concurrency: int) -> None:
-    state, _ = session(tmp_path / "journal.jsonl", BudgetLimits(), concurrency, Goal(instances=90))
+def test_a_goal_of_instances_pays_for_few_tasks_beyond_it(tmp_path: Path) -> None:
+    state, _ = session(tmp_path / "journal.jsonl", BudgetLimits(), 64, Goal(instances=90))
     kinds = sum(used.requests for (step, _), used in state.usage.items() if step == "kind")
-    assert kinds <= len(state.completed) + 3
+    assert kinds <= len(state.completed) + 25  # 46 are needed; without the bound it begins all 90 that are accepted
 
 
 def test_without_growing_only_accepted_tasks_are_completed(tmp_path: Path) -> None:
