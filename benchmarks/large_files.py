@@ -176,8 +176,8 @@ def outcome(command: str, found: Json, out: Path) -> str:
             digest.update(json.dumps(row).encode())
             count += 1
         rest = [digest.hexdigest(), count]
-    else:  # the order of training follows the bytes of the file, so that the loss of one step is that of other rows
-        rest = {name: value for name, value in found.items() if name not in ("out", "accounts", "loss")}
+    else:  # the order of training follows the bytes of the file, so that the losses after one step are not the same
+        rest = {name: value for name, value in found.items() if isinstance(value, int)}
     return hashlib.sha256(json.dumps(rest).encode()).hexdigest()[:8]
 
 
