@@ -72,8 +72,8 @@ def test_recipes_and_prompts_without_checks_are_what_they_were(name: str) -> Non
     assert (*found[:4], found[5]) == BEFORE[name]
 
 
-@pytest.mark.parametrize("name", recipe_names())
-def test_no_shipped_recipe_checks(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(set(recipe_names()) - {"cot"}))  # its method is to keep what answers agree on
+def test_no_other_shipped_recipe_checks(name: str) -> None:
     recipe = read_recipe(Path(str(recipe_folder(name))) / "recipe.yaml")
     assert recipe.checks == ()
     assert "checks" not in to_mapping(recipe)
