@@ -147,3 +147,17 @@ def test_meaning_is_measured_by_vectors(tmp_path: Path) -> None:
     assert list((folder / "embeddings").iterdir())
     with pytest.raises(InputError, match="belong to --embed"):
         bs.diversity(path, base_url="http://127.0.0.1:1/v1")
+
+
+def test_no_link_in_a_run_folder_is_followed(tmp_path: Path) -> None:
+    folder, elsewhere = write_journal(tmp_path / "run", events(30, 1)), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (folder / "embeddings").symlink_to(elsewhere)
+    with pytest.raises(InputError, match="link"):
+        bs.diversity(folder, embed="hashed", whole=False)
+    assert not list(elsewhere.iterdir())
+    (folder / "embeddings").unlink()
+    (folder / "embeddings").mkdir()
+    (folder / "embeddings" / "a.vectors").symlink_to(elsewhere / "b")
+    with pytest.raises(InputError, match="link"):
+        bs.diversity(folder, embed="hashed", whole=False)

@@ -62,6 +62,7 @@ def diversity(
         (0.194, 'lower')
     """
     from bootstruct.embeddings.embedder import embedded, open_embedder
+    from bootstruct.io.trust import require_inside, require_no_links
     from bootstruct.reporting.diversity import MEASURED_TEXTS, diversity_of
     from bootstruct.reporting.from_run import is_run
     from bootstruct.reporting.read_subjects import read_subjects
@@ -85,6 +86,9 @@ def diversity(
         embedder = open_embedder(embed, base_url)
         folder = next((Path(run) / "embeddings" for run in runs if is_run(Path(run)) and Path(run).is_dir()), None)
         cache = folder if embeddings is None else Path(embeddings)
+        if folder is not None and cache == folder:
+            require_inside(folder.parent, folder)
+            require_no_links(folder)
         vectors = partial(
             embedded, embedder=embedder, cache=cache, tell=lambda done, of: tell(f"embeddings: {done:,} of {of:,}")
         )
