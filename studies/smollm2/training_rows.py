@@ -88,6 +88,21 @@ def invented_items(state: State) -> list[Item]:
     )
 
 
+def to_read(items: Sequence[Item], number: int = 20) -> list[Json]:
+    """Return tasks for a person to read, drawn by hash; `sensible` and `right` are filled in by hand."""
+    drawn = sorted(items, key=lambda item: hashed(item.instruction))[:number]
+    return [
+        {
+            "instruction": item.instruction,
+            "input": item.instance.input,
+            "output": item.instance.output,
+            "sensible": None,
+            "right": None,
+        }
+        for item in drawn
+    ]
+
+
 def seed_rows(recipe: Recipe, seeds: Sequence[Seed], number: int) -> list[Json]:
     """Return the seeds in one template each, repeated (arm 1)."""
     templates = Templates(recipe)
