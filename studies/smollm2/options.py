@@ -50,6 +50,7 @@ class Sizes:
         vicuna: test rows of Vicuna.
         user: user tasks of the test part.
         answers: rows whose answers are written.
+        labels: classification tasks whose labels are ranked (0: all).
     """
 
     generations: int = 1
@@ -62,11 +63,12 @@ class Sizes:
     vicuna: int = 10
     user: int = 40
     answers: int = 20
+    labels: int = 0
 
 
 SHORT: Final = Sizes()
 FULL: Final = Sizes(2, 3, 800, 12, 960, 0, 500, 80, 252, 200)
-SMOKE: Final = Sizes(1, 1, 6, 1, 8, 1, 4, 2, 4, 4)
+SMOKE: Final = Sizes(1, 1, 6, 1, 8, 1, 4, 2, 4, 4, 5)
 
 
 @dataclass(frozen=True, slots=True)

@@ -359,7 +359,7 @@ class Study:
         form = best_format(self.options, self.steps, arm)
 
         def work() -> dict[str, Any]:
-            model, tasks = Likelihood(self._folder(name)), label_rows()
+            model, tasks = Likelihood(self._folder(name)), label_rows()[: self.options.sizes.labels or None]
             losses = iter(
                 model.losses([(row, form, label) for row, labels in tasks for label in labels], meter("labels"))
             )
