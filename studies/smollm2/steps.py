@@ -28,12 +28,14 @@ class Steps:
     Attributes:
         folder: where their results are.
         planned: the sort and the name of each, for the time that is left.
+        spent: seconds that this process has spent on steps.
     """
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
         """Open the folder of a study. Raises InputError if it holds a study with other settings."""
         self.folder = folder
         self.planned: Sequence[tuple[str, str]] = ()
+        self.spent = 0.0
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "settings.json"
         if path.is_file():
@@ -70,9 +72,10 @@ class Steps:
 
     def _do(self, path: Path, sort: str, name: str, work: Work) -> Any:
         say(f"{sort} {name} begins; {self.left()}")
-        began = time.monotonic()
+        began, before = time.monotonic(), self.spent
         result = work()
-        seconds = time.monotonic() - began
+        seconds = time.monotonic() - began - (self.spent - before)  # without steps that this one has waited for
+        self.spent += seconds
         row = {"seconds": round(seconds, 1), "result": result}
         write_whole(path, (json.dumps(row, ensure_ascii=False) + "\n").encode())
         gc.collect()

@@ -173,6 +173,15 @@ def test_steps_are_done_once_by_whichever_process(study: Any, tmp_path: Path) ->
         study("steps").Steps(tmp_path, {"sizes": 2})
 
 
+def test_the_time_of_a_step_is_its_own(study: Any, tmp_path: Path) -> None:
+    """A step inside another one is counted once."""
+    steps = study("steps").Steps(tmp_path, {})
+    steps.once("data", "a", lambda: steps.once("generation", "a", lambda: time.sleep(0.3)))
+    seconds = steps.seconds()
+    assert seconds["generation"] >= 0.3
+    assert seconds["data"] < seconds["generation"]
+
+
 def test_time_left_counts_what_was_timed_and_names_the_rest(study: Any, tmp_path: Path) -> None:
     steps = study("steps").Steps(tmp_path, {})
     steps.planned = [("training", "a"), ("training", "b"), ("scores", "a")]
