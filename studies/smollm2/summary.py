@@ -3,7 +3,7 @@
 import dataclasses
 import platform
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -46,12 +46,32 @@ def models_of(options: Options, steps: Steps, arm: str) -> list[str]:
     return [name for name in names if steps.result("scores", name)]
 
 
-def mean_losses(options: Options, steps: Steps, arm: str, part: str) -> dict[str, list[float]]:
-    """Return the loss of each row by format, averaged over the arm's models; empty if none has been measured."""
-    results = [steps.result("scores", name)[part] for name in models_of(options, steps, arm)]
+def mean_losses(
+    options: Options, steps: Steps, arm: str, part: str, seeds: Collection[str] | None = None
+) -> dict[str, list[float]]:
+    """Return the loss of each row by format, averaged over the arm's models; empty if none has been measured.
+
+    Args:
+        options: the study's options.
+        steps: what has been done.
+        arm: the arm.
+        part: `dev` or `test`.
+        seeds: the finetuning seeds to take; None for all.
+    """
+    names = [name for name in models_of(options, steps, arm) if seeds is None or name.rpartition("-")[2] in seeds]
+    results = [steps.result("scores", name)[part] for name in names]
     if not results:
         return {}
     return {form: [statistics.mean(values) for values in zip(*(row[form] for row in results))] for form in results[0]}
+
+
+def matched_losses(options: Options, steps: Steps, first: str, second: str) -> tuple[dict[str, list[float]], ...]:
+    """Return the test losses of two arms, of the finetuning seeds that both have; the untrained model goes with all."""
+    seeds = [{name.rpartition("-")[2] for name in models_of(options, steps, arm)} for arm in (first, second)]
+    if UNTRAINED in (first, second):
+        return tuple(mean_losses(options, steps, arm, "test") for arm in (first, second))
+    common = seeds[0] & seeds[1]
+    return tuple(mean_losses(options, steps, arm, "test", common) for arm in (first, second))
 
 
 def best_format(options: Options, steps: Steps, arm: str) -> str:
@@ -171,7 +191,7 @@ def difference(first: Sequence[float], second: Sequence[float], test: Sequence[J
 def _tests(options: Options, steps: Steps, test: Sequence[Json]) -> Json:
     """The two tests of the design, with Holm's correction; empty where their arms are not there."""
     found: Json = {}
-    own, other = (mean_losses(options, steps, arm, "test") for arm in (SELF_INSTRUCT, SEED_INSTRUCTIONS))
+    own, other = matched_losses(options, steps, SELF_INSTRUCT, SEED_INSTRUCTIONS)
     if own and other:
         found["arm 4 less arm 3"] = {"formats": ["plain", "plain"], **difference(other["plain"], own["plain"], test)}
     rivals = {
@@ -182,7 +202,8 @@ def _tests(options: Options, steps: Steps, test: Sequence[Json]) -> Json:
     if own and len(rivals) == 2:
         arm = min(rivals, key=lambda name: (rivals[name], name))
         mine, theirs = best_format(options, steps, SELF_INSTRUCT), rivals[arm][1]
-        row = difference(mean_losses(options, steps, arm, "test")[theirs], own[mine], test)
+        after, before = matched_losses(options, steps, SELF_INSTRUCT, arm)
+        row = difference(before[theirs], after[mine], test)
         found["arm 4 less the better of arms 0 and 2"] = {"better": arm, "formats": [mine, theirs], **row}
     ordered = sorted(found.values(), key=lambda row: row["p"] if row["p"] is not None else 1.0)
     least = 0.0
@@ -207,15 +228,17 @@ def verdict(row: Json) -> str:
 
 def _differences(options: Options, steps: Steps, test: Sequence[Json]) -> Json:
     """Of arm 4, and of every trained arm over the untrained model, in the same format: described, not tested."""
-    losses = {arm: found for arm in TITLES if (found := mean_losses(options, steps, arm, "test"))}
-    pairs = [(SELF_INSTRUCT, arm) for arm in losses if arm != SELF_INSTRUCT and SELF_INSTRUCT in losses]
-    pairs += [(arm, UNTRAINED) for arm in losses if arm not in (SELF_INSTRUCT, UNTRAINED) and UNTRAINED in losses]
-    return {
-        f"{first} less {second}": {
-            form: difference(losses[second][form], losses[first][form], test) for form in TRAINED_FORMATS
-        }
-        for first, second in pairs
-    }
+    there = [arm for arm in TITLES if models_of(options, steps, arm)]
+    pairs = [(SELF_INSTRUCT, arm) for arm in there if arm != SELF_INSTRUCT and SELF_INSTRUCT in there]
+    pairs += [(arm, UNTRAINED) for arm in there if arm not in (SELF_INSTRUCT, UNTRAINED) and UNTRAINED in there]
+    found: Json = {}
+    for first, second in pairs:
+        after, before = matched_losses(options, steps, first, second)
+        if after and before:
+            found[f"{first} less {second}"] = {
+                form: difference(before[form], after[form], test) for form in TRAINED_FORMATS
+            }
+    return found
 
 
 def _rouge(steps: Steps, names: Sequence[str]) -> Json | None:

@@ -59,14 +59,15 @@ def arm_lines(summary: dict[str, Any]) -> list[str]:
     """Return the table of losses by arm, format and set."""
     sets = [name for name in SETS if name == "all" or name in summary["rows"]["test"]]
     lines = [
-        f"| arm | models | format | {' | '.join(SETS[name] for name in sets)} |",
-        "|---|---:|---|" + "---:|" * len(sets),
+        f"| arm | format | {' | '.join(SETS[name] for name in sets)} | all, by finetuning seed |",
+        "|---|---|" + "---:|" * (len(sets) + 1),
     ]
     for arm in summary["arms"].values():
         for form, means in arm["test"].items():
             mark = " (best)" if form == arm["best format"] else ""
             cells = " | ".join(f"{means[name]:.3f}" for name in sets)
-            lines.append(f"| {arm['title']} | {arm['models']} | {form}{mark} | {cells} |")
+            seeds = ", ".join(f"{row[form]:.3f}" for row in arm["by model"].values() if form in row)
+            lines.append(f"| {arm['title']} | {form}{mark} | {cells} | {seeds} |")
     return lines
 
 
@@ -141,7 +142,7 @@ def formats_line(summary: dict[str, Any]) -> str:
     gap = summary["bf16 less fp32"]
     return (
         f"On the development part, untrained: {forms}. Arm 2, mean of plain and chat: {rates}. Losses in bf16 less those in "
-        f"fp32 there: {gap['mean']:.4f} on average, at most {gap['largest']:.3f} in a row."
+        f"fp32 there: {gap['mean']:.5f} on average, at most {gap['largest']:.3f} in a row."
     )
 
 
@@ -179,7 +180,7 @@ def blocks(summary: dict[str, Any]) -> dict[str, list[str]]:
         "arms": arm_lines(summary),
         "differences": difference_lines(summary),
         "secondary": secondary_lines(summary),
-        "generation": generation_lines(summary),
+        "generation": [" ".join(generation_lines(summary))],
         "rows": [rows_line(summary)],
         "data": data_lines(summary),
         "formats": [formats_line(summary)],
