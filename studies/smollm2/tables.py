@@ -116,7 +116,7 @@ def time_line(summary: dict[str, Any]) -> str:
     spent = ", ".join(f"{sort} {seconds / 60:.0f} min" for sort, seconds in summary["seconds"].items() if seconds >= 30)
     machine, left = summary["machine"], summary["not done"]
     speeds = [row["tokens per second"] for row in summary["training"].values()]
-    more = f" Training read {min(speeds):.0f} to {max(speeds):.0f} tokens a second." if speeds else ""
+    more = f" Training read {min(speeds):.0f} to {max(speeds):.0f} tokens per second." if speeds else ""
     undone = f" Not reached: {', '.join(left)}." if left else " Every step was reached."
     where = f"{machine['processor']}, {machine['priority']}"
     return f"Wall time summed over steps, up to three of which ran at once: {spent} ({where}).{more}{undone}"
