@@ -8,10 +8,13 @@ from typing import Any, BinaryIO, Final
 
 from bootstruct.errors import InputError
 from bootstruct.io.optional import require_pyarrow
+from bootstruct.io.streams import MOST_SWOLLEN, MOST_TIMES
 from bootstruct.io.trust import open_inside
 
 BATCH = 1024  # rows read at once
 PIECE: Final = 1 << 16  # bytes of a column read at once
+AT_ONCE: Final = 1 << 26  # bytes of texts that are made from a file at once
+ROW: Final = 64  # bytes that a row counts for beside its texts
 PARQUET: Final = b"PAR1"  # the first bytes
 ARROW_FILE: Final = b"ARROW1\0\0"
 ARROW_STREAM: Final = b"\xff\xff\xff\xff"
@@ -30,14 +33,43 @@ def read_parquet(source: Path | BinaryIO, name: str = "") -> Iterator[dict[str, 
     """
     name = name or str(source)
     pyarrow = require_pyarrow(f"{name}: reading Parquet")
+    bounds = UnpackedBounds(name, _size_of(source))
     try:
+        columns = _parquet_texts(pyarrow, source, bounds)
         # Read in pieces, one group of rows after another: else pyarrow holds on to all that it has read, or a whole group.
-        with pyarrow.parquet.ParquetFile(source, buffer_size=PIECE, pre_buffer=False) as file:
-            for group in range(file.num_row_groups):
-                for batch in file.iter_batches(BATCH, row_groups=[group]):
-                    yield from batch.to_pylist()
+        more: dict[str, Any] = {"buffer_size": PIECE, "pre_buffer": False}
+        with pyarrow.parquet.ParquetFile(source, read_dictionary=columns, **more) as coded:
+            sizes = [_rows_at_once(coded, group, bounds) for group in range(coded.num_row_groups)]
+            if not isinstance(source, Path):
+                source.seek(0)
+            with pyarrow.parquet.ParquetFile(source, **more) as file:
+                for group, size in enumerate(sizes):
+                    for batch in file.iter_batches(size, row_groups=[group]):
+                        yield from batch.to_pylist()
     except (OSError, pyarrow.ArrowException) as exc:
         raise _unreadable(name, "Parquet", exc) from None
+
+
+def _parquet_texts(pyarrow: Any, source: Path | BinaryIO, bounds: "UnpackedBounds") -> list[str]:
+    """The columns that hold texts, after a look at what the file says of its sizes."""
+    about = pyarrow.parquet.read_metadata(source)
+    if not isinstance(source, Path):
+        source.seek(0)
+    bounds.take(about.num_rows, 0)
+    groups = (about.row_group(group) for group in range(about.num_row_groups))
+    bounds.require(sum(max(0, group.total_byte_size) for group in groups))
+    columns = (about.schema.column(number) for number in range(len(about.schema)))
+    return [str(column.path) for column in columns if column.physical_type == "BYTE_ARRAY"]
+
+
+def _rows_at_once(coded: Any, group: int, bounds: "UnpackedBounds") -> int:
+    """How many rows of a group are read at once, so that equal texts, stored once in the file, fit into memory many times."""
+    largest = 1
+    for batch in coded.iter_batches(BATCH, row_groups=[group]):
+        size = unpacked_size(batch)
+        bounds.take(0, size)
+        largest = max(largest, size)
+    return max(1, min(BATCH, BATCH * AT_ONCE // largest))
 
 
 def read_arrow(source: Path | BinaryIO, name: str = "") -> Iterator[dict[str, Any]]:
@@ -45,7 +77,11 @@ def read_arrow(source: Path | BinaryIO, name: str = "") -> Iterator[dict[str, An
     name = name or str(source)
     pyarrow = require_pyarrow(f"{name}: reading Arrow")
     try:
-        with pyarrow.memory_map(str(source)) if isinstance(source, Path) else pyarrow.PythonFile(source) as file:
+        with (
+            pyarrow.memory_map(str(source))
+            if isinstance(source, Path)
+            else pyarrow.PythonFile(source, mode="r") as file
+        ):
             start = file.read(len(ARROW_FILE))
             file.seek(0)
             if start == ARROW_FILE:
@@ -53,11 +89,112 @@ def read_arrow(source: Path | BinaryIO, name: str = "") -> Iterator[dict[str, An
                 batches = (reader.get_batch(number) for number in range(reader.num_record_batches))
             else:
                 batches = iter(pyarrow.ipc.open_stream(file))
+            bounds = UnpackedBounds(name, _size_of(source))
             for batch in batches:
-                for first in range(0, batch.num_rows, BATCH):
-                    yield from batch.slice(first, BATCH).to_pylist()
+                batch.validate(full=True)  # offsets of a stranger's file may point anywhere
+                size = unpacked_size(batch)
+                bounds.take(batch.num_rows, size)
+                step = max(1, min(BATCH, batch.num_rows * AT_ONCE // max(1, size)))
+                for first in range(0, batch.num_rows, step):
+                    yield from batch.slice(first, step).to_pylist()
     except (OSError, pyarrow.ArrowException) as exc:
         raise _unreadable(name, "Arrow", exc) from None
+
+
+class UnpackedBounds:
+    """What a file may hold once it is unpacked: texts that are equal are stored once, and blank rows take no room at all.
+
+    Args:
+        name: of the file, for errors.
+        size: of the file, in bytes.
+    """
+
+    def __init__(self, name: str, size: int) -> None:
+        self.name, self.most, self.taken = name, max(MOST_SWOLLEN, MOST_TIMES * size), 0
+
+    def take(self, rows: int, size: int) -> None:
+        """Count rows and bytes. Raises InputError where they are too many."""
+        self.taken += ROW * rows + size
+        self.require(self.taken)
+
+    def require(self, size: int) -> None:
+        """Raises InputError where so many bytes are too many."""
+        if size > self.most:
+            raise InputError(f"{self.name}: contains more than {MOST_TIMES} times its size once unpacked; split it.")
+
+
+def _size_of(source: Path | BinaryIO) -> int:
+    if isinstance(source, Path):
+        return source.stat().st_size
+    here = source.tell()
+    size = source.seek(0, io.SEEK_END)
+    source.seek(here)
+    return size
+
+
+def unpacked_size(batch: Any) -> int:
+    """Bytes of the values of a record batch, each counted as often as it occurs.
+
+    Raises:
+        OSError: a column has a type in which values overlap.
+    """
+    return sum(_unpacked(column) for column in batch.columns)
+
+
+def _unpacked(array: Any) -> int:
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        values, indices = array.dictionary, array.indices.drop_null()
+        if not len(indices):
+            return len(array)
+        each = _lengths(values)
+        if each is None:
+            raise OSError(f"a column of type {kind}")
+        counts = np.bincount(indices.to_numpy(zero_copy_only=False).astype(np.int64), minlength=len(each))
+        return int((counts * each).sum())
+    if pa.types.is_struct(kind):
+        return sum(_unpacked(part) for part in array.flatten())
+    if pa.types.is_map(kind):
+        return _unpacked(array.keys) + _unpacked(array.items) + 4 * len(array)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return _unpacked(array.flatten()) + 4 * len(array)
+    if any(mark in str(kind) for mark in ("list_view", "run_end")) or pa.types.is_union(kind):
+        raise OSError(f"a column of type {kind}; save it with plain types")
+    if (
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+    ):
+        return int(pc.sum(pc.binary_length(array)).as_py() or 0) + 4 * len(array)
+    each = _lengths(array)
+    return int(each.sum()) if each is not None else int(array.nbytes)
+
+
+def _lengths(values: Any) -> Any:
+    """The size of each value of an array of texts or numbers, in bytes; None where it holds others."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = values.type
+    if str(kind) in ("string_view", "binary_view"):  # 16 bytes for each value, which begin with its length
+        raw = np.frombuffer(values.buffers()[1], dtype=np.int32).reshape(-1, 4)
+        return raw[values.offset : values.offset + len(values), 0].astype(np.int64)
+    if (
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+    ):
+        return pc.fill_null(pc.binary_length(values), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    if pa.types.is_primitive(kind) or pa.types.is_null(kind):
+        return np.full(len(values), 8)
+    return None
 
 
 def is_dataset_folder(folder: Path) -> bool:
