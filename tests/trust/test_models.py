@@ -3,11 +3,13 @@
 import json
 import os
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
 
-from bootstruct.engines.local.load import load, require_no_kernels
+from bootstruct.engines.local.gguf_files import read_header
+from bootstruct.engines.local.load import load, raise_unless_panic, require_layers, require_no_kernels
 from bootstruct.errors import BootstructError, InputError
 from bootstruct.finetuning.settings import FinetuneSettings
 from bootstruct.finetuning.train import load_model
@@ -35,6 +37,29 @@ def test_code_on_the_hub_that_a_configuration_names(config: object) -> None:
 def test_the_usual_configurations_name_no_code() -> None:
     require_no_kernels(json.loads((POCKET / "config.json").read_text()), "pocket")
     require_no_kernels({"attn_implementation": "sdpa", "text_config": {"_attn_implementation": None}}, "hf/model")
+
+
+@pytest.mark.parametrize(
+    "config", [{"num_hidden_layers": 10**8}, {"text_config": {"n_layer": 10**8}}, {"num_decoder_layers": 10**30}]
+)
+def test_more_layers_than_can_be_made(config: object) -> None:
+    with pytest.raises(InputError, match=r"asks for 1[0,]+ layers"):
+        require_layers(config, "hf/model")
+    require_layers({"num_hidden_layers": 126, "layer_norm_eps": 1e-5, "layer_types": ["a"] * 126}, "hf/model")
+
+
+def test_a_panic_of_a_library_is_told_and_an_interrupt_is_none() -> None:
+    raise_unless_panic(type("PanicException", (BaseException,), {})("range end index 2 out of range"))
+    with pytest.raises(KeyboardInterrupt):
+        raise_unless_panic(KeyboardInterrupt())
+
+
+def test_a_gguf_file_of_many_layers(tmp_path: Path) -> None:
+    key, value = b"llama.block_count", struct.pack("<II", 4, 2**31 - 1)
+    content = b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", len(key)) + key + value
+    (tmp_path / "x.gguf").write_bytes(content)
+    with pytest.raises(BootstructError, match="2,147,483,647 layers"):
+        read_header(tmp_path / "x.gguf", "x")
 
 
 class Pickled:

@@ -58,7 +58,14 @@ def is_first() -> bool:
 
 def load_model(place: str, settings: FinetuneSettings) -> tuple[Any, Any]:
     """(model, tokenizer), weights in fp32 (4 bits for qlora). Raises EngineUnavailableError where it cannot be had."""
-    from bootstruct.engines.local.load import calm_threads, data_only, load_error, require_no_kernels
+    from bootstruct.engines.local.load import (
+        calm_threads,
+        data_only,
+        load_error,
+        raise_unless_panic,
+        require_layers,
+        require_no_kernels,
+    )
 
     calm_threads()
     import torch
@@ -79,7 +86,9 @@ def load_model(place: str, settings: FinetuneSettings) -> tuple[Any, Any]:
         )
     try:
         with data_only():
-            require_no_kernels(PretrainedConfig.get_config_dict(place)[0], place)
+            plain = PretrainedConfig.get_config_dict(place)[0]
+            require_no_kernels(plain, place)
+            require_layers(plain, place)
             tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
             config = AutoConfig.from_pretrained(place, trust_remote_code=False)
             is_encoder = bool(getattr(config, "is_encoder_decoder", False))
@@ -89,6 +98,9 @@ def load_model(place: str, settings: FinetuneSettings) -> tuple[Any, Any]:
     except InputError:
         raise
     except Exception as exc:
+        raise EngineUnavailableError(load_error(place, exc)) from None
+    except BaseException as exc:
+        raise_unless_panic(exc)
         raise EngineUnavailableError(load_error(place, exc)) from None
     if tokenizer.eos_token_id is None:
         raise InputError(f"{place}: the tokenizer has no end-of-text token, so the model could never learn to stop.")

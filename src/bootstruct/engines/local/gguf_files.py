@@ -16,6 +16,7 @@ MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 STRING, ARRAY = 8, 9
 SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}  # bytes of the scalar types
+MOST_LAYERS = 10_000  # of a model; the deepest have some hundreds
 DEEPEST = 4  # arrays within arrays; real files have one level
 
 
@@ -117,6 +118,9 @@ class _HeaderReader:
         for _ in range(count):
             key = self._bytes()
             facts[key] = self._value(self._number("I"))
+        for key, value in facts.items():
+            if key.endswith(b".block_count") and isinstance(value, int) and value > MOST_LAYERS:
+                raise ValueError(f"{value:,} layers")
         for _ in range(tensors):
             self._bytes()
             self._skip(8 * self._number("I") + 12)

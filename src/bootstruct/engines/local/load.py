@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from bootstruct.engines.local.gguf_files import gguf_in, is_gguf, read_header, require_gguf
+from bootstruct.engines.local.gguf_files import MOST_LAYERS, gguf_in, is_gguf, read_header, require_gguf
 from bootstruct.errors import EngineUnavailableError, InputError
 
 if TYPE_CHECKING:
@@ -152,6 +152,9 @@ def load(name: str, is_pocket: bool = False, trust_remote_code: bool = False) ->
         raise
     except Exception as exc:
         raise EngineUnavailableError(load_error(name, exc)) from None
+    except BaseException as exc:
+        raise_unless_panic(exc)
+        raise EngineUnavailableError(load_error(name, exc)) from None
     if model.device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ and model.num_parameters() < WORTH_THREADS:
         torch.set_num_threads(1)
     is_encoder = bool(getattr(model.config, "is_encoder_decoder", False))
@@ -172,6 +175,35 @@ def data_only() -> Iterator[None]:
         yield
     finally:
         torch.load = load_pickle
+
+
+def raise_unless_panic(exc: BaseException) -> None:
+    """Raise what is no panic of a library in Rust (tokenizers, safetensors); a panic is none of Python's usual exceptions."""
+    if type(exc).__name__ != "PanicException":
+        raise exc
+
+
+def require_layers(config: object, place: str) -> None:
+    """Refuse a configuration with so many layers that making them would never end.
+
+    Args:
+        config: `config.json` as plain values.
+        place: of the model, for the error.
+
+    Raises:
+        InputError: it has.
+    """
+    parts = [config]
+    while parts:
+        part = parts.pop()
+        inside = part if isinstance(part, dict) else {}
+        for name, value in inside.items():
+            if "layer" in str(name) and isinstance(value, int) and value > MOST_LAYERS:
+                raise InputError(
+                    f"The model {place} cannot be loaded: its config.json asks for {value:,} layers ({name:.60}); download it "
+                    "again."
+                )
+        parts += inside.values()
 
 
 def require_no_kernels(config: object, place: str) -> None:
@@ -215,8 +247,11 @@ def _model_and_tokenizer(place: str, base: str, trust_remote_code: bool) -> tupl
         what = {"gguf_file": Path(base).name, "trust_remote_code": False}
         place = base = str(Path(base).parent)
         _hide_gguf_progress()
-    if source and not trust_remote_code:
-        require_no_kernels(PretrainedConfig.get_config_dict(base)[0], base)
+    if source:
+        plain = PretrainedConfig.get_config_dict(base)[0]
+        require_layers(plain, base)
+        if not trust_remote_code:
+            require_no_kernels(plain, base)
     config = AutoConfig.from_pretrained(base, **what)
     tokenizer = AutoTokenizer.from_pretrained(place, **what)
     is_encoder = bool(getattr(config, "is_encoder_decoder", False))
@@ -239,7 +274,7 @@ def _hide_gguf_progress() -> None:
     reader.tqdm = partial(tqdm, disable=True)
 
 
-def load_error(name: str, exc: Exception) -> str:
+def load_error(name: str, exc: BaseException) -> str:
     """One sentence for an exception of transformers while it loaded a model."""
     message = " ".join(str(exc).split())
     if "trust_remote_code" in message:
