@@ -13,9 +13,14 @@ from bootstruct.engines.recorded import RecordedEngine
 from bootstruct.engines.scripted import ScriptedEngine
 from bootstruct.errors import JournalError
 from bootstruct.export.rows import training_rows
+from bootstruct.history.estimate import estimate
+from bootstruct.history.preview import preview
 from bootstruct.journal.events import InstancesChecked, RunStarted, TaskCompleted
+from bootstruct.journal.keys import AGAIN
 from bootstruct.journal.state import State, apply, begin
 from bootstruct.pipeline import generate
+from bootstruct.run.folder import read_plan
+from bootstruct.run.init import init_run
 from bootstruct.run.scheduler import ActiveRun
 from bootstruct.run.status import status_of
 from bootstruct.types import CheckVerdict, Prompt, Reply
@@ -127,11 +132,6 @@ def test_disorder_in_a_journal_is_reported(event: InstancesChecked, fault: str) 
 
 
 def test_a_preview_makes_one_request_of_each_check_and_counts_all(tmp_path: Path) -> None:
-    from bootstruct.history.estimate import estimate
-    from bootstruct.history.preview import preview
-    from bootstruct.run.folder import read_plan
-    from bootstruct.run.init import init_run
-
     folder = tmp_path / "run"
     init_run(folder, "paper", None, None, None, (), False)
     plain = read_plan(folder)[0]
@@ -151,3 +151,22 @@ def test_a_preview_makes_one_request_of_each_check_and_counts_all(tmp_path: Path
     assert with_checks.requests - without.requests == pytest.approx(expected, abs=2)
     assert with_checks.cost is not None and without.cost is not None
     assert with_checks.cost > without.cost
+
+
+def test_the_checks_of_a_preview_ask_once_more_where_the_run_would(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    init_run(folder, "paper", None, None, None, (), False)
+    path = folder / "recipe.yaml"
+    path.write_text(path.read_text() + "\nchecks: [{kind: rubric}]\n")
+
+    def thinking(prompt: Prompt) -> Reply:
+        if prompt.step == "check rubric":  # all of the first reply is thought
+            return Reply("<think>Is it good? I wonder", "length", 90, 40, "scripted")
+        return checking(replace(prompt, step=prompt.step.removesuffix(AGAIN)))
+
+    engine = ScriptedEngine(thinking)
+    result = asyncio.run(preview(folder, 2, engine=engine))
+    asked = [prompt.step for prompt in engine.asked]
+    assert 0 < asked.count("check rubric") == asked.count(f"check rubric{AGAIN}")
+    assert [row.step for row in result.requests].count(f"check rubric{AGAIN}") == asked.count(f"check rubric{AGAIN}")
+    assert estimate(result, read_plan(folder)[0], Prices({"davinci-002": (2.0, 2.0)}), 600).requests > 0

@@ -264,6 +264,8 @@ def _request_counts(preview: Preview, recipe: Recipe, tasks: int) -> dict[str, i
     called = max(1, sum(bool(row.instances) for row in preview.requests))  # times that a check in Python was called
     for check in recipe.checks:
         step = f"check {check.name}"
-        asks = steps.count(step) / called if check.kind == "python" else check.asks
+        first = steps.count(step)
+        twice = made.count(step) / first if first else 1.0
+        asks = first / called if check.kind == "python" else check.asks * twice
         counts[step] = math.ceil(tasks * instances_per_task * asks)
     return counts

@@ -114,13 +114,7 @@ class _Previewer:
         """Ask request `index`, and complete the first instruction that is accepted from it."""
         state = self.run.state
         prompt, shown = propose_prompt(state, index)
-        key = f"propose/{index}"
-        reply, seconds = await self._ask(key, prompt)
-        row = self._add("propose", f"request {index}", prompt, reply, seconds)
-        if reply and state.asks_again and (second := second_request(state.recipe, prompt, reply)) is not None:
-            later, seconds = await self._ask(again(key), second)
-            row = self._add(second.step, f"request {index}", second, later, seconds)
-            reply = later_reply(reply, later)
+        row, reply = await self._ask_twice(f"propose/{index}", f"request {index}", prompt)
         candidates, unread = read_candidates(state.recipe, reply, shown, state.asks_again)
         verdicts = row.verdicts = self.pool.judge(index, candidates)
         row.unread = unread
@@ -175,7 +169,18 @@ class _Previewer:
                 recipe, is_classification = self.run.state.recipe, completed.is_classification
                 await PythonCheckCall(self.run.code, recipe, check, task, is_classification, instances, [0]).run(ask)
             for key, prompt in list(checks.prompts(check, task, instances, [0]).items())[:1]:
-                await ask(key, prompt)
+                await self._ask_twice(key, task.text, prompt)
+
+    async def _ask_twice(self, key: str, subject: str, prompt: Prompt) -> tuple[PreviewedRequest, Reply | None]:
+        """Ask, and once more with more room where the run would; returns the last request and the reply that counts."""
+        state = self.run.state
+        reply, seconds = await self._ask(key, prompt)
+        row = self._add(prompt.step, subject, prompt, reply, seconds)
+        if reply and state.asks_again and (second := second_request(state.recipe, prompt, reply)) is not None:
+            later, seconds = await self._ask(again(key), second)
+            row = self._add(second.step, subject, second, later, seconds)
+            reply = later_reply(reply, later)
+        return row, reply
 
     async def _ask(self, key: str, prompt: Prompt) -> tuple[Reply | None, float | None]:
         """Return the reply and the seconds it took; None seconds if it was recorded already."""
