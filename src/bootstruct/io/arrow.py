@@ -151,11 +151,11 @@ def _unpacked(array: Any) -> int:
         values, indices = array.dictionary, array.indices.drop_null()
         if not len(indices):
             return len(array)
-        each = _lengths(values)
-        if each is None:
+        lengths = _lengths(values)
+        if lengths is None:
             raise OSError(f"a column of type {kind}")
-        counts = np.bincount(indices.to_numpy(zero_copy_only=False).astype(np.int64), minlength=len(each))
-        return int((counts * each).sum())
+        counts = np.bincount(indices.to_numpy(zero_copy_only=False).astype(np.int64), minlength=len(lengths))
+        return int((counts * lengths).sum())
     if pa.types.is_struct(kind):
         return sum(_unpacked(part) for part in array.flatten())
     if pa.types.is_map(kind):
@@ -171,8 +171,8 @@ def _unpacked(array: Any) -> int:
         or pa.types.is_large_binary(kind)
     ):
         return int(pc.sum(pc.binary_length(array)).as_py() or 0) + 4 * len(array)
-    each = _lengths(array)
-    return int(each.sum()) if each is not None else int(array.nbytes)
+    lengths = _lengths(array)
+    return int(lengths.sum()) if lengths is not None else int(array.nbytes)
 
 
 def _lengths(values: Any) -> Any:
