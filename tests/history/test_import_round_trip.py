@@ -1,5 +1,6 @@
 """What `export --format original` writes is what `import` needs: the imported run decides as the exported one did."""
 
+import dataclasses
 import json
 import random
 from pathlib import Path
@@ -51,7 +52,8 @@ def rows(path: Path) -> list[Json]:
 def test_every_shipped_recipe(name: str, tmp_path: Path) -> None:
     path = tmp_path / "a" / "journal.jsonl"
     path.parent.mkdir()
-    state = run_to(path, ScriptedEngine(answer if name == "pocket" else reply), 40, recipe(name))
+    chosen = dataclasses.replace(recipe(name), checks=())  # the files of the released code hold no verdicts of checks
+    state = run_to(path, ScriptedEngine(answer if name == "pocket" else reply), 40, chosen)
     assert len(state.completed) >= 20
     export(state, path, "original", tmp_path / "out")
     result = import_run(tmp_path / "b", [tmp_path / "out"])  # recipe and seeds are among the files

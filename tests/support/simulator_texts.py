@@ -76,6 +76,9 @@ def answer(prompt: object, key: str, items: int, form: str = "fenced") -> tuple[
         return step, written if form == "json" else f"Sure, here it is:\n\n```json\n{written}\n```"
     if blocks := _BLOCKS_TO.search(text):
         return "propose", _as_text({"tasks": [_whole(rng) for _ in range(int(blocks[2]) - int(blocks[1]) + 1)]})
+    if 'paragraph that begins with "Plan:"' in text:
+        whole = f"###\nInstruction: {_task(rng)}\nInput: none\nOutput: {rng.choice(FORM)}"
+        return "propose", f"Plan: they ask for order. Mine asks for a sum.\n\n{whole}"
     if lines := _LINES.search(text):
         return "kinds", _as_text({"answers": _answers(int(lines[1]), rng)})
     tail = text[-400:]

@@ -13,7 +13,8 @@ from rich.console import Console
 import bootstruct as bs
 from bootstruct.cli.echo import echo, echo_json, made_visible, styled
 from bootstruct.cli.progress import line as progress_line
-from bootstruct.cli.progress import panel, summary
+from bootstruct.cli.progress import panel
+from bootstruct.run.closing import closing_summary
 from bootstruct.io.formulas import guarded, unguarded
 from bootstruct.journal.codec import encode_lines
 from bootstruct.journal.events import CandidatesJudged
@@ -139,7 +140,7 @@ def test_the_panel_of_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     assert is_harmless(shown)
     assert "[red]" in shown, "markup of others is text"
     echo(progress_line(progress))
-    echo(summary(progress, Path(NAME)))
+    echo(closing_summary(progress, Path(NAME)))
     assert is_harmless(capsys.readouterr().out)
 
 
