@@ -14,12 +14,12 @@ import bootstruct as bs
 from bootstruct.cli.echo import echo, echo_json, made_visible, styled
 from bootstruct.cli.progress import line as progress_line
 from bootstruct.cli.progress import panel
-from bootstruct.run.closing import closing_summary
 from bootstruct.io.formulas import guarded, unguarded
 from bootstruct.journal.codec import encode_lines
 from bootstruct.journal.events import CandidatesJudged
 from bootstruct.journal.file import read_events
 from bootstruct.render.sanitize import HIDDEN
+from bootstruct.run.closing import closing_summary
 from bootstruct.run.progress import Progress
 from bootstruct.run.status import FailureReason
 from tests.support.commands import bootstruct, simulator
