@@ -25,7 +25,7 @@ from bootstruct.journal.events import RequestFailed
 from bootstruct.render import sanitize
 from bootstruct.reporting import verbs
 from bootstruct.run.failure_reasons import group_failures
-from bootstruct.stages import instance_checks, regenerate_outputs, unread_replies
+from bootstruct.stages import answer_matching, instance_checks, regenerate_outputs, unread_replies
 from bootstruct.stages.parsing import (
     cleanup,
     instances,
@@ -127,7 +127,7 @@ READERS: dict[str, Reader] = {
     "why unread": lambda t: unread_replies.unread_reason(Reply(t)),
     "outputs": lambda t: [regenerate_outputs.parse_output(Reply(t), labels) for labels in (False, True)],
     # checks, judges, scores
-    "answers": lambda t: (instance_checks.parse_answer(t), instance_checks.normalize_answer(t)),
+    "answers": lambda t: (instance_checks.parse_answer(t), answer_matching.normalize_answer(t)),
     "task texts": instance_checks.parse_task_text,
     "grades": lambda t: [instance_checks.parse_grade(t, scale) for scale in SCALES],
     "levels": lambda t: judge.read_level(Reply(t)),
