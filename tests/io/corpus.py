@@ -305,6 +305,7 @@ CORPUS = (*containers(), *shapes(), *ratings(), *faults())
 def commands(folder: Path) -> dict[str, Callable[[Path], Any]]:
     """What reads a file, by the command: each gives the account of its rows, or raises InputError."""
     from bootstruct.api.data import dedup, import_run
+    from bootstruct.api.selecting import select
     from bootstruct.config.seeds import read_seeds
     from bootstruct.evaluation.overlap import training_texts
     from bootstruct.evaluation.predictions import read_predictions
@@ -343,6 +344,7 @@ def commands(folder: Path) -> dict[str, Callable[[Path], Any]]:
         "dedup": lambda path: dedup(path).accounts[0],
         "--against": lambda path: dedup(others, against=path).accounts[-1],
         "report": lambda path: file_subject(path, "rows").account,
+        "select": lambda path: select(path, size=1).accounts[0],
         "--test-set": lambda path: read_held_out([path])[0].account,
         "finetune": lambda path: read_part(MixturePart(str(path)))[0].account,
         "overlap": collected(lambda path, accounts: training_texts(path, None, accounts)),

@@ -144,6 +144,7 @@ COLUMNS = {  # which column of the table shows how an option or argument of a co
     "dedup": [("dedup", "files")],
     "--against": [("dedup", "against")],
     "report": [("report", "runs"), ("diversity", "runs")],
+    "select": [("select", "sources")],
     "--test-set": [("report", "test_sets")],
     "finetune": [("finetune", "source"), ("finetune", "mix")],
     "overlap": [("evaluate overlap", "training")],
