@@ -18,6 +18,7 @@ from bootstruct.run.folder import SUSPENDED, SUSPENDED_SECONDS, read_suspended, 
 from bootstruct.types import Prompt, Sampling
 from tests.support.commands import bootstruct
 from tests.support.scripts import SEEDS, recipe
+from tests.support.serving import application, serving
 
 KEY = "azure-key-0123456789abcdef"
 
@@ -45,20 +46,15 @@ def test_a_key_in_another_header_more_headers_and_a_query(folder: Path, monkeypa
         return web.json_response({"choices": [{"text": f"the key is {KEY}"}]})
 
     async def go() -> str:
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", answer)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        root = f"http://127.0.0.1:{runner.addresses[0][1]}/openai/deployments/d"
-        text = f"base_url: {root}?api-version=2024-10-21\nkey_env: AZURE_OPENAI_API_KEY\nkey_header: Api-Key\n"
-        (folder / "machine.yaml").write_text(text + "headers: {X-Title: my run}\n")
-        (client,) = open_servers(read_machine(folder, trust=True))
-        reply = await client.complete(Prompt("kind", "m", Sampling(), 1, text="?"))
-        await client.call("GET", "/batches?limit=1")
-        await client.aclose()
-        await runner.cleanup()
-        return reply.text
+        async with serving(application(answer)) as address:
+            root = f"{address}/openai/deployments/d"
+            text = f"base_url: {root}?api-version=2024-10-21\nkey_env: AZURE_OPENAI_API_KEY\nkey_header: Api-Key\n"
+            (folder / "machine.yaml").write_text(text + "headers: {X-Title: my run}\n")
+            (client,) = open_servers(read_machine(folder, trust=True))
+            reply = await client.complete(Prompt("kind", "m", Sampling(), 1, text="?"))
+            await client.call("GET", "/batches?limit=1")
+            await client.aclose()
+            return reply.text
 
     assert asyncio.run(go()) == "the key is [key]"
     assert seen[0][0] == "/openai/deployments/d/completions?api-version=2024-10-21"

@@ -17,6 +17,7 @@ from bootstruct.finetuning.settings import MixturePart
 from bootstruct.types import Message
 from tests.support.commands import CLI, environment
 from tests.support.finetune_runs import make_run
+from tests.support.serving import application, serving
 
 EXAMPLES = [
     TrainingExample(f"t{n}", f"p{n}", f" c{n}", (Message("user", f"Say {n}"), Message("assistant", f"é{n}")))
@@ -62,17 +63,8 @@ class FakeApi:
 
 def against(api: FakeApi, story: Callable[[FinetuneEndpoint], Awaitable[Any]]) -> Any:
     async def main() -> Any:
-        app = web.Application(client_max_size=2**24)
-        app.router.add_route("*", "/{path:.*}", api.answer)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        port = runner.addresses[0][1]
-        try:
-            return await story(FinetuneEndpoint(f"http://127.0.0.1:{port}/v1", KEY, pause=0.01))
-        finally:
-            await runner.cleanup()
+        async with serving(application(api.answer)) as address:
+            return await story(FinetuneEndpoint(f"{address}/v1", KEY, pause=0.01))
 
     return asyncio.run(main())
 

@@ -24,7 +24,6 @@ from bootstruct.run.init import init_run
 from bootstruct.run.scheduler import ActiveRun
 from bootstruct.run.status import status_of
 from bootstruct.types import CheckVerdict, Prompt, Reply
-from tests.run.test_replay import exported
 from tests.support.checked_runs import (
     AGREEMENT,
     ALL,
@@ -36,6 +35,7 @@ from tests.support.checked_runs import (
     fill_outputs,
     throttled,
 )
+from tests.support.crashes import exported
 from tests.support.scripts import SEEDS, answer, open_journal, outcome, run_to
 
 

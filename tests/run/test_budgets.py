@@ -22,7 +22,7 @@ from bootstruct.run.goal import Goal, goal_notes, goal_of
 from bootstruct.run.pacing import Pacer
 from bootstruct.run.scheduler import ActiveRun
 from bootstruct.types import Prompt, Reply, Verdict
-from tests.run.test_replay import Crash, Fragile
+from tests.support.crashes import Crash, fragile
 from tests.support.journals import sealed
 from tests.support.scripts import answer, open_journal, outcome, recipe, run_to
 
@@ -49,13 +49,8 @@ def session(
     """One session under limits: the state it leaves, and why it stopped."""
     rng = random.Random(seed)
 
-    def opened(place: Path) -> Fragile:
-        journal = Fragile(place)
-        journal.fuse = fuse
-        return journal
-
     async def main() -> tuple[State, str]:
-        state, journal = open_journal(path, recipe(), opened)
+        state, journal = open_journal(path, recipe(), fragile(fuse))
         budget = Budget(limits, PRICES, spent(state))
         limiter = ConcurrencyLimiter(concurrency)
         inner = DrainingEngine(ScriptedEngine(answer, lambda prompt: rng.random() * 0.003))

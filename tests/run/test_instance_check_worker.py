@@ -1,7 +1,6 @@
 """Checks of instances as a third stream: the same data at any speed and after any crash, and nothing paid twice."""
 
 import asyncio
-import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,14 +17,13 @@ from bootstruct.export.rows import training_rows
 from bootstruct.finetuning.data import read_data
 from bootstruct.finetuning.settings import MixturePart
 from bootstruct.journal.events import InstancesChecked
-from bootstruct.journal.file import Journal, read_events, read_state
+from bootstruct.journal.file import read_events, read_state
 from bootstruct.journal.state import State
 from bootstruct.pipeline import generate
 from bootstruct.run.scheduler import ActiveRun
 from bootstruct.run.status import status_of
 from bootstruct.stages.contamination import training_texts_of_run
 from bootstruct.types import Prompt, Reply
-from tests.run.test_replay import Crash, Fragile, exported
 from tests.support.checked_runs import (
     ALL,
     TASKS,
@@ -37,6 +35,7 @@ from tests.support.checked_runs import (
     keys,
     throttled,
 )
+from tests.support.crashes import exported, run_with_crashes
 from tests.support.journals import sealed
 from tests.support.scripts import answer, open_journal, outcome, run_to, unread_keys
 
@@ -108,25 +107,8 @@ def test_status_tells_what_each_check_took(straight: tuple[State, dict[str, byte
 def test_any_speed_any_crash_same_bytes(
     tmp_path: Path, straight: tuple[State, dict[str, bytes], Path], trial: int
 ) -> None:
-    rng, crashes, asked = random.Random(trial), 0, 0
     path = tmp_path / "journal.jsonl"
-
-    def fragile(place: Path) -> Journal:
-        journal = Fragile(place)
-        journal.fuse = rng.randint(1, 200)
-        return journal
-
-    while True:
-        engine = ScriptedEngine(checking, delay=lambda prompt: rng.random() * 0.003)
-        try:
-            state = run_to(path, throttled(engine, rng.choice([1, 7, 64])), TASKS, checked_recipe(*ALL), None, fragile)
-        except Crash:
-            crashes += 1
-            continue
-        finally:
-            asked += len(engine.asked)
-        break
-    assert crashes
+    state, _ = run_with_crashes(path, checking, TASKS, trial, checked_recipe(*ALL), 200)
     assert outcome(state) == outcome(straight[0])
     assert state.checked == straight[0].checked
     read = read_state(path)

@@ -14,25 +14,17 @@ from bootstruct.engines.traffic.concurrency_limiter import ConcurrencyLimiter
 from bootstruct.engines.traffic.draining import DrainingEngine
 from bootstruct.engines.traffic.throttled import ThrottledEngine
 from bootstruct.errors import ReplayMismatchError, RunStoppedError
-from bootstruct.export.files import export
-from bootstruct.journal.events import Event, ReplyReceived
-from bootstruct.journal.file import Journal, read_events, read_state
-from bootstruct.journal.state import State
+from bootstruct.journal.events import ReplyReceived
+from bootstruct.journal.file import read_events, read_state
 from bootstruct.run.scheduler import ActiveRun
 from bootstruct.types import Prompt
 from tests.support import virtual_time
+from tests.support.crashes import exported, run_with_crashes
 from tests.support.journals import sealed
-from tests.support.scripts import FORMATS_HERE, answer, finish, outcome, recipe, run_to
+from tests.support.scripts import answer, finish, outcome, recipe, run_to
 
 TASKS = 60
 TRIALS = int(os.environ.get("BOOTSTRUCT_TRIALS", "25"))
-
-
-def exported(path: Path, state: State) -> dict[str, bytes]:
-    out = path.parent / "out"
-    for format in FORMATS_HERE:
-        export(state, path, format, out / format)
-    return {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -44,49 +36,12 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> tuple[tuple[object, ..
     return outcome(state), exported(path, state)
 
 
-class Crash(Exception):
-    pass
-
-
-class Fragile(Journal):
-    """Dies after `fuse` events, in the middle of a line."""
-
-    fuse = 10**9
-
-    def append(self, event: Event) -> int:
-        if self.fuse == 0:
-            os.write(self.log._file, b'{"event":"replied","key":"pro')
-            raise Crash
-        self.fuse -= 1
-        return super().append(event)
-
-
 @pytest.mark.parametrize("trial", range(TRIALS))
 def test_any_speed_any_crash_same_bytes(
     tmp_path: Path, expected: tuple[tuple[object, ...], dict[str, bytes]], trial: int
 ) -> None:
-    rng = random.Random(trial)
     path = tmp_path / "journal.jsonl"
-    asked: list[Prompt] = []
-
-    def fragile(place: Path) -> Journal:
-        journal = Fragile(place)
-        journal.fuse = rng.randint(1, 150)
-        return journal
-
-    crashes = 0
-    while True:
-        engine = ScriptedEngine(answer, delay=lambda prompt: rng.random() * 0.004)
-        concurrency = rng.randint(1, 64)
-        try:
-            state = run_to(path, ThrottledEngine([engine], ConcurrencyLimiter(concurrency)), TASKS, opened=fragile)
-        except Crash:
-            crashes += 1
-            asked += engine.asked
-            continue
-        asked += engine.asked
-        break
-    assert crashes
+    state, _ = run_with_crashes(path, answer, TASKS, trial)
     assert outcome(state) == expected[0]
     read = read_state(path)
     assert read is not None
@@ -133,7 +88,7 @@ def test_what_was_in_flight_at_the_end_is_kept_and_used(tmp_path: Path) -> None:
 def test_other_seeds_of_the_hash_same_bytes(tmp_path: Path) -> None:
     code = (
         "from tests.support.scripts import *; from bootstruct.engines.scripted import ScriptedEngine; from pathlib import Path; import sys\n"
-        "from tests.run.test_replay import exported; import hashlib\n"
+        "from tests.support.crashes import exported; import hashlib\n"
         "path = Path(sys.argv[1]); state = run_to(path, ScriptedEngine(answer), 40)\n"
         "print(hashlib.sha256(repr(sorted(exported(path, state).items())).encode()).hexdigest())"
     )

@@ -21,8 +21,8 @@ from bootstruct.journal.state import State
 from bootstruct.run.scheduler import ActiveRun
 from bootstruct.run.status import status_of
 from bootstruct.types import Prompt, Reply, digest_of
-from tests.run.test_replay import Crash, Fragile, exported
 from tests.support.checked_runs import RUBRIC, checked_recipe, checking
+from tests.support.crashes import exported, run_with_crashes
 from tests.support.journals import sealed
 from tests.support.scripts import SEEDS, open_journal, outcome, recipe, run_to
 
@@ -89,25 +89,8 @@ def test_what_stays_unread_is_named_and_counted(straight: tuple[State, dict[str,
 def test_any_speed_any_crash_same_bytes(
     tmp_path: Path, straight: tuple[State, dict[str, bytes], Path], trial: int
 ) -> None:
-    rng = random.Random(trial)
     path = tmp_path / "journal.jsonl"
-    crashes = 0
-
-    def fragile(place: Path) -> Journal:
-        journal = Fragile(place)
-        journal.fuse = rng.randint(1, 150)
-        return journal
-
-    while True:
-        engine = ScriptedEngine(thinking, delay=lambda prompt: rng.random() * 0.004)
-        try:
-            limited = ThrottledEngine([engine], ConcurrencyLimiter(rng.randint(1, 64)))
-            state = run_to(path, limited, TASKS, checked_recipe(RUBRIC), opened=fragile)
-        except Crash:
-            crashes += 1
-            continue
-        break
-    assert crashes
+    state, _ = run_with_crashes(path, thinking, TASKS, trial, checked_recipe(RUBRIC))
     assert outcome(state) == outcome(straight[0])
     assert (state.unread, state.checked) == (straight[0].unread, straight[0].checked)
     assert exported(path, state) == straight[1]

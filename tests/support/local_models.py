@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bootstruct.types import Prompt, Sampling
+from bootstruct.types import Prompt, Reply, Sampling
 
 
 @functools.cache
@@ -66,3 +66,11 @@ def prompts(count: int, tokens: int = 24, **sampling: Any) -> list[Prompt]:
 
 def never() -> bool:
     return False
+
+
+def in_batches(model: Any, prompts: list[Prompt], size: int) -> list[Reply]:
+    """The replies to prompts, so many at a time."""
+    made: list[Reply] = []
+    for first in range(0, len(prompts), size):
+        made += model.generate(prompts[first : first + size], never)
+    return made

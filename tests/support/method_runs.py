@@ -7,11 +7,11 @@ from pathlib import Path
 from bootstruct.config.recipe import Recipe
 from bootstruct.engines.scripted import ScriptedEngine
 from bootstruct.history.verify import verify
-from bootstruct.journal.file import Journal, read_state
+from bootstruct.journal.file import read_state
 from bootstruct.journal.state import State
 from bootstruct.types import Prompt, Reply
-from tests.run.test_replay import Crash, Fragile, exported
 from tests.support.checked_runs import keys, throttled
+from tests.support.crashes import exported, run_with_crashes
 from tests.support.scripts import outcome, run_to
 
 Answer = Callable[[Prompt], Reply]
@@ -28,7 +28,11 @@ def at_any_speed(
     for trial in range(crashing + 1):
         (folder / str(trial)).mkdir()
         path = folder / str(trial) / "journal.jsonl"
-        other = _with_crashes(path, chosen, answer, tasks, trial) if trial else _at_once(path, chosen, answer, tasks)
+        other = (
+            run_with_crashes(path, answer, tasks, trial, chosen, 80)[0]
+            if trial
+            else _at_once(path, chosen, answer, tasks)
+        )
         assert outcome(other) == outcome(state)
         assert other.checked == state.checked
         read = read_state(path)
@@ -43,22 +47,3 @@ def _at_once(path: Path, chosen: Recipe, answer: Answer, tasks: int) -> State:
     rng = random.Random(0)
     engine = ScriptedEngine(answer, delay=lambda prompt: rng.random() * 0.003)
     return run_to(path, throttled(engine, 64), tasks, chosen)
-
-
-def _with_crashes(path: Path, chosen: Recipe, answer: Answer, tasks: int, trial: int) -> State:
-    rng, crashes = random.Random(trial), 0
-
-    def fragile(place: Path) -> Journal:
-        journal = Fragile(place)
-        journal.fuse = rng.randint(1, 80)
-        return journal
-
-    while True:
-        engine = ScriptedEngine(answer, delay=lambda prompt: rng.random() * 0.003)
-        try:
-            state = run_to(path, throttled(engine, rng.choice([1, 7, 64])), tasks, chosen, None, fragile)
-        except Crash:
-            crashes += 1
-            continue
-        assert crashes
-        return state

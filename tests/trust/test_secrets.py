@@ -21,6 +21,7 @@ from bootstruct.engines.redaction import Redactor
 from bootstruct.errors import BootstructError, InputError
 from bootstruct.types import Prompt, Reply, Sampling
 from tests.support.commands import bootstruct, simulator
+from tests.support.serving import application, serving
 
 KEY = "sk-proj-Zq9/+tR4_xY7wLm2nB5vC8kJ3hG6fD1sA0pO-iU"
 PASSWORD = "correct:horse/battery"
@@ -130,21 +131,16 @@ class Echo:
 
 
 async def ask(echo: Echo, url: str, key: str | None) -> str:
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", echo)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    client = OpenAIEngine(url.format(port=runner.addresses[0][1]), key)
-    try:
-        reply = await client.complete(PROMPT)
-        assert isinstance(reply, Reply)
-        return reply.text
-    except BootstructError as exc:
-        return f"{exc} {exc.sentence}"
-    finally:
-        await client.aclose()
-        await runner.cleanup()
+    async with serving(application(echo)) as address:
+        client = OpenAIEngine(url.format(port=address.rpartition(":")[2]), key)
+        try:
+            reply = await client.complete(PROMPT)
+            assert isinstance(reply, Reply)
+            return reply.text
+        except BootstructError as exc:
+            return f"{exc} {exc.sentence}"
+        finally:
+            await client.aclose()
 
 
 @pytest.mark.parametrize("status", [200, 401, 400, 500])
@@ -253,17 +249,11 @@ def test_a_server_that_refuses_a_field_with_the_key_in_its_reason(everything: Pa
         return web.json_response({"choices": [{"text": f" Sing a song about {KEY}.", "finish_reason": "stop"}]})
 
     async def go() -> None:
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", refuse)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-        with warnings.catch_warnings(record=True) as notes:
-            warnings.simplefilter("always")
-            await bs.agenerate(everything / "run", tasks=1, base_url=url, max_requests=4)
+        async with serving(application(refuse)) as address:
+            with warnings.catch_warnings(record=True) as notes:
+                warnings.simplefilter("always")
+                await bs.agenerate(everything / "run", tasks=1, base_url=f"{address}/v1", max_requests=4)
         assert not any(KEY in str(note.message) for note in notes)
-        await runner.cleanup()
 
     bs.init(everything / "run", recipe="paper", model="openai/m", seeds=SEEDS)
     with pytest.MonkeyPatch.context() as patch:

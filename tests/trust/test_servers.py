@@ -24,6 +24,7 @@ from bootstruct.errors import EngineUnavailableError, RunStoppedError
 from bootstruct.finetuning.openai_api import FinetuneEndpoint, finetune_there
 from bootstruct.render.sanitize import HIDDEN
 from bootstruct.types import Prompt, Reply, Sampling
+from tests.support.serving import application, serving
 
 PROMPT = Prompt("propose", "m", Sampling(max_tokens=10), 0, text="x")
 
@@ -71,16 +72,8 @@ async def answering(answers: dict[str, bytes]) -> AsyncIterator[str]:
             web.Response(body=found, content_type="application/json") if found is not None else web.Response(status=404)
         )
 
-    app = web.Application(client_max_size=2**30)
-    app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    finally:
-        await runner.cleanup()
+    async with serving(application(answer)) as address:
+        yield f"{address}/v1"
 
 
 def batch_of(run: Path, answers: dict[str, bytes]) -> Reply:

@@ -9,14 +9,15 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 import bootstruct.engines.batch.api as batch_api
+import bootstruct.engines.batch.engine as batch_engine
+import bootstruct.engines.batch.routing as batch_routing
 from bootstruct.config.machine import Prices
 from bootstruct.engines.batch.engine import BatchEngine
 from bootstruct.engines.batch.routing import BatchRouter, OfflineBatchEngine
@@ -32,20 +33,17 @@ from tests.support.batch_server import Options, Server
 from tests.support.commands import CLI, bootstruct, environment
 from tests.support.paths import SUPPORT
 from tests.support.scripts import finish, outcome, recipe
+from tests.support.serving import serving
 
 TASKS = 20
 
 
-@contextlib.asynccontextmanager
-async def serving(server: Server) -> AsyncIterator[str]:
-    runner = web.AppRunner(server.app())
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    finally:
-        await runner.cleanup()
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look often: the batches of these tests take a fraction of a second."""
+    monkeypatch.setattr(batch_engine, "FIRST_POLL", 0.1)
+    for module in (batch_engine, batch_routing):
+        monkeypatch.setattr(module, "TICK", 0.02)
 
 
 def by_batch(folder: Path, server: Server, tasks: int = TASKS, key: str | None = None, most: int = 50_000) -> State:
@@ -53,9 +51,9 @@ def by_batch(folder: Path, server: Server, tasks: int = TASKS, key: str | None =
 
     async def go() -> State:
         folder.mkdir(exist_ok=True)
-        async with serving(server) as url:
-            engine = BatchRouter(RetryingEngine(OpenAIEngine(url, key)))
-            batches = BatchEngine(OpenAIEngine(url, key), folder, lambda: engine.in_flight, linger=0.1)
+        async with serving(server.app()) as address:
+            engine = BatchRouter(RetryingEngine(OpenAIEngine(f"{address}/v1", key)))
+            batches = BatchEngine(OpenAIEngine(f"{address}/v1", key), folder, lambda: engine.in_flight, linger=0.1)
             batches._most = most
             engine.batched = batches
             return await finish(folder / "journal.jsonl", engine, tasks, recipe("paper"))
@@ -68,8 +66,8 @@ def ordinary(tmp_path_factory: pytest.TempPathFactory) -> State:
     """The same run without batches."""
 
     async def go(path: Path) -> State:
-        async with serving(Server(Options())) as url:
-            return await finish(path, RetryingEngine(OpenAIEngine(url, None)), TASKS, recipe("paper"))
+        async with serving(Server(Options()).app()) as address:
+            return await finish(path, RetryingEngine(OpenAIEngine(f"{address}/v1", None)), TASKS, recipe("paper"))
 
     return asyncio.run(go(tmp_path_factory.mktemp("ordinary") / "journal.jsonl"))
 
@@ -187,10 +185,10 @@ def test_a_wrong_key_makes_the_engine_unavailable(tmp_path: Path) -> None:
     assert "sk-wrong-key-0002" not in str(raised.value)
 
 
-def offline(folder: Path, url: str, out: Path | None, results: tuple[Path, ...]) -> Any:
+def offline(folder: Path, address: str, out: Path | None, results: tuple[Path, ...]) -> Any:
     async def go() -> State:
-        engine = BatchRouter(RetryingEngine(OpenAIEngine(url, None)))
-        engine.batched = OfflineBatchEngine(OpenAIEngine(url, None), results, out, engine)
+        engine = BatchRouter(RetryingEngine(OpenAIEngine(f"{address}/v1", None)))
+        engine.batched = OfflineBatchEngine(OpenAIEngine(f"{address}/v1", None), results, out, engine)
         return await finish(folder / "journal.jsonl", engine, TASKS, recipe("paper"))
 
     return go()
@@ -213,12 +211,12 @@ def test_offline_the_same_requests_go_through_files(tmp_path: Path, ordinary: St
         return result
 
     async def go() -> tuple[State, int]:
-        async with serving(server) as url:
+        async with serving(server.app()) as address:
             results: tuple[Path, ...] = ()
             for wave in range(9):
                 out = tmp_path / f"wave{wave}.jsonl"
                 with contextlib.suppress(RunStoppedError):
-                    return await offline(tmp_path, url, out, results), wave
+                    return await offline(tmp_path, address, out, results), wave
                 results = (*results, answered(out))
             raise AssertionError("never ends")
 
@@ -231,11 +229,11 @@ def test_offline_the_same_requests_go_through_files(tmp_path: Path, ordinary: St
 
 def test_a_file_of_requests_says_what_to_do_with_it(tmp_path: Path) -> None:
     async def go() -> None:
-        async with serving(Server(Options())) as url:
+        async with serving(Server(Options()).app()) as address:
             with pytest.raises(
                 RunStoppedError, match=r"requests are written to .*out.jsonl. Run them, .*vllm run-batch"
             ):
-                await offline(tmp_path, url, tmp_path / "out.jsonl", ())
+                await offline(tmp_path, address, tmp_path / "out.jsonl", ())
 
     asyncio.run(go())
     rows = [json.loads(text) for text in (tmp_path / "out.jsonl").read_text().splitlines()]

@@ -28,22 +28,15 @@ def seq2seq() -> Any:
     return tiny.loaded(tiny.seq2seq_folder())
 
 
-def in_batches(model: Any, prompts: list[Prompt], size: int) -> list[Reply]:
-    made: list[Reply] = []
-    for first in range(0, len(prompts), size):
-        made += model.generate(prompts[first : first + size], tiny.never)
-    return made
-
-
 @pytest.mark.parametrize("kind", ["causal", "seq2seq"])
 def test_replies_do_not_depend_on_their_batch(kind: str, request: pytest.FixtureRequest) -> None:
     """Greedy and sampled, penalties and stops, prompts of many lengths: at 1, 8 and 40, and in another order."""
     model = request.getfixturevalue(kind)
     prompts = tiny.prompts(40)
-    alone = in_batches(model, prompts, 1)
-    assert in_batches(model, prompts, 8) == alone
-    assert in_batches(model, prompts, 40) == alone
-    assert in_batches(model, prompts[::-1], 16) == alone[::-1]
+    alone = tiny.in_batches(model, prompts, 1)
+    assert tiny.in_batches(model, prompts, 8) == alone
+    assert tiny.in_batches(model, prompts, 40) == alone
+    assert tiny.in_batches(model, prompts[::-1], 16) == alone[::-1]
     assert len({reply.text for reply in alone}) > 20
 
 
@@ -154,10 +147,10 @@ def test_the_shared_prefix_changes_no_reply() -> None:
     sharing = tiny.loaded(tiny.causal_folder())
     plain = CausalModel(sharing.model, sharing.tokenization, share=False)
     prompts = [*with_prefix(30), *tiny.prompts(10)]
-    expected = in_batches(plain, prompts, 40)
-    assert in_batches(sharing, prompts, 40) == expected
-    assert in_batches(sharing, prompts, 7) == expected
-    assert in_batches(sharing, prompts, 1) == expected
+    expected = tiny.in_batches(plain, prompts, 40)
+    assert tiny.in_batches(sharing, prompts, 40) == expected
+    assert tiny.in_batches(sharing, prompts, 7) == expected
+    assert tiny.in_batches(sharing, prompts, 1) == expected
     assert sharing.prefixes.computed <= 3
     assert sharing.prefixes.reused >= 30
 
@@ -179,14 +172,14 @@ def test_models_whose_cache_is_of_another_kind_are_not_shared() -> None:
     sliding = CausalModel(model, Tokenization(known.tokenization.tokenizer, model, "sliding"))
     assert sliding.prefixes is None
     prompts = with_prefix(9)
-    assert in_batches(sliding, prompts, 9) == in_batches(sliding, prompts, 1)
+    assert tiny.in_batches(sliding, prompts, 9) == tiny.in_batches(sliding, prompts, 1)
 
 
 def test_a_batch_that_does_not_fit_is_halved(causal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from bootstruct.engines.local import causal as module
 
     prompts = tiny.prompts(12)
-    expected = in_batches(causal, prompts, 12)
+    expected = tiny.in_batches(causal, prompts, 12)
     sizes: list[int] = []
     real = module.CausalBatch.__init__
 
@@ -214,4 +207,4 @@ def test_through_the_engine_all_get_their_own(causal: Any) -> None:
         finally:
             await engine.aclose()
 
-    assert asyncio.run(story()) == in_batches(causal, prompts, 1)
+    assert asyncio.run(story()) == tiny.in_batches(causal, prompts, 1)

@@ -15,7 +15,7 @@ pytest.importorskip("llguidance", reason="llguidance is not installed: pip insta
 
 from bootstruct.engines.local.schema_constraints import ReplyConstraint, SchemaConstraints  # noqa: E402
 from bootstruct.stages import schemas  # noqa: E402
-from bootstruct.types import Prompt, Reply, Sampling  # noqa: E402
+from bootstruct.types import Prompt, Sampling  # noqa: E402
 from tests.support import local_models as tiny  # noqa: E402
 
 pytestmark = pytest.mark.real
@@ -70,19 +70,12 @@ def matches(value: Any, schema: dict[str, Any]) -> bool:
     return type(value) is {"string": str, "integer": int, "boolean": bool}[schema["type"]]
 
 
-def in_batches(model: Any, prompts: list[Prompt], size: int) -> list[Reply]:
-    made: list[Reply] = []
-    for first in range(0, len(prompts), size):
-        made += model.generate(prompts[first : first + size], tiny.never)
-    return made
-
-
 @pytest.mark.parametrize("kind", ["causal", "seq2seq"])
 def test_finished_replies_match_and_do_not_depend_on_their_batch(kind: str, request: pytest.FixtureRequest) -> None:
     model, prompts = request.getfixturevalue(kind), held(40)
-    alone = in_batches(model, prompts, 1)
-    assert in_batches(model, prompts, 40) == alone
-    assert in_batches(model, prompts[::-1], 16) == alone[::-1]
+    alone = tiny.in_batches(model, prompts, 1)
+    assert tiny.in_batches(model, prompts, 40) == alone
+    assert tiny.in_batches(model, prompts[::-1], 16) == alone[::-1]
     finished = [
         (prompt, reply)
         for prompt, reply in zip(prompts, alone, strict=True)

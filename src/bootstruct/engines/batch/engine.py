@@ -52,7 +52,7 @@ class _OpenBatch:
 
     batch: SubmittedBatch
     poll_at: float = 0.0
-    pause: float = field(default=FIRST_POLL)
+    pause: float = field(default_factory=lambda: FIRST_POLL)
 
 
 class BatchEngine:
