@@ -132,9 +132,10 @@ def test_parts_keep_tasks_together(format: str, runs: list[RunSource], tmp_path:
 def test_a_task_is_in_the_same_part_of_every_export(runs: list[RunSource]) -> None:
     some = list(training_rows(runs[1].state))
     more = some + list(training_rows(runs[2].state))
-    one, other = parts_of(some, {"test": 0.3}), parts_of(more, {"test": 0.3})
-    assert all(other[text] == part for text, part in one.items())
-    assert 0.1 < sum(part == "test" for part in other.values()) / len(other) < 0.5
+    part_of, other_of = parts_of(some, {"test": 0.3}), parts_of(more, {"test": 0.3})
+    assert all(part_of(row.instruction) == other_of(row.instruction) for row in some)
+    texts = {row.instruction for row in more}
+    assert 0.1 < sum(other_of(text) == "test" for text in texts) / len(texts) < 0.5
 
 
 def test_parts_in_a_folder(runs: list[RunSource], tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bootstruct.errors import InputError
 
 if TYPE_CHECKING:
-    from bootstruct.export.files import ExportResult
+    from bootstruct.export.files import ExportResult, OnProgress
 
 StrPath = str | PathLike[str]
 
@@ -24,6 +24,7 @@ def export_runs(
     container: str | None = None,
     threshold: float | None = None,
     margin: float | None = None,
+    on_progress: "OnProgress | None" = None,
 ) -> "ExportResult":
     """Write the completed tasks of runs as training data. The same runs give the same bytes.
 
@@ -45,6 +46,7 @@ def export_runs(
             the first run's recipe.
         margin: of pairs of answers (`preference`, `preference-text`), the least margin. Their runs answer the same requests,
             the better run named first, or are one run with an `agreement` check.
+        on_progress: called with the number of rows written and that of all rows, after every 1,000 rows and at the end.
 
     Returns:
         The number of rows by file, and what was left out and why.
@@ -77,4 +79,4 @@ def export_runs(
         RunSource(read_state(run), run / NAME if run.is_dir() else run, tasks_marked_bad(run) if reviewed else (), run)
         for run in folders
     ]
-    return write(sources, format, Path(path), seeds, split, container, threshold, margin)
+    return write(sources, format, Path(path), seeds, split, container, threshold, margin, on_progress)

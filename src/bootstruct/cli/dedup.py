@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bootstruct.cli.bars import progress_bar
 from bootstruct.cli.echo import echo, echo_accounts, echo_json
 from bootstruct.cli.shared_options import embedding_options, fields, list_left_out, ray_address
 from bootstruct.render.numbers import counted, duration, number
@@ -142,20 +143,17 @@ def dedup_command(
 @contextlib.contextmanager
 def _bar(files: tuple[Path, ...], hidden: bool) -> "Iterator[Callable[[DedupResult], None]]":
     """A progress bar over the rows of the files; gives what moves it."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from bootstruct.deduplication.filter import read
     from bootstruct.io.accounts import RowAccount
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     hidden = hidden or not sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as bar:
+    with progress_bar(hidden) as move:
         are_small = all(path.is_file() and path.stat().st_size <= COUNTED for path in files)  # pipes are read once
         there = are_small and not hidden  # what is missing is named by the work itself
         total = sum(sum(1 for _ in read(path, RowAccount(str(path)))) for path in files) if there else None
-        task = bar.add_task("kept", total=total)
-        yield lambda result: bar.update(task, completed=result.rows, description=f"kept {number(result.kept)}")
+        yield lambda result: move(
+            "rows", result.rows, total, f"{counted(result.rows, 'row')}, {number(result.kept)} kept"
+        )
 
 
 def _print_totals(result: "DedupResult", against: tuple[Path, ...], seconds: float, err: bool) -> None:

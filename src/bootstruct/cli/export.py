@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bootstruct.cli.bars import Move, progress_bar
 from bootstruct.cli.completion import complete_formats
 from bootstruct.cli.echo import echo, echo_json
 from bootstruct.export.formats import FORMATS, IMPORT_IS_CLOSED
-from bootstruct.render.numbers import number
+from bootstruct.render.numbers import counted, number
 
 if TYPE_CHECKING:
     from bootstruct.export.files import ExportResult
     from bootstruct.export.selection import RunSource
+    from bootstruct.journal.state import State
 
 PATH = click.Path(path_type=Path)
 CONTAINERS = ("jsonl", "json", "csv", "tsv", "parquet", "arrow", "dataset")
@@ -90,6 +92,7 @@ Examples:
     help="Of pairs of answers: leave out those whose margin is below M. [default: 0]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was written and left out as one JSON object.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
 def export_command(
     runs: tuple[Path, ...],
     format_: str,
@@ -101,20 +104,32 @@ def export_command(
     threshold: float | None,
     margin: float | None,
     as_json: bool,
+    quiet: bool,
 ) -> None:
     """Write training files from a run."""
     from bootstruct.export.files import default_path, export_runs
     from bootstruct.export.selection import RunSource, read_splits
     from bootstruct.journal.file import journal_path
     from bootstruct.journal.reviews import tasks_marked_bad
-    from bootstruct.run.folder import read_run
 
-    sources = [
-        RunSource(read_run(run), journal_path(run), tasks_marked_bad(run) if reviewed else set(), run) for run in runs
-    ]
     is_piped = out == Path("-")
     place = sys.stdout.buffer if is_piped else out or default_path(runs, format_, container)
-    result = export_runs(sources, format_, place, seeds, read_splits(splits), container, threshold, margin)
+    with progress_bar(quiet or as_json) as move:
+        sources = [
+            RunSource(_read(run, move), journal_path(run), tasks_marked_bad(run) if reviewed else set(), run)
+            for run in runs
+        ]
+        result = export_runs(
+            sources,
+            format_,
+            place,
+            seeds,
+            read_splits(splits),
+            container,
+            threshold,
+            margin,
+            lambda done, total: move("writing", done, total, f"{counted(done, 'row')} written"),
+        )
     if as_json:
         left_out = [name for source in sources for name in sorted(source.without)]
         echo_json({"format": format_, **asdict(result), "left_out": left_out}, err=is_piped)
@@ -124,9 +139,17 @@ def export_command(
             echo(rest, err=is_piped)
 
 
+def _read(run: Path, move: Move) -> "State":
+    from bootstruct.journal.file import NAME
+    from bootstruct.run.folder import read_run
+
+    size = (run / NAME).stat().st_size if (run / NAME).is_file() else None
+    return read_run(run, lambda done: move(f"reading {run}", done, size))
+
+
 def _print(result: "ExportResult", err: bool) -> None:
     for name, count in result.files.items():
-        echo(f"{name}: {count} rows" if count else name, err=err)
+        echo(f"{name}: {counted(count, 'row')}" if count else name, err=err)
     for note in result.notes:
         echo(f"note: {note}", err=err)
     _print_left_out("tasks", result.tasks_left_out, err)

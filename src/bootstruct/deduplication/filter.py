@@ -20,9 +20,9 @@ from bootstruct.errors import InputError
 from bootstruct.io.accounts import RowAccount
 from bootstruct.io.fields import EXPECTED
 from bootstruct.io.row_texts import instruction_of
+from bootstruct.io.row_writers import WrittenRows
 from bootstruct.io.rows import read_rows
 from bootstruct.io.tasks import require_used
-from bootstruct.io.writers import WrittenRows
 from bootstruct.novelty.index import NoveltyIndex
 from bootstruct.novelty.rouge import TOKENIZERS
 

@@ -1,12 +1,13 @@
 """Runs as training files: the rows that are selected, in one of the formats, in any container.
 
-The same runs give the same bytes, and a file is there whole or not at all.
+The same runs give the same bytes, and a file is there whole or not at all. Rows are made and written one at a time: in
+memory is the state of the runs.
 """
 
 import contextlib
 import itertools
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -15,11 +16,12 @@ from bootstruct.errors import InputError
 from bootstruct.export.formats import IMPORT_IS_CLOSED, ExportFormat, find_format
 from bootstruct.export.original import original_files
 from bootstruct.export.preference import select_pairs
-from bootstruct.export.rows import TrainingRow
+from bootstruct.export.rows import EqualTexts, TrainingRow
 from bootstruct.export.selection import RunSource, Selection, parts_of, select
 from bootstruct.io.dataset_folders import whole_folder, write_parts
 from bootstruct.io.files import write_whole
-from bootstruct.io.writers import FileForm, form_of, require_other_file, write_rows
+from bootstruct.io.row_writers import WrittenRows
+from bootstruct.io.writers import FileForm, form_of, require_other_file, row_writer, write_rows
 from bootstruct.journal.file import NAME
 from bootstruct.journal.reviews import NAME as REVIEWS
 from bootstruct.run.folder import MACHINE, RECIPE, SEEDS
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 EQUAL = "examples that are equal to one that is exported"
+OnProgress = Callable[[int, int], object]
+PROGRESS_ROWS = 1000  # rows between two calls of on_progress
 RUN_FILES = (NAME, RECIPE, SEEDS, MACHINE, REVIEWS)
 
 
@@ -93,6 +97,7 @@ def export_runs(
     container: str | None = None,
     threshold: float | None = None,
     margin: float | None = None,
+    on_progress: OnProgress | None = None,
 ) -> ExportResult:
     """Write the completed tasks of runs as training data.
 
@@ -105,6 +110,7 @@ def export_runs(
         container: a name of `io.writers.CONTAINERS`; None takes what the file's name says, else the format's own.
         threshold: of several runs, the ROUGE-L F-measure above which a task of a later one is left out.
         margin: of pairs of answers, the least margin (see `export.preference`).
+        on_progress: called with the number of rows written and that of all rows, after every 1,000 rows and at the end.
 
     Raises:
         InputError: the format is unknown, there is nothing to write yet, the place cannot be written or is a file of a
@@ -119,7 +125,7 @@ def export_runs(
         if chosen.has_pairs
         else select(runs, chosen.is_folder if seeds is None else seeds, threshold)
     )
-    if chosen.has_pairs and not any(selection.rows):
+    if chosen.has_pairs and not selection.count:
         reasons = "; ".join(f"{count:,} {reason}" for reason, count in selection.rows_left_out.items())
         raise InputError(f"format {format}: there is no pair to write{f' (left out: {reasons})' if reasons else ''}.")
     notes: Counter[str] = Counter()
@@ -128,7 +134,9 @@ def export_runs(
         notes.update(_left_out_of_recipe(runs[0].state.recipe))
     else:
         form = form_of(out, chosen.container, container)
-        files = _write_parts(runs, selection, chosen, out, form, splits, notes)
+        written = _write_parts(runs, selection, chosen, out, form, splits, on_progress)
+        files = {name: part.rows for name, part in written.items()}
+        notes.update(note for part in written.values() for note in part.notes)
     return ExportResult(
         files,
         sum(len(source.state.accepted_after) for source in runs),
@@ -256,23 +264,28 @@ def _write_parts(
     out: Path | BinaryIO,
     form: FileForm,
     splits: Mapping[str, float],
-    notes: Counter[str],
-) -> dict[str, int]:
-    names = parts_of(itertools.chain(*selection.rows), splits) if splits else {}
-    parts = {}
-    for part in ("train", *splits) if splits else ("",):
-        rows = [[row for row in own if names.get(row.instruction, "") == part] for own in selection.rows]
-        parts[part] = _objects(runs, selection, chosen, rows)
-    for part, objects in parts.items():
-        if fault := chosen.fault(objects, part in ("", "train")):
-            raise InputError(fault)
-    written = {}
-    with _place(out, form, splits) as place:
-        for part, objects in parts.items():
+    on_progress: OnProgress | None,
+) -> dict[str, WrittenRows]:
+    """What was written, by file. The rows of all parts are there before any file is at its place."""
+    part_of = parts_of(itertools.chain(*selection.rows), splits) if splits else lambda instruction: ""
+    written, done = dict[str, WrittenRows](), 0
+    with contextlib.ExitStack() as stack:
+        place = stack.enter_context(_place(out, form, splits))
+        for part in ("train", *splits) if splits else ("",):
             target = part_path(place, part, form, f".{form.container}") if part and isinstance(place, Path) else place
-            notes.update(write_rows(target, objects, form, chosen.columns).notes)
             shown = part_path(out, part, form, f".{form.container}") if part and isinstance(out, Path) else out
-            written[str(shown) if isinstance(shown, Path) else "-"] = len(objects)
+            writer = stack.enter_context(row_writer(target, form, chosen.columns))
+            written[str(shown) if isinstance(shown, Path) else "-"] = writer.written
+            rows = [(row for row in own if part_of(row.instruction) == part) if part else own for own in selection.rows]
+            for row in chosen.checks(_objects(runs, chosen, rows), part in ("", "train")):
+                writer.add(row)
+                done += 1
+                if on_progress is not None and done % PROGRESS_ROWS == 0:
+                    on_progress(done, selection.count)
+    if equal := selection.count - done:
+        selection.rows_left_out[EQUAL] += equal
+    if on_progress is not None:
+        on_progress(done, done)
     return written
 
 
@@ -287,17 +300,10 @@ def _place(out: Path | BinaryIO, form: FileForm, splits: Mapping[str, float]) ->
         yield folder
 
 
-def _objects(
-    runs: Sequence[RunSource], selection: Selection, chosen: ExportFormat, rows: Sequence[Sequence[TrainingRow]]
-) -> list[Json]:
-    """The objects of all runs; those of equal prompt and completion once."""
-    found = [chosen.objects(source.state.recipe, own) for source, own in zip(runs, rows, strict=True)]
-    objects = list(itertools.chain(*found))
-    if objects and "completion" in objects[0]:
-        once: dict[tuple[str, str], Json] = {}
-        for row in objects:
-            once.setdefault((row["prompt"], row["completion"]), row)
-        objects = list(once.values())
-    if equal := sum(map(len, rows)) - len(objects):
-        selection.rows_left_out[EQUAL] += equal
-    return objects
+def _objects(runs: Sequence[RunSource], chosen: ExportFormat, rows: Sequence[Iterable[TrainingRow]]) -> Iterator[Json]:
+    """The objects of all runs, one at a time; those of equal prompt and completion once."""
+    once = EqualTexts()
+    for source, own in zip(runs, rows, strict=True):
+        for row in chosen.objects(source.state.recipe, own):
+            if len(runs) == 1 or "completion" not in row or once.is_new(row["prompt"], row["completion"]):
+                yield row

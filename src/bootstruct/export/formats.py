@@ -1,12 +1,12 @@
 """The formats of training data: from the training rows of a run (`export.rows`) to the objects of a file."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from bootstruct.errors import InputError
-from bootstruct.export.openai_chat_validation import openai_faults
-from bootstruct.io.column_types import ColumnType
+from bootstruct.export.openai_chat_validation import OpenAiFile
+from bootstruct.io.column_types import TEXT, ColumnType
 from bootstruct.io.files import json_bytes
 from bootstruct.journal.events import UNKNOWN_MODEL
 
@@ -25,19 +25,19 @@ class ExportFormat:
     Attributes:
         container: what its file is unless its name says otherwise (`io.writers`); empty where it is a folder of files.
         description: what it is, in one line.
-        objects: makes its objects from a run's recipe and training rows.
+        objects: makes its objects from a run's recipe and training rows, one at a time.
         columns: of CSV and of tables, the types of its columns; None where they follow from the objects.
-        fault: says what its reader would refuse in a file of these objects; the second argument is whether the file is
-            to be trained on.
+        checks: passes on the objects of a file and says at their end what its reader would refuse (InputError); the second
+            argument is whether the file is to be trained on.
         is_bound: whether its file is of this container only.
         has_pairs: whether its rows are pairs of answers (`export.preference`), not answers.
     """
 
     container: str
     description: str
-    objects: "Callable[[Recipe, Iterable[TrainingRow]], list[Json]]"
+    objects: "Callable[[Recipe, Iterable[TrainingRow]], Iterator[Json]]"
     columns: Mapping[str, ColumnType] | None = None
-    fault: Callable[[Sequence[Json], bool], str] = lambda objects, is_trained_on: ""
+    checks: Callable[[Iterable[Json], bool], Iterable[Json]] = lambda objects, is_trained_on: objects
     is_bound: bool = False
     has_pairs: bool = False
 
@@ -82,15 +82,15 @@ def sharegpt_object(row: "TrainingRow") -> Json:
     return {"id": row.id, "task": row.task, "conversations": turns}
 
 
-def table_objects(recipe: "Recipe", rows: "Iterable[TrainingRow]") -> list[Json]:
+def table_objects(recipe: "Recipe", rows: "Iterable[TrainingRow]") -> Iterator[Json]:
     """All columns of a table (`TABLE_COLUMNS`)."""
     model, digest = recipe.model_at("rewrite" if recipe.instances.rewrite else "instances"), recipe.digest()
-    return [
+    return (
         alpaca_object(row)
         | {"is_classification": row.is_classification, "is_seed": row.is_seed, "task": row.task}
         | {"model": None if row.is_seed or model == UNKNOWN_MODEL else model, "recipe": digest}
         for row in rows
-    ]
+    )
 
 
 def preference_object(pair: "PreferencePair") -> Json:
@@ -113,64 +113,86 @@ def _decided(pair: "PreferencePair") -> Json:
     return {"margin": pair.margin, "decided_by": pair.decided_by}
 
 
-def _preference_chats(recipe: "Recipe", pairs: "Iterable[TrainingRow]") -> list[Json]:
-    return [preference_object(cast("PreferencePair", pair)) for pair in pairs]
+def _preference_chats(recipe: "Recipe", pairs: "Iterable[TrainingRow]") -> Iterator[Json]:
+    return (preference_object(cast("PreferencePair", pair)) for pair in pairs)
 
 
-def _preference_texts(recipe: "Recipe", pairs: "Iterable[TrainingRow]") -> list[Json]:
+def _preference_texts(recipe: "Recipe", pairs: "Iterable[TrainingRow]") -> Iterator[Json]:
     from bootstruct.export.rows import encoded_row  # imported here: `export --help` needs the table alone
 
-    found = []
     for row in pairs:
         pair = cast("PreferencePair", row)
         texts = {name: encoded_row(recipe, pair, output) for name, output in _answers(pair).items()}
         answers = {name: example.completion for name, example in texts.items()}
-        found.append({"id": pair.id, "task": pair.task, "prompt": texts["chosen"].prompt, **answers, **_decided(pair)})
-    return found
+        yield {"id": pair.id, "task": pair.task, "prompt": texts["chosen"].prompt, **answers, **_decided(pair)}
 
 
-def _per_row(to_object: "Callable[[TrainingRow], Json]") -> "Callable[[Recipe, Iterable[TrainingRow]], list[Json]]":
-    return lambda recipe, rows: [to_object(row) for row in rows]
+def _per_row(to_object: "Callable[[TrainingRow], Json]") -> "Callable[[Recipe, Iterable[TrainingRow]], Iterator[Json]]":
+    return lambda recipe, rows: map(to_object, rows)
 
 
-def _prompt_completions(recipe: "Recipe", rows: "Iterable[TrainingRow]") -> list[Json]:
+def _prompt_completions(recipe: "Recipe", rows: "Iterable[TrainingRow]") -> Iterator[Json]:
     from bootstruct.export.rows import prompt_completions  # imported here: `export --help` needs the table alone
 
     return prompt_completions(recipe, rows)
 
 
-def _openai_fault(objects: Sequence[Json], is_trained_on: bool) -> str:
-    """What OpenAI's fine-tuning API would refuse."""
-    content = b"".join(json_bytes(row) + b"\n" for row in objects)
-    faults = openai_faults(content, is_trained_on)
-    if not faults:
-        return ""
-    return f"The fine-tuning API would reject this file: {faults[0]}. Generate more tasks, or use another format."
+def _openai_checks(objects: Iterable[Json], is_trained_on: bool) -> Iterator[Json]:
+    """The objects; at their end InputError for what OpenAI's fine-tuning API would refuse."""
+    check = OpenAiFile(is_trained_on)
+    for row in objects:
+        check.add(json_bytes(row) + b"\n")
+        yield row
+    if faults := check.faults:
+        raise InputError(
+            f"The fine-tuning API would reject this file: {faults[0]}. Generate more tasks, or use another format."
+        )
 
 
 IMPORT_IS_CLOSED = (
     "An import is not continued: import again with the files that hold the other instances, or give the instructions to a "
     "new run as seeds (`bootstruct init NEW --seeds FILE`)."
 )
+ALPACA_COLUMNS = dict.fromkeys(("id", "instruction", "input", "output"), TEXT)
 TABLE_COLUMNS = {
-    **dict.fromkeys(("id", "instruction", "input", "output"), ColumnType("text")),
+    **ALPACA_COLUMNS,
     **dict.fromkeys(("is_classification", "is_seed"), ColumnType("bool")),
-    **dict.fromkeys(("task", "model", "recipe"), ColumnType("text")),
+    **dict.fromkeys(("task", "model", "recipe"), TEXT),
 }
+
+
+def _with_turns(name: str, *fields: str) -> Mapping[str, ColumnType]:
+    turn = ColumnType("struct", fields=tuple((field, TEXT) for field in fields))
+    return {"id": TEXT, "task": TEXT, name: ColumnType("list", turn)}
+
+
 FORMATS = {
-    "alpaca": ExportFormat("json", "one JSON list of instruction, input, output", _per_row(alpaca_object)),
+    "alpaca": ExportFormat(
+        "json", "one JSON list of instruction, input, output", _per_row(alpaca_object), ALPACA_COLUMNS
+    ),
     "messages": ExportFormat(
-        "jsonl", "JSONL of chat messages, as TRL and most trainers read it", _per_row(messages_object)
+        "jsonl",
+        "JSONL of chat messages, as TRL and most trainers read it",
+        _per_row(messages_object),
+        _with_turns("messages", "role", "content"),
     ),
     "prompt-completion": ExportFormat(
-        "jsonl", "JSONL with the recipe's templates, one drawn for each instance", _prompt_completions
+        "jsonl",
+        "JSONL with the recipe's templates, one drawn for each instance",
+        _prompt_completions,
+        dict.fromkeys(("id", "task", "prompt", "completion"), TEXT),
     ),
-    "sharegpt": ExportFormat("json", "one JSON list of conversations", _per_row(sharegpt_object)),
+    "sharegpt": ExportFormat(
+        "json",
+        "one JSON list of conversations",
+        _per_row(sharegpt_object),
+        _with_turns("conversations", "from", "value"),
+    ),
     "openai": ExportFormat(
         "jsonl",
         "JSONL for OpenAI's fine-tuning API, checked as the API checks it",
         _per_row(openai_object),
-        fault=_openai_fault,
+        checks=_openai_checks,
         is_bound=True,
     ),
     "parquet": ExportFormat(

@@ -18,19 +18,40 @@ def openai_faults(content: bytes, is_trained_on: bool = True) -> list[str]:
         content: the file.
         is_trained_on: whether it is the file to train on; one for validation may be shorter.
     """
-    faults: list[str] = []
-    if len(content) > MOST_BYTES:
-        faults.append(f"the file has {len(content)} bytes, the limit is {MOST_BYTES}")
-    rows = [line for line in content.split(b"\n") if line.strip()]
-    if is_trained_on and len(rows) < LEAST_EXAMPLES:
-        faults.append(f"{len(rows)} examples, at least {LEAST_EXAMPLES} are needed")
-    for number, line in enumerate(rows, 1):
-        fault = _row_fault(line)
-        if fault:
-            faults.append(f"line {number}: {fault}")
-        if len(faults) >= SHOWN:
-            break
-    return faults
+    file = OpenAiFile(is_trained_on)
+    for line in content.split(b"\n"):
+        file.add(line + b"\n")
+    return file.faults
+
+
+class OpenAiFile:
+    """A file as it is written, line by line, and what the API would refuse in it.
+
+    Args:
+        is_trained_on: whether it is the file to train on; one for validation may be shorter.
+    """
+
+    def __init__(self, is_trained_on: bool = True) -> None:
+        self._least = LEAST_EXAMPLES if is_trained_on else 0
+        self._bytes = self._rows = 0
+        self._in_lines: list[str] = []
+
+    def add(self, line: bytes) -> None:
+        """Check a line, which ends with its end of line. Blank lines do not count."""
+        self._bytes += len(line)
+        if not line.strip():
+            return
+        self._rows += 1
+        if len(self._in_lines) < SHOWN and (fault := _row_fault(line)):
+            self._in_lines.append(f"line {self._rows}: {fault}")
+
+    @property
+    def faults(self) -> list[str]:
+        """What the API would refuse of the lines so far; the first 20."""
+        whole = [f"the file has {self._bytes} bytes, the limit is {MOST_BYTES}"] if self._bytes > MOST_BYTES else []
+        if self._rows < self._least:
+            whole.append(f"{self._rows} examples, at least {self._least} are needed")
+        return (whole + self._in_lines)[:SHOWN]
 
 
 def _row_fault(line: bytes) -> str | None:

@@ -5,7 +5,7 @@ and replies of later steps. They are in files of our own in the same folder, so 
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ RECIPE, SEEDS, REQUESTS = "recipe.yaml", "seed_tasks.jsonl", "requests.jsonl"  #
 
 
 def original_files(
-    state: State, journal: Path, rows: Sequence[TrainingRow]
+    state: State, journal: Path, rows: Iterable[TrainingRow]
 ) -> Iterator[tuple[str, Sequence[Json] | bytes]]:
     """Yield the files that the released code would have written, and recipe and seeds, which `import` needs beside them.
 

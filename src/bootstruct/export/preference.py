@@ -78,7 +78,7 @@ def select_pairs(runs: Sequence[RunSource], margin: float = 0.0) -> Selection:
     found = list(_pairs_of_one(runs[0], out) if len(runs) == 1 else _pairs_of_several(runs, out))
     kept = [pair for pair in found if pair.margin is None or pair.margin >= margin]
     out[BELOW_MARGIN] += len(found) - len(kept)
-    selection.rows = [list[TrainingRow](kept), *([] for _ in runs[1:])]
+    selection.rows, selection.count = [list[TrainingRow](kept), *([] for _ in runs[1:])], len(kept)
     selection.tasks = len({pair.task for pair in kept})
     selection.tasks_left_out, selection.rows_left_out = +selection.tasks_left_out, +out
     return selection

@@ -1,10 +1,15 @@
 """The training rows of a run: one for each instance, in the order in which the tasks were accepted."""
 
+import hashlib
+import json
+import tempfile
+from array import array
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from bootstruct.config.recipe import Recipe
+from bootstruct.io.files import json_bytes
 from bootstruct.journal.state import State
 from bootstruct.stages.draw import rng_for
 from bootstruct.stages.training_format import encode, training_instances
@@ -90,18 +95,40 @@ def encoded_row(recipe: Recipe, row: TrainingRow, output: str | None = None) -> 
     return encode(recipe, row.instruction, instance, rng_for(recipe.seed, "encode", row.name))
 
 
-def prompt_completions(recipe: Recipe, rows: Iterable[TrainingRow]) -> list[dict[str, Any]]:
-    """Return prompt and completion of each row, encoded with the recipe's templates, with the row's id and its task.
+def prompt_completions(recipe: Recipe, rows: Iterable[TrainingRow]) -> Iterator[dict[str, Any]]:
+    """Yield prompt and completion of each row, encoded with the recipe's templates, with the row's id and its task.
 
-    Rows that come out equal are kept once. The order is shuffled by the recipe's seed.
+    Rows that come out equal are kept once. The order is shuffled by the recipe's seed: they wait in a temporary file until
+    all are there, and in memory is a digest of each.
     """
-    encoded: dict[tuple[str, str], TrainingRow] = {}
-    for row in rows:
-        example = encoded_row(recipe, row)
-        encoded.setdefault((example.prompt, example.completion), row)
-    pairs = [
-        {"id": row.id, "task": row.task, "prompt": prompt, "completion": completion}
-        for (prompt, completion), row in encoded.items()
-    ]
-    rng_for(recipe.seed, "shuffle").shuffle(pairs)
-    return pairs
+    once, places = EqualTexts(), array("q")
+    with tempfile.TemporaryFile() as waiting:
+        for row in rows:
+            example = encoded_row(recipe, row)
+            if once.is_new(example.prompt, example.completion):
+                places.append(waiting.tell())
+                pair = {"id": row.id, "task": row.task, "prompt": example.prompt, "completion": example.completion}
+                waiting.write(json_bytes(pair) + b"\n")
+        rng_for(recipe.seed, "shuffle").shuffle(places)
+        for place in places:
+            waiting.seek(place)
+            yield json.loads(waiting.readline())
+
+
+class EqualTexts:
+    """Tells which texts come again, by their digests.
+
+    Example:
+        >>> once = EqualTexts()
+        >>> once.is_new("a", "b"), once.is_new("a", "b"), once.is_new("ab", "")
+        (True, False, True)
+    """
+
+    def __init__(self) -> None:
+        self._digests = set[bytes]()
+
+    def is_new(self, *texts: str) -> bool:
+        """Whether these texts did not come before; remembers them."""
+        before = len(self._digests)
+        self._digests.add(hashlib.blake2b(json_bytes(texts), digest_size=16).digest())
+        return len(self._digests) > before

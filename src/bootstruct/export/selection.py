@@ -1,9 +1,10 @@
 """Which rows of which runs are exported: several runs in one file without near-duplicates, and parts by task."""
 
 import hashlib
+import itertools
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -39,18 +40,42 @@ class RunSource:
     folder: Path | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RunRows:
+    """The rows of a run, made anew each time that they are gone through: no list of them is held.
+
+    Attributes:
+        source: the run.
+        seeds: whether the seeds are among them.
+        run: what stands before their ids.
+        without: instructions whose rows are left out.
+    """
+
+    source: RunSource
+    seeds: bool
+    run: str = ""
+    without: Collection[str] = ()
+
+    def __iter__(self) -> Iterator[TrainingRow]:
+        """The rows in their order."""
+        rows = training_rows(self.source.state, self.seeds, self.source.without, self.run)
+        return (row for row in rows if row.instruction not in self.without) if self.without else rows
+
+
 @dataclass(slots=True)
 class Selection:
     """The rows to export.
 
     Attributes:
-        rows: of each run, in their order.
+        rows: of each run, in their order; they can be gone through several times.
+        count: the number of rows.
         tasks: the number of tasks that they are of; seeds are counted too.
         tasks_left_out: the number of tasks that are not exported, by reason.
         rows_left_out: the number of rows of exported tasks that are not exported, by reason.
     """
 
-    rows: list[list[TrainingRow]] = field(default_factory=list)
+    rows: list[Iterable[TrainingRow]] = field(default_factory=list)
+    count: int = 0
     tasks: int = 0
     tasks_left_out: Counter[str] = field(default_factory=Counter)
     rows_left_out: Counter[str] = field(default_factory=Counter)
@@ -73,34 +98,39 @@ def select(runs: Sequence[RunSource], seeds: bool, threshold: float | None = Non
     limit = novelty.threshold if threshold is None else threshold
     index = NoveltyIndex(limit, tokenizer=novelty.tokenizer)
     for number, (source, name) in enumerate(zip(runs, names, strict=True)):
-        rows = list(training_rows(source.state, seeds, source.without, name))
-        texts = dict.fromkeys(row.instruction for row in rows)
-        near = {text for text in texts if index.nearest(text) is not None} if number else set()
-        kept = [row for row in rows if row.instruction not in near]
-        selection.rows.append(kept)
-        _count(selection, source, seeds, kept, len({row.task for row in rows if row.instruction in near}))
+        rows, near = RunRows(source, seeds, name), set[str]()
         if len(runs) > 1:
+            texts = dict.fromkeys(row.instruction for row in rows)
+            near = {text for text in texts if index.nearest(text) is not None} if number else near
             index.extend(text for text in texts if text not in near)
+        selection.rows.append(RunRows(source, seeds, name, near))
+        _count(selection, rows, near)
     return selection
 
 
-def _count(selection: Selection, source: RunSource, seeds: bool, kept: list[TrainingRow], near: int) -> None:
-    state, out = source.state, selection.tasks_left_out
+def _count(selection: Selection, rows: RunRows, near: Collection[str]) -> None:
+    """Count the rows and tasks of a run, and those left out."""
+    source, state, out, near_tasks = rows.source, rows.source.state, selection.tasks_left_out, 0
+    for (task, is_seed), own in itertools.groupby(rows, lambda row: (row.task_name, row.is_seed)):
+        instructions = [row.instruction for row in own]
+        if instructions[0] in near:
+            near_tasks += 1
+            continue
+        selection.tasks += 1
+        selection.count += len(instructions)
+        if not is_seed and (over := len(state.passed_instances(task)) - len(instructions)):
+            selection.rows_left_out[OVER_LIMIT] += over
     completed = state.completed_tasks
     bad = sum(task.name in source.without for task in completed)
-    usable = {task.name for task in completed if task.name not in source.without and state.passed_instances(task.name)}
-    empty_seeds = sum(not seed.instances for seed in state.seeds) if seeds else 0
-    exported = {row.task_name for row in kept}
-    selection.tasks += len(exported)
+    usable = sum(task.name not in source.without and bool(state.passed_instances(task.name)) for task in completed)
+    empty_seeds = sum(not seed.instances for seed in state.seeds) if rows.seeds else 0
     found = {
         OPEN: len(state.accepted) - len(completed),
         REVIEWED_BAD: bad,
-        NO_INSTANCE: len(completed) - bad - len(usable) + empty_seeds,
-        TOO_SIMILAR: near,
+        NO_INSTANCE: len(completed) - bad - usable + empty_seeds,
+        TOO_SIMILAR: near_tasks,
     }
     out.update({reason: count for reason, count in found.items() if count})
-    if over := sum(len(state.passed_instances(name)) for name in usable & exported) - sum(not r.is_seed for r in kept):
-        selection.rows_left_out[OVER_LIMIT] += over
 
 
 def names_of(runs: Sequence[RunSource]) -> list[str]:
@@ -144,37 +174,43 @@ def read_splits(texts: Iterable[str]) -> dict[str, float]:
     return shares
 
 
-def parts_of(rows: Iterable[TrainingRow], shares: Mapping[str, float]) -> dict[str, str]:
-    """Return the part that each instruction belongs to: `train`, or one of those named.
+def parts_of(rows: Iterable[TrainingRow], shares: Mapping[str, float]) -> Callable[[str], str]:
+    """Return what says which part an instruction belongs to: `train`, or one of those named.
 
     The rows of an instruction stay together. Which part they go to follows from the instruction alone, so it is the same in
     every export, whatever else is in it. A part that would be empty gets one task.
 
     Args:
-        rows: all rows.
+        rows: all rows; gone through until each part has one.
         shares: the share of each part.
 
     Raises:
         InputError: there are fewer tasks than parts.
     """
-    texts = sorted({row.instruction for row in rows}, key=_rank)
-    parts = {}
-    for text in texts:
-        behind, rank = 0.0, _rank(text)
-        for name, share in shares.items():
-            behind += share
-            if rank < behind:
-                parts[text] = name
-                break
-        else:
-            parts[text] = TRAIN
+    texts, empty = set[str](), {TRAIN, *shares}
+    for row in rows:
+        texts.add(row.instruction)
+        empty.discard(_part_by_rank(row.instruction, shares))
+        if not empty:
+            return lambda instruction: _part_by_rank(instruction, shares)
+    left = sorted((text for text in texts if _part_by_rank(text, shares) == TRAIN), key=_rank)
+    moved = {}
     for name in shares:
-        left = [text for text in texts if parts[text] == TRAIN]
-        if name not in parts.values() and len(left) > 1:
-            parts[left[0]] = name
-    if missing := next((name for name in (TRAIN, *shares) if name not in parts.values()), None):
+        if name in empty and len(left) > 1:
+            moved[left.pop(0)] = name
+            empty.discard(name)
+    if missing := next((name for name in (TRAIN, *shares) if name in empty), None):
         raise InputError(f"--split: {len(texts)} tasks are too few for a part {missing!r}; leave it out.")
-    return parts
+    return lambda instruction: moved.get(instruction) or _part_by_rank(instruction, shares)
+
+
+def _part_by_rank(text: str, shares: Mapping[str, float]) -> str:
+    behind, rank = 0.0, _rank(text)
+    for name, share in shares.items():
+        behind += share
+        if rank < behind:
+            return name
+    return TRAIN
 
 
 def _rank(text: str) -> float:

@@ -1,60 +1,53 @@
-"""Tables of typed columns as files: Parquet and Arrow. Needs pyarrow.
+"""Tables of typed columns as files: Parquet and Arrow, written a batch of rows at a time. Needs pyarrow."""
 
-Rows come in batches, so a table may be larger than memory.
-"""
-
-from collections.abc import Iterable, Mapping
-from typing import Any, BinaryIO, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO, Final, Literal, TypeAlias
 
 from bootstruct.errors import InputError
 from bootstruct.io.column_types import NULL, ColumnType
 from bootstruct.io.optional import require_pyarrow
 
+TableForm: TypeAlias = Literal["parquet", "arrow", "stream"]
 _SCALARS: Final = {
     **dict.fromkeys(("null", "text", "json"), "string"),
     **dict.fromkeys(("int", "long"), "int64"),
     "float": "float64",
     "bool": "bool_",
 }
-Batches = Iterable[list[dict[str, Any]]]
 
 
-def write_parquet(file: BinaryIO, batches: Batches, columns: Mapping[str, ColumnType]) -> None:
-    """Write rows as a Parquet file, compressed with zstd.
+class TableFile:
+    """A table that is written a batch of rows at a time, so that it may be larger than memory.
 
     Args:
-        file: where it goes.
-        batches: lists of rows that fit the columns.
+        file: where it goes; it stays open.
         columns: the types of the columns by name, in order.
+        form: `parquet`, compressed with zstd; `arrow`, a file, which is Feather of version 2 as well; or `stream`, Arrow's
+            stream format, which `datasets` keeps its tables in.
 
     Raises:
-        InputError: pyarrow is missing, or a text holds half of a character.
+        InputError: pyarrow is missing.
     """
-    pyarrow = require_pyarrow("Writing Parquet")
-    schema = _schema(pyarrow, columns)
-    with pyarrow.parquet.ParquetWriter(file, schema, compression="zstd") as writer:
-        for batch in batches:
-            writer.write_table(_table(pyarrow, batch, schema))
+
+    def __init__(self, file: BinaryIO, columns: Mapping[str, ColumnType], form: TableForm) -> None:
+        self._pyarrow = pyarrow = require_pyarrow("Writing Parquet" if form == "parquet" else "Writing Arrow")
+        self._schema = schema = _schema(pyarrow, columns)
+        self._writer: Any
+        if form == "parquet":
+            self._writer = pyarrow.parquet.ParquetWriter(file, schema, compression="zstd")
+        else:
+            self._writer = (pyarrow.ipc.new_stream if form == "stream" else pyarrow.ipc.new_file)(file, schema)
+
+    def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write rows that fit the columns. Raises InputError where one does not, as one with half of a character."""
+        self._writer.write_table(_table(self._pyarrow, rows, self._schema))
+
+    def close(self) -> None:
+        """Write the end of the table."""
+        self._writer.close()
 
 
-def write_arrow(file: BinaryIO, batches: Batches, columns: Mapping[str, ColumnType], is_stream: bool = False) -> None:
-    """Write rows as an Arrow file, which is Feather of version 2 as well; arguments and errors as in `write_parquet`.
-
-    Args:
-        file: where it goes.
-        batches: lists of rows.
-        columns: the types of the columns.
-        is_stream: whether it is Arrow's stream format, which `datasets` keeps its tables in.
-    """
-    pyarrow = require_pyarrow("Writing Arrow")
-    schema = _schema(pyarrow, columns)
-    writer = pyarrow.ipc.new_stream(file, schema) if is_stream else pyarrow.ipc.new_file(file, schema)
-    with writer:
-        for batch in batches:
-            writer.write_table(_table(pyarrow, batch, schema))
-
-
-def _table(pyarrow: Any, rows: list[dict[str, Any]], schema: Any) -> Any:
+def _table(pyarrow: Any, rows: Sequence[Mapping[str, Any]], schema: Any) -> Any:
     try:
         return pyarrow.Table.from_pylist(rows, schema=schema)
     except (pyarrow.ArrowException, UnicodeEncodeError, OverflowError) as exc:
@@ -65,7 +58,7 @@ def _table(pyarrow: Any, rows: list[dict[str, Any]], schema: Any) -> Any:
         ) from None
 
 
-def _unfit_column(pyarrow: Any, rows: list[dict[str, Any]], schema: Any) -> str:
+def _unfit_column(pyarrow: Any, rows: Sequence[Mapping[str, Any]], schema: Any) -> str:
     """The first column that cannot be written by itself; empty where each can."""
     for field in schema:
         try:

@@ -1,34 +1,28 @@
-"""Folders as `datasets.save_to_disk` writes them, of one set or of several parts. Needs pyarrow."""
+"""Folders as `datasets.save_to_disk` writes them, of one set or of several parts."""
 
 import contextlib
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from bootstruct.errors import InputError
-from bootstruct.io.arrow_writing import Batches, write_arrow
-from bootstruct.io.column_types import ColumnType
 
 DATA_FILE: Final = "data-00000-of-00001.arrow"
 PARTS: Final = ("train", "validation", "test")  # names of parts that `datasets` knows
 _FILES: Final = frozenset({DATA_FILE, "dataset_info.json", "state.json", "dataset_dict.json"})
 
 
-def write_dataset_folder(folder: Path, batches: Batches, columns: Mapping[str, ColumnType], split: str = "") -> None:
-    """Write rows into an empty folder as `datasets.load_from_disk` reads it; arguments and errors as in `write_parquet`.
+def finish_dataset_folder(folder: Path, split: str = "") -> None:
+    """Write beside the table of a folder, `DATA_FILE`, what `datasets.load_from_disk` needs.
 
     Args:
-        folder: the folder, which exists.
-        batches: lists of rows.
-        columns: the types of the columns.
+        folder: the folder with the table, in Arrow's stream format.
         split: name of the part that it is of a larger set, as in `train`.
     """
-    with open(folder / DATA_FILE, "wb") as file:
-        write_arrow(file, batches, columns, is_stream=True)
     with open(folder / DATA_FILE, "rb") as file:
         fingerprint = hashlib.file_digest(file, "sha256").hexdigest()[:16]
     state: dict[str, object] = {

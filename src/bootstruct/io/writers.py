@@ -1,31 +1,39 @@
 """The one writer of rows: JSON Lines, JSON, CSV, TSV, text, Parquet, Arrow and folders of `datasets`, gzip and zstd.
 
 The name of a file says what it becomes. It is there whole or not at all, and never in place of a file that its rows were
-read from. Rows are not held in memory: what needs to know all columns first keeps the rows in a temporary file.
+read from. Rows are not held in memory: they are written as they come, those of a table in batches; what needs to know all
+columns first keeps the rows in a temporary file (`io.row_writers`).
 """
 
 import contextlib
-import csv
 import gzip
-import io
-import json
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final, TypeAlias, cast
+from typing import BinaryIO, Final, TypeAlias, cast
 
 from bootstruct.errors import InputError
-from bootstruct.io.arrow_writing import write_arrow, write_parquet
-from bootstruct.io.column_types import ColumnType, add_row, as_json, fitted, mixed_columns
-from bootstruct.io.dataset_folders import PARTS, whole_folder, write_dataset_folder
-from bootstruct.io.files import json_bytes, whole_file
-from bootstruct.io.formulas import guarded
+from bootstruct.io.column_types import ColumnType
+from bootstruct.io.dataset_folders import DATA_FILE, PARTS, finish_dataset_folder, whole_folder
+from bootstruct.io.files import whole_file
 from bootstruct.io.optional import require_pyarrow, require_zstd
+from bootstruct.io.row_writers import (
+    ArrowStream,
+    ArrowTable,
+    ColumnWriter,
+    CommaTable,
+    JsonLines,
+    JsonList,
+    ParquetTable,
+    PlainText,
+    Row,
+    RowWriter,
+    TabTable,
+    WrittenRows,
+)
 
-Row: TypeAlias = Mapping[str, Any]
 Target: TypeAlias = Path | BinaryIO
 
 CONTAINERS: Final[Mapping[str, tuple[str, ...]]] = {  # name -> endings of files that are one
@@ -39,7 +47,6 @@ CONTAINERS: Final[Mapping[str, tuple[str, ...]]] = {  # name -> endings of files
     "dataset": (),
 }
 COMPRESSIONS: Final[Mapping[str, str]] = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
-BATCH: Final = 1 << 16  # rows of a batch in a table
 _PACKED_ALREADY: Final = ("parquet", "arrow", "dataset")
 
 
@@ -54,38 +61,6 @@ class FileForm:
 
     container: str
     compression: str = ""
-
-
-@dataclass(slots=True)
-class WrittenRows:
-    """What was written into a file.
-
-    Attributes:
-        rows: how many rows.
-        changes: how values were changed because the file has no room for them as they are, and how many each time.
-    """
-
-    rows: int = 0
-    changes: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def notes(self) -> list[str]:
-        """The changes as sentences for a user."""
-        return [f"{count:,} {what}" if count > 1 else f"1 {what}" for what, count in self.changes.items()]
-
-
-class RowWriter:
-    """Takes the rows of one file, one by one; `row_writer` opens it."""
-
-    def __init__(self, file: BinaryIO, written: WrittenRows) -> None:
-        self._file, self.written = file, written
-
-    def add(self, row: Row) -> None:
-        """Write a row."""
-        raise NotImplementedError
-
-    def finish(self) -> None:
-        """Write what is left when all rows are there."""
 
 
 def form_of(path: Target, default: str = "jsonl", container: str | None = None) -> FileForm:
@@ -147,10 +122,12 @@ def row_writer(
         with _folder_writer(target, written, columns) as writer:
             yield writer
         return
-    with _opened(target) as file, _compressed(file, form.compression) as packed:
-        with _writer(form.container, packed, written, columns) as writer:
-            yield writer
-            writer.finish()
+    with (
+        _opened(target) as file,
+        _compressed(file, form.compression) as packed,
+        _writer(form.container, packed, written, columns) as writer,
+    ):
+        yield writer
 
 
 def write_rows(
@@ -162,8 +139,7 @@ def write_rows(
     r"""Write all rows of a file; arguments and errors as in `row_writer`.
 
     Example:
-        >>> import io
-        >>> stream = io.BytesIO()
+        >>>         >>> stream = io.BytesIO()
         >>> write_rows(stream, [{"a": 1}, {"a": 2}]).rows, stream.getvalue()
         (2, b'{"a": 1}\n{"a": 2}\n')
     """
@@ -173,137 +149,13 @@ def write_rows(
     return writer.written
 
 
-class _JsonLines(RowWriter):
-    def add(self, row: Row) -> None:
-        self._file.write(json_bytes(row) + b"\n")
-        self.written.rows += 1
-
-
-class _JsonList(RowWriter):
-    def add(self, row: Row) -> None:
-        lines = json_bytes(row, indent=1).replace(b"\n", b"\n ")
-        self._file.write((b",\n " if self.written.rows else b"[\n ") + lines)
-        self.written.rows += 1
-
-    def finish(self) -> None:
-        self._file.write(b"\n]\n" if self.written.rows else b"[]\n")
-
-
-class _PlainText(RowWriter):
-    """One text per line: of rows that hold a text and nothing else."""
-
-    def add(self, row: Row) -> None:
-        values = [value for value in row.values() if value is not None]
-        number = self.written.rows + 1
-        if len(values) != 1 or not isinstance(values[0], str):
-            found = ", ".join(map(str, list(row)[:6]))
-            raise InputError(
-                f"row {number}: a line of plain text holds one text, but this row has {found}; use .jsonl."
-            )
-        if len(values[0].splitlines()) > 1:
-            raise InputError(f"row {number}: its text has several lines, which plain text cannot keep; use .jsonl.")
-        self._file.write(_utf8(values[0], f"row {number}") + b"\n")
-        self.written.rows += 1
-
-
-class _SpooledRows(RowWriter):
-    """Rows in a temporary file until all columns are known."""
-
-    def __init__(self, file: BinaryIO, written: WrittenRows, columns: Mapping[str, ColumnType] | None) -> None:
-        super().__init__(file, written)
-        self._given, self._found = columns, dict[str, ColumnType]()
-        self._rows = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`)
-
-    def add(self, row: Row) -> None:
-        content = json_bytes(row)
-        if self._given is None:
-            add_row(self._found, json.loads(content))
-        self._rows.write(content + b"\n")
-        self.written.rows += 1
-
-    def close(self) -> None:
-        self._rows.close()
-
-    @property
-    def columns(self) -> Mapping[str, ColumnType]:
-        return self._found if self._given is None else self._given
-
-    def rows(self) -> Iterator[dict[str, Any]]:
-        self._rows.seek(0)
-        return map(json.loads, self._rows)
-
-    def batches(self) -> Iterator[list[dict[str, Any]]]:
-        """The rows in batches, each with a value that fits for every column."""
-        batch: list[dict[str, Any]] = []
-        for row in self.rows():
-            batch.append({name: fitted(row.get(name), kind) for name, kind in self.columns.items()})
-            if len(batch) == BATCH:
-                yield batch
-                batch = []
-        if batch or not self.written.rows:
-            yield batch
-
-    def note_mixed_columns(self) -> None:
-        if names := mixed_columns(self.columns):
-            self.written.changes[f"columns with values of several types, written as JSON text: {', '.join(names)}"] = (
-                len(names)
-            )
-
-
-class _Table(_SpooledRows):
-    """CSV or TSV."""
-
-    separator = ","
-
-    def finish(self) -> None:
-        number, text = 0, io.StringIO()
-        table = csv.writer(text, delimiter=self.separator, lineterminator="\r\n")
-        table.writerow([guarded(name) for name in self.columns])
-        for number, row in enumerate(self.rows(), 1):
-            table.writerow([self._cell(row.get(name)) for name in self.columns])
-            self._file.write(_utf8(text.getvalue(), f"row {number}"))
-            text.seek(0)
-            text.truncate()
-        if not number:
-            self._file.write(_utf8(text.getvalue(), "the head line"))
-
-    def _cell(self, value: Any) -> str:
-        if value is None:
-            return ""
-        if isinstance(value, str):
-            cell = guarded(value)
-            if cell != value:
-                self.written.changes[FORMULA] += 1
-            return cell
-        if isinstance(value, list | dict):
-            self.written.changes["lists and objects, written as JSON text"] += 1
-        return as_json(value)
-
-
-class _TabTable(_Table):
-    separator = "\t"
-
-
-class _Parquet(_SpooledRows):
-    def finish(self) -> None:
-        self.note_mixed_columns()
-        write_parquet(self._file, self.batches(), self.columns)
-
-
-class _Arrow(_SpooledRows):
-    def finish(self) -> None:
-        self.note_mixed_columns()
-        write_arrow(self._file, self.batches(), self.columns)
-
-
-FORMULA: Final = "texts that a spreadsheet would take for a formula, led by an apostrophe"
-_STREAMED: Final[Mapping[str, type[RowWriter]]] = {"jsonl": _JsonLines, "json": _JsonList, "txt": _PlainText}
-_SPOOLED: Final[Mapping[str, type[_SpooledRows]]] = {
-    "csv": _Table,
-    "tsv": _TabTable,
-    "parquet": _Parquet,
-    "arrow": _Arrow,
-    "dataset": _SpooledRows,
+_STREAMED: Final[Mapping[str, type[RowWriter]]] = {"jsonl": JsonLines, "json": JsonList, "txt": PlainText}
+_WITH_COLUMNS: Final[Mapping[str, type[ColumnWriter]]] = {
+    "csv": CommaTable,
+    "tsv": TabTable,
+    "parquet": ParquetTable,
+    "arrow": ArrowTable,
+    "dataset": ArrowStream,
 }
 
 
@@ -311,13 +163,17 @@ _SPOOLED: Final[Mapping[str, type[_SpooledRows]]] = {
 def _writer(
     container: str, file: BinaryIO, written: WrittenRows, columns: Mapping[str, ColumnType] | None
 ) -> Iterator[RowWriter]:
+    """What writes the rows; the end of the file is written when the block ends without an error."""
     if container in _STREAMED:
-        yield _STREAMED[container](file, written)
+        writer = _STREAMED[container](file, written)
+        yield writer
+        writer.finish()
         return
     if container in _PACKED_ALREADY:
         require_pyarrow(f"Writing {'Parquet' if container == 'parquet' else 'Arrow'}")  # before the work, not after it
-    with contextlib.closing(_SPOOLED[container](file, written, columns)) as writer:
-        yield writer
+    with contextlib.closing(_WITH_COLUMNS[container](file, written, columns)) as table:
+        yield table
+        table.finish()
 
 
 @contextlib.contextmanager
@@ -326,11 +182,10 @@ def _folder_writer(
 ) -> Iterator[RowWriter]:
     if not isinstance(target, Path):
         raise InputError("The container `dataset` is a folder of files; name one with --out.")
-    with whole_folder(target) as folder, _writer("dataset", io.BytesIO(), written, columns) as writer:
-        yield writer
-        spooled = cast("_SpooledRows", writer)
-        spooled.note_mixed_columns()
-        write_dataset_folder(folder, spooled.batches(), spooled.columns, target.name if target.name in PARTS else "")
+    with whole_folder(target) as folder:
+        with open(folder / DATA_FILE, "wb") as file, _writer("dataset", file, written, columns) as writer:
+            yield writer
+        finish_dataset_folder(folder, target.name if target.name in PARTS else "")
 
 
 @contextlib.contextmanager
@@ -360,16 +215,3 @@ def _compressed(file: BinaryIO, compression: str) -> Iterator[BinaryIO]:
             yield packed
     else:
         yield file
-
-
-def _utf8(text: str, where: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        raise _half_character(where) from None
-
-
-def _half_character(where: str) -> InputError:
-    return InputError(
-        f"{where}: contains half of a character (\\ud800 to \\udfff alone), which only JSON has room for; use .jsonl."
-    )

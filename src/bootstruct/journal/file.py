@@ -3,7 +3,7 @@
 import contextlib
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bootstruct.errors import InputError, JournalError, NewerJournalError
@@ -14,6 +14,7 @@ from bootstruct.journal.events import Event, ReplyReceived
 from bootstruct.journal.state import State, apply, begin
 
 NAME = "journal.jsonl"
+PROGRESS_EVENTS = 1000  # events between two calls of on_progress
 _LONGEST_LINE = 1 << 28  # bytes; a response of a server has at most 16 MiB
 
 
@@ -52,8 +53,13 @@ def read_events(path: Path) -> Iterator[tuple[int, Event]]:
             offset += len(line)
 
 
-def read_state(path: Path) -> State | None:
-    """The state that a journal's events add up to, None if it holds none yet."""
+def read_state(path: Path, on_progress: Callable[[int], object] | None = None) -> State | None:
+    """The state that a journal's events add up to, None if it holds none yet.
+
+    Args:
+        path: the journal.
+        on_progress: called with the number of bytes read, after every 1,000 events.
+    """
     state: State | None = None
     with _without_collection():
         for number, (offset, event) in enumerate(read_events(path), 1):
@@ -64,6 +70,8 @@ def read_state(path: Path) -> State | None:
                     apply(state, event, offset)
             except JournalError as exc:
                 raise JournalError(f"{path}:{number}: {exc}") from None
+            if on_progress is not None and number % PROGRESS_EVENTS == 0:
+                on_progress(offset)
     return state
 
 

@@ -7,7 +7,7 @@ journal's first event holds all of it except the machine settings, and is the au
 import dataclasses
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bootstruct.config.loading import read_recipe
@@ -84,8 +84,13 @@ def _declared(path: Path) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]
     return rules, checks
 
 
-def read_run(folder: Path) -> State:
-    """The state of a run that has begun, read only. Raises InputError if there is none to read."""
+def read_run(folder: Path, on_progress: Callable[[int], object] | None = None) -> State:
+    """The state of a run that has begun, read only. Raises InputError if there is none to read.
+
+    Args:
+        folder: the run.
+        on_progress: called now and then with the number of bytes of the journal that were read.
+    """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such run folder.")
     if not is_begun(folder):
@@ -93,7 +98,7 @@ def read_run(folder: Path) -> State:
             "has not begun; `bootstruct generate` begins it" if (folder / RECIPE).is_file() else "is not a run folder"
         )
         raise InputError(f"{folder}: {what}.")
-    state = read_state(folder / NAME)
+    state = read_state(folder / NAME, on_progress)
     if state is None:
         raise InputError(f"{folder / NAME}: contains no complete event; delete it and start again.")
     return state
