@@ -15,7 +15,7 @@ from bootstruct.stages.answer_matching import answer_form, majority_form
 from bootstruct.stages.contamination import KeepAwayIndex
 from bootstruct.stages.custom import NO_CODE, CustomCode, PythonCheckCall
 from bootstruct.stages.draw import sample_number
-from bootstruct.stages.parsing.cleanup import CODE_FENCE, OUTPUT, clean_reply, field_pattern
+from bootstruct.stages.parsing.cleanup import CODE_FENCE, OUTPUT, FieldPattern, clean_reply
 from bootstruct.stages.propose import build_prompt
 from bootstruct.stages.second_requests import second_request
 from bootstruct.types import CheckVerdict, Instance, Instruction, Prompt, Reply
@@ -24,7 +24,7 @@ DISAGREES, GRADED_LOW, NOT_RECOVERED = "answers disagree", "graded too low", "in
 TOO_HARD, TOO_EASY = "too hard", "too easy"
 NO_ANSWER, NO_GRADE, NO_INSTRUCTION = "no readable answer", "no readable grade", "no readable instruction"
 
-_TASK = field_pattern(r"(?:task|instruction|question)")
+_TASK = FieldPattern(r"(?:task|instruction|question)")
 
 PromptsByKey = Mapping[str, Prompt]
 RepliesByKey = Mapping[str, Reply | None]  # None: the request failed for good

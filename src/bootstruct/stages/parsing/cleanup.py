@@ -4,6 +4,8 @@ Shared by the robust parsers of instructions and of instances. Everything here i
 """
 
 import re
+from collections.abc import Iterator
+from functools import lru_cache
 
 from bootstruct.stages.parsing.thoughts import split_thought
 
@@ -27,11 +29,15 @@ _END_TOKEN = re.compile(  # in the middle of a line, with a blank before it, a t
     r"|im_end|im_start|eot_id|eom_id|end|return|user|assistant"
     r"|start_header_id|end_of_role|END_OF_TURN_TOKEN)\|>|<(?:end|start)_of_turn>|<eos>|<｜end▁of▁sentence｜>)"
     r"|<\|endoftext\|>|</s>(?=\s*(?:\Z|\n\s*\n|\[INST|<s>|<\|))|(?<=\S)\s?\[/?INST\]"
-    r"|(?<=[^\s\w])assistant[ \t]*\n[ \t]*\n|(?<=\S)\n(?:User|Human|Assistant)[ \t]*:?\s*\Z"
+    r"|(?<=[^\s\w])assistant[ \t]*+\n[ \t]*+\n|(?<=\S)\n(?:User|Human|Assistant)[ \t]*+:?\s*+\Z"
 )
-_DIRECTION_MARKS = re.compile(r"^[\u200e\u200f]+|[\u200e\u200f]+$", re.MULTILINE)
+_END_SIGN = re.compile(  # what every end token holds: found quickly, since the pattern above is tried at every character
+    r"<(?:\|(?:end|im_|eo[tm]_id|return|user|assistant|start_h|END_)|/s>|eos>|(?:end|start)_of_turn>|｜end)|\[/?INST\]"
+    r"|assistant[ \t]*+\n|\n(?:User|Human|Assistant)[\s:]*+\Z"
+)
+_DIRECTION_MARKS = re.compile(r"^[\u200e\u200f]++|(?<![\u200e\u200f])[\u200e\u200f]++$", re.MULTILINE)
 _EMPTY_PAIRS = {'""', "''", "“”", "()", "[]", "<>", '("")'}
-_INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u2060"))  # marks without a width that are no part of any word
+_INVISIBLE = "\ufeff\u200b\u2060"  # marks without a width that are no part of any word
 _INDENTED = re.compile(r"\n[ \t]+\S")
 _COLON = r"[*_]*+[ \t]*+[:：][ \t]*+[*_]*+[ \t]*+"
 _NO_INPUT = re.compile(
@@ -43,19 +49,39 @@ _NO_INPUT = re.compile(
 )
 
 
-def field_pattern(name: str) -> re.Pattern[str]:
-    """Return the pattern of a field marker at the start of a line: "Output:", "output 2 :", "**Output:**" ...
+class FieldPattern:
+    """The pattern of a field marker at the start of a line: "Output:", "output 2 :", "**Output:**" ...
+
+    A text that cannot hold the field is told without a search at each of its lines.
 
     Args:
         name: a regular expression for the field's name.
+        word: a word in lower case that each such name holds; may be empty.
     """
-    return re.compile(rf"^[ \t]*+[*_]{{0,3}}+{name}[ \t]*+\d*+{_COLON}", re.IGNORECASE | re.MULTILINE)
+
+    def __init__(self, name: str, word: str = "") -> None:
+        self._pattern = re.compile(rf"^[ \t]*+[*_]{{0,3}}+{name}[ \t]*+\d*+{_COLON}", re.IGNORECASE | re.MULTILINE)
+        self._word = word
+        self.match, self.fullmatch = self._pattern.match, self._pattern.fullmatch
+
+    def search(self, text: str) -> Marker | None:
+        """Return the first marker in a text."""
+        return self._pattern.search(text) if self._may_be_in(text) else None
+
+    def finditer(self, text: str) -> Iterator[Marker]:
+        """Return all markers in a text, in order."""
+        return self._pattern.finditer(text) if self._may_be_in(text) else iter(())
+
+    def _may_be_in(self, text: str) -> bool:
+        if not text.isascii():
+            return ":" in text or "：" in text
+        return ":" in text and self._word in text.lower()
 
 
-OUTPUT = field_pattern(r"(?:example[ \t]++)?output")
-INPUT = field_pattern(r"(?:example[ \t]++)?input")
-LABEL = field_pattern(r"class[ \t]++label")
-SHORT_LABEL = field_pattern("label")
+OUTPUT = FieldPattern(r"(?:example[ \t]++)?output", "output")
+INPUT = FieldPattern(r"(?:example[ \t]++)?input", "input")
+LABEL = FieldPattern(r"class[ \t]++label", "label")
+SHORT_LABEL = FieldPattern("label", "label")
 _STYLED = re.compile(
     r"^[ \t]*+(?P<list>(?:[-•>*]|\d{1,2}[.)])[ \t]++)?(?P<hash>\#{1,6}[ \t]*+)?(?P<bold>[*_]{0,3}+)"
     r"(?P<name>(?:example[ \t]++)?(?:input|output|class[ \t]++label|label)[ \t]*+\d*+)"
@@ -64,11 +90,30 @@ _STYLED = re.compile(
 )
 
 
+@lru_cache(maxsize=16)  # one reply is looked at several times
 def clean_reply(text: str) -> str:
     """Return a reply without the thoughts before it, its end-of-text tokens and carriage returns."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_INVISIBLE)
-    text = _DIRECTION_MARKS.sub("", text) if "\u200f" in text or "\u200e" in text else text
-    return _END_TOKEN.split(split_thought(text).answer, maxsplit=1)[0]
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text.isascii():
+        for mark in _INVISIBLE:
+            text = text.replace(mark, "")
+        text = _DIRECTION_MARKS.sub("", text) if "\u200f" in text or "\u200e" in text else text
+    answer = split_thought(text).answer
+    if (sign := _END_SIGN.search(answer)) is None:
+        return answer
+    end = _END_TOKEN.search(answer, max(0, sign.start() - 1))  # a blank before the sign may belong to it
+    return answer if end is None else answer[: end.start()]
+
+
+def may_have_fences(text: str) -> bool:
+    """Return whether a text may have a code fence (`CODE_FENCE`)."""
+    return "```" in text or "~~~" in text
+
+
+def without_layout(text: str) -> str:
+    """Return a text without code fences, horizontal rules, and blank lines around it."""
+    text = CODE_FENCE.sub("", text) if may_have_fences(text) else text
+    return (HORIZONTAL_RULE.sub("", text) if any(rule in text for rule in ("---", "***", "===")) else text).strip("\n")
 
 
 def normalize_fields(text: str) -> str:
@@ -76,6 +121,10 @@ def normalize_fields(text: str) -> str:
 
     Only fields in that style are changed: "- Output:" in an answer that began with "Output:" stays a line of the answer.
     """
+    if text.isascii():
+        lower = text.lower()
+        if not ("input" in lower or "output" in lower or "label" in lower):
+            return text
     style = next((name for match in _STYLED.finditer(text) if (name := _style(match))), "plain")
     if style == "plain":
         return text

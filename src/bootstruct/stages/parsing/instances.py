@@ -19,9 +19,10 @@ from bootstruct.stages.parsing.cleanup import (
     LABEL,
     OUTPUT,
     SHORT_LABEL,
+    FieldPattern,
     Marker,
     clean_reply,
-    field_pattern,
+    may_have_fences,
     means_no_input,
     normalize_fields,
     split_after,
@@ -99,7 +100,9 @@ def parse_instances(reply: Reply, is_classification: bool, instruction: str = ""
     text = _without_closing_remark(text[greeting.end() if greeting else 0 :], greeted=greeting is not None)
     text, is_run_on = _without_run_on(_translated(normalize_fields(_unfenced(text))))
     pairs = _label_first(text) if is_classification else _input_first(text)
-    pairs = blank_inputs([_without_explanation(pair, is_classification, instruction) for pair in pairs], instruction)
+    if instruction and not _ABOUT_REASONS.search(instruction):
+        pairs = [_without_explanation(pair, is_classification) for pair in pairs]
+    pairs = blank_inputs(pairs, instruction)
     rejected: list[RejectedInstance] = []
     if reply.is_cut and not is_run_on and pairs:
         last = pairs.pop()
@@ -124,16 +127,15 @@ def _without_run_on(text: str) -> tuple[str, bool]:
 
 def _translated(text: str) -> str:
     """Return a text with its field names in English where it has none of the English ones."""
-    text = _NUMBER_WORDS.sub(lambda match: f"{match[1]}{_NUMBERS[match[2].lower()]}", text)
+    if not text.isascii() or "example" in text.lower():
+        text = _NUMBER_WORDS.sub(lambda match: f"{match[1]}{_NUMBERS[match[2].lower()]}", text)
     if OUTPUT.search(text) or LABEL.search(text) or SHORT_LABEL.search(text):
         return text
     return _FOREIGN.sub(lambda match: f"{_ENGLISH[match['name'].casefold()]} {match['number']}{match['colon']}", text)
 
 
-def _without_explanation(pair: Instance, is_classification: bool, instruction: str) -> Instance:
-    """Drop an explanation after the answer, if the task asks for none."""
-    if not instruction or _ABOUT_REASONS.search(instruction):
-        return pair
+def _without_explanation(pair: Instance, is_classification: bool) -> Instance:
+    """Drop an explanation after the answer of a task that asks for none."""
     text = pair.input if is_classification else pair.output
     if (match := _EXPLANATION.search(text)) is None or not text[: match.start()].strip():
         return pair
@@ -235,6 +237,8 @@ def _headings(text: str) -> list[Marker]:
     A heading out of sequence counts if there is an "Output:" both before and after it. Headings without a number, and those
     with a title ("Example 1: The easy one"), count if the first heading is like that too.
     """
+    if text.isascii() and "example" not in text.lower():
+        return []
     found = [match for match in _EXAMPLE.finditer(text) if not match["title"] or match["number"]]
     found = [entry for entry in found if not entry["title"] or found[0]["title"]]
     found = [entry for entry in found if entry["number"] or not found[0]["number"]]
@@ -266,7 +270,9 @@ def _split_at_first_field(text: str) -> list[str]:
     if not outputs:
         return []
     named = _NAMED.match(text)
-    first = field_pattern(re.escape(named["name"].strip())) if named else INPUT
+    name = named["name"].strip() if named else ""
+    comes_again = not text.isascii() or text.lower().count(name.lower()) > 1
+    first = FieldPattern(re.escape(name)) if name and comes_again else INPUT
     starts = [0]
     for marker in sorted([*INPUT.finditer(text), *first.finditer(text)], key=re.Match.start):
         repeats = OUTPUT.match(marker[0]) is not None
@@ -289,7 +295,7 @@ def _pair(part: str, answered: bool) -> Instance:
         given, output = ("", part) if answered and not INPUT.match(part) else (part, "")
     else:
         given, output = part[: marker.start()], part[marker.end() :]
-    if not given.strip() and (later := INPUT.search(output)) is not None and len(INPUT.findall(output)) == 1:
+    if not given.strip() and (later := INPUT.search(output)) is not None and len(list(INPUT.finditer(output))) == 1:
         given, output = output[later.end() :], output[: later.start()]  # turned round
     given = given.strip().removeprefix(": ")
     title, _, rest = given.partition("\n")
@@ -312,6 +318,8 @@ def _without_rule(text: str) -> str:
 def _unfenced(text: str) -> str:
     """Remove a code fence that wraps the whole text; fences inside it stay."""
     text = text.strip()
+    if not may_have_fences(text):
+        return text
     fences = list(CODE_FENCE.finditer(text))
     if len(fences) == 2 and fences[0].start() == 0 and fences[1].end() == len(text):
         inside = text[fences[0].end() : fences[1].start()].strip("\n")

@@ -9,16 +9,15 @@ import re
 
 from bootstruct.stages.parsing.cleanup import (
     CLOSING_REMARK,
-    CODE_FENCE,
     CUT_OFF,
     GREETING,
-    HORIZONTAL_RULE,
     INPUT,
     OUTPUT,
     Marker,
     clean_reply,
     means_no_input,
     split_after,
+    without_layout,
 )
 from bootstruct.stages.parsing.refusals import is_refusal
 from bootstruct.types import Candidate, Reply
@@ -41,7 +40,7 @@ _NUMBERED = re.compile(
 )
 _BULLET = re.compile(r"^(?P<indent>[ \t]*)[-*•‣–][ \t]+", re.MULTILINE)
 _ANSWERS = re.compile(
-    r"^[ \t]*+\#{1,6}[ \t]*(?:response|answers?|output|solutions?)[ \t]*:?[ \t]*$", re.IGNORECASE | re.MULTILINE
+    r"^[ \t]*+\#{1,6}+[ \t]*+(?:response|answers?|output|solutions?)[ \t]*+:?[ \t]*+$", re.IGNORECASE | re.MULTILINE
 )
 _CIRCLED = (
     {chr(ord("①") + n): n + 1 for n in range(20)}
@@ -68,12 +67,13 @@ def parse_instructions(reply: Reply, opened: int | None) -> list[Candidate]:
         opened: the number that the prompt ended with ("9."), so that the reply begins inside an item; None if the reply
             stands alone (chat), so that text before the first marker is a preamble.
     """
-    text = HORIZONTAL_RULE.sub("", CODE_FENCE.sub("", clean_reply(reply.text))).strip("\n")
+    text = without_layout(clean_reply(reply.text))
     text = _ANSWERS.split(text, maxsplit=1)[0] if _ANSWERS.match(text) is None else text
     parts = _items(text, opened)
     if len(parts) == 1 and is_refusal(parts[0]):
         return [Candidate(_one_line(parts[0]), REFUSED)]
-    candidates = [Candidate(item) for part in parts if (item := _one_line(part))]
+    lines = {part: Candidate(item) for part in dict.fromkeys(parts) if (item := _one_line(part))}  # equal parts once
+    candidates = [lines[part] for part in parts if part in lines]
     if reply.is_cut and candidates and parts[-1].strip():
         candidates[-1] = Candidate(candidates[-1].text, CUT_OFF)
     return candidates
@@ -107,8 +107,10 @@ def _number(marker: Marker) -> int:
 def _lettered(text: str) -> list[Marker]:
     """Return the markers a), b), c) or I., II., III. if every line has one."""
     markers = list(_LETTERED.finditer(text))
+    if len(markers) < 2:
+        return []
     lines = sum(bool(line.strip()) for line in text.split("\n"))
-    return markers if len(markers) > 1 and len(markers) == lines else []
+    return markers if len(markers) == lines else []
 
 
 def split_inline(items: list[str], opened: int | None) -> list[str]:
@@ -118,23 +120,27 @@ def split_inline(items: list[str], opened: int | None) -> list[str]:
         items: texts, each perhaps with its own number before it.
         opened: the number that the prompt ended with; None if there is none.
     """
-    split: list[str] = []
-    for item in items:
-        chain: list[Marker] = []
-        first = _NUMBERED.match(item)
-        wanted = _number(first) + 1 if first else opened + 1 if opened is not None else None
-        for marker in _INLINE.finditer(item):
-            number, ended = int(marker["number"]), item[: marker.start()].rstrip()[-1:] in tuple(".?!:;。？！\"')”")
-            if number == wanted or (wanted is None and number in (1, 2) and ended):
-                chain.append(marker)
-                wanted = number + 1
-        ends = sum(item[: marker.start()].rstrip()[-1:] in tuple(".?!。？！\"')”") for marker in chain)
-        if not chain or (ends < len(chain) and len(chain) < 2):
-            split.append(item)
+    parts = {item: _split_inline(item, opened) for item in dict.fromkeys(items)}  # equal items once
+    return [part for item in items for part in parts[item]]
+
+
+def _split_inline(item: str, opened: int | None) -> list[str]:
+    chain: list[Marker] = []
+    first = _NUMBERED.match(item)
+    wanted = _number(first) + 1 if first else opened + 1 if opened is not None else None
+    ends = 0  # markers of the chain that follow the end of a sentence
+    for marker in _INLINE.finditer(item):
+        number = int(marker["number"])
+        if number != wanted and not (wanted is None and number in (1, 2)):
             continue
-        split.append(item[first.end() if first else 0 : chain[0].start()])
-        split += [rest for _, rest in split_after(chain, item)]
-    return split
+        before = item[marker.start() - 1]  # no blank: a marker begins after one that is none
+        if number == wanted or before in ".?!:;。？！\"')”":
+            chain.append(marker)
+            wanted = number + 1
+            ends += before in ".?!。？！\"')”"
+    if not chain or (ends < len(chain) and len(chain) < 2):
+        return [item]
+    return [item[first.end() if first else 0 : chain[0].start()], *(rest for _, rest in split_after(chain, item))]
 
 
 def _unmarked(text: str, opened: int | None) -> list[str]:
@@ -232,7 +238,7 @@ def _one_line(part: str) -> str:
 
 def reads_as_list(reply: Reply) -> bool:
     """Return whether a reply is a list of several items: numbered, bulleted, or in one line."""
-    text = HORIZONTAL_RULE.sub("", CODE_FENCE.sub("", clean_reply(reply.text))).strip("\n")
+    text = without_layout(clean_reply(reply.text))
     numbered = _chain(_outermost(list(_NUMBERED.finditer(text))), text, None)
     if len(numbered) > 1 or len(list(_BULLET.finditer(text))) > 1 or _lettered(text):
         return True

@@ -7,6 +7,7 @@ reply was cut off, or stops being JSON, only the item in which that happens is l
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from bootstruct.stages.parsing.cleanup import CUT_OFF, clean_reply, trimmed
@@ -26,6 +27,7 @@ _TASK_LISTS = ("tasks", "instructions", "questions")
 _TASK_NAMES = ("instruction", "task", "text", "description", "prompt", "question")
 _DEEPEST_WRAP = 3  # objects around the one that holds the list
 _TRUTHS = {"yes": True, "true": True, "no": False, "false": False}
+_LONGEST_KNOWN = 40  # characters of a field's name that is looked up among those that came before
 _LONGEST_NUMBER = 4  # digits of a task's number in a request about several tasks
 
 
@@ -206,13 +208,25 @@ def _is_numbered(fields: dict[str, Any]) -> bool:
 
 
 def _normal(name: str) -> str:
+    return _short_normal(name) if len(name) <= _LONGEST_KNOWN else _spelled_alike(name)
+
+
+@lru_cache(maxsize=256)
+def _short_normal(name: str) -> str:
+    return _spelled_alike(name)
+
+
+def _spelled_alike(name: str) -> str:
     return name.casefold().replace("_", "").replace(" ", "").replace("-", "").removeprefix("new")
 
 
 def _first(fields: dict[str, Any], *names: str) -> Any:
     """Return the value of the first of these names that the object has, in any spelling, whole or not."""
     fields_by_name = {_normal(name): value for name, value in fields.items()}
-    return next((unwrap(fields_by_name[_normal(name)]) for name in names if _normal(name) in fields_by_name), None)
+    for name in names:
+        if (normal := _normal(name)) in fields_by_name:
+            return unwrap(fields_by_name[normal])
+    return None
 
 
 def _line(text: str) -> str:

@@ -5,6 +5,7 @@ bare quotes in strings; missing commas, and `...` in place of items. One pass, l
 DEEPEST levels deep. Numbers are kept as text, so none is too large.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,10 +35,12 @@ _ENDS = re.compile(  # what may follow the quote that closes a string; any other
 _KEY = re.compile(r"[A-Za-z_][\w-]{0,40}(?=\s{0,9}:)")
 _SKIPPED = (",", ".", "…", "，", "、")
 _DOTS = re.compile(r",|\.{2,}|…+|[，、]")
-_LATEX = re.compile(  # commands of LaTeX that begin as an escape of JSON does
+_COMMANDS = (  # of LaTeX, that begin as an escape of JSON does
     r"f(?:rac|lat)\b|b(?:eta|ar|inom|egin|ullet|oldsymbol)\b|r(?:ho|ight|angle|ceil|floor)\b|n(?:eq|abla|otin)\b"
     r"|t(?:imes|ext(?:bf|it)?|heta|an|au|riangle)\b"
 )
+_LATEX = re.compile(_COMMANDS)
+_OWN_ESCAPE = re.compile(rf"\\(?:{_COMMANDS}|u[dD][89a-fA-F])")  # read otherwise than by the parser of JSON itself
 _WORD = re.compile(r"-?\d++(?:\.\d++)?(?:[eE][+-]?\d++)?|[A-Za-z]++")
 _HEX = re.compile(r"[0-9a-fA-F]{4}")
 _NAMED: dict[str, bool | None] = {"true": True, "false": False, "null": None, "none": None}
@@ -55,18 +58,28 @@ class PartialJson:
     value: Any
 
 
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+_STRICT = json.JSONDecoder(strict=False, parse_float=JsonNumber, parse_int=JsonNumber, parse_constant=_refuse_constant)
 ParsedValue = tuple[Any, int]  # a value (str, JsonNumber, bool, None, dict, list or PartialJson) and where it ends
 
 
 def json_values(text: str) -> Iterator[list[Any]]:
     """Yield the JSON values at each of the first places where JSON may begin: one value, or several in a row."""
+    if "{" not in text and "[" not in text:
+        return
     done = 0
+    strict = _OWN_ESCAPE.search(text) is None  # until it fails: most replies are JSON, and its own parser is fast
     for place in islice(_START.finditer(text), PLACES):
         if place.end() < done:
             continue  # inside what was read already
         values, at = [], place.end()
         while text.startswith(("{", "["), at):
-            value, at = _value(text, at, 0)
+            whole = _strict_value(text, at) if strict else None
+            strict = whole is not None
+            value, at = whole or _value(text, at, 0)
             values.append(value)
             if isinstance(value, PartialJson):
                 break
@@ -75,6 +88,23 @@ def json_values(text: str) -> Iterator[list[Any]]:
         if not any(isinstance(value, PartialJson) for value in values):
             done = at
         yield values
+
+
+def _strict_value(text: str, at: int) -> ParsedValue | None:
+    """Return an object or a list that is JSON as the standard has it; None if it is not, or is too deep."""
+    try:
+        value, end = _STRICT.raw_decode(text, at)
+    except (ValueError, RecursionError):
+        return None
+    return (value, end) if _levels(value, DEEPEST) <= DEEPEST else None
+
+
+def _levels(value: Any, most: int) -> int:
+    """Return how many levels of objects and lists a value has; no more than one above `most` are looked at."""
+    if type(value) not in (dict, list) or most < 0:
+        return 0
+    inner = value.values() if type(value) is dict else value
+    return 1 + max((_levels(entry, most - 1) for entry in inner if type(entry) in (dict, list)), default=0)
 
 
 def unwrap(value: Any) -> Any:

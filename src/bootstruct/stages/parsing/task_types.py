@@ -5,9 +5,8 @@ as the prompt named them ("Yes or No") are no answer, nor is a yes and a no in o
 """
 
 import re
-from collections.abc import Iterator
 
-from bootstruct.stages.parsing.cleanup import clean_reply
+from bootstruct.stages.parsing.cleanup import clean_reply, split_after
 from bootstruct.stages.parsing.json_replies import consistent_answers
 from bootstruct.stages.parsing.json_replies import parse_task_type as json_task_type
 from bootstruct.stages.parsing.json_replies import parse_task_types as json_task_types
@@ -122,24 +121,29 @@ def _task_types_in_words(reply: Reply, count: int) -> list[tuple[int | None, boo
     Without numbers, exactly `count` lines that begin with an answer are understood.
     """
     text = _OPTIONS.sub(" ", clean_reply(reply.text))
-    found = list(_numbered_answers(text))
-    if any(number == 0 for number, _ in found):
+    segments = _numbered_segments(text)
+    if any(number == 0 for number, _ in segments):
         return []  # it counts from 0, or what it counts are no tasks
+    if segments:
+        segments = [(number, segment) for number, segment in segments if number <= count]
+        answers = {segment: _answer_in(segment) for segment in {segment for _, segment in segments}}  # equal ones once
+        return [(number, answers[segment]) for number, segment in segments]
     lines = [line for line in text.split("\n") if line.strip()]
-    first = [_leading(line) for line in lines]
-    if not found and len(first) == count and None not in first:
-        return list(enumerate(first, 1))
-    return list(found)
+    first = [_leading(line) for line in lines] if len(lines) == count else [None]
+    return [] if None in first else list(enumerate(first, 1))
 
 
-def _numbered_answers(text: str) -> Iterator[tuple[int, bool | None]]:
+def _numbered_segments(text: str) -> list[tuple[int, str]]:
+    """Return each number at the start of a line, or before an answer, with the text up to the next one."""
     markers = list(_MARKER.finditer(text))
-    ends = [*(marker.start() for marker in markers), len(text)][1:]
-    for marker, end in zip(markers, ends, strict=True):
-        segment = text[marker.end() : end].strip()
-        line, _, rest = segment.partition("\n")
-        answer = _leading(segment)
-        if answer is None:
-            words = _WORD.findall(line)
-            answer = _TRUTHS.get(words[-1].lower()) if words else None
-        yield int(marker["first"] or marker["inline"]), _leading(rest) if answer is None else answer
+    return [(int(marker["first"] or marker["inline"]), rest.strip()) for marker, rest in split_after(markers, text)]
+
+
+def _answer_in(segment: str) -> bool | None:
+    """Return the answer in what follows a task's number: it begins with it, its first line ends with it, or the next begins."""
+    line, _, rest = segment.partition("\n")
+    answer = _leading(segment)
+    if answer is None:
+        words = _WORD.findall(line)
+        answer = _TRUTHS.get(words[-1].lower()) if words else None
+    return _leading(rest) if answer is None else answer

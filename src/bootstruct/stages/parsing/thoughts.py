@@ -11,10 +11,11 @@ from typing import NamedTuple
 from bootstruct.types import Reply
 
 _TAG = re.compile(
-    r"(?P<open><(?:seed:)?(?:think|thinking|thoughts?|reasoning|reflection|scratchpad)\s?>|◁think▷|\[THINK\]"
-    r"|<\|START_THINKING\|>|<\|inner_prefix\|>|<\|channel>\s?thought|<unused94>\s?thought)"
-    r"|</(?:seed:)?(?:think|thinking|thoughts?|reasoning|reflection|scratchpad)\s?>|◁/think▷|\[/THINK\]"
-    r"|<\|END_THINKING\|>|<\|inner_suffix\|>|<channel\|>|<unused95>",
+    r"<(?:(?P<open>(?:seed:)?(?:think|thinking|thoughts?|reasoning|reflection|scratchpad)\s?>"
+    r"|\|START_THINKING\|>|\|inner_prefix\|>|\|channel>\s?thought|unused94>\s?thought)"
+    r"|/(?:seed:)?(?:think|thinking|thoughts?|reasoning|reflection|scratchpad)\s?>"
+    r"|\|END_THINKING\|>|\|inner_suffix\|>|channel\|>|unused95>)"
+    r"|◁(?:(?P<open_mark>think▷)|/think▷)|\[(?:(?P<open_word>THINK\])|/THINK\])",
     re.IGNORECASE,
 )
 _QUOTES = tuple("`\"'“‘«")  # a tag after one of these is spoken of, not used
@@ -108,7 +109,7 @@ def _tags(text: str) -> SplitReply | None:
     for tag in _TAG.finditer(text):
         if text[tag.start() - 1 : tag.start()] in _QUOTES:
             continue
-        if tag["open"]:
+        if tag.lastgroup:  # it opens a thought
             begin, closed = (begin, closed) if depth else (tag.start(), None)
             depth += 1
         elif depth:
