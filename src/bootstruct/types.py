@@ -281,6 +281,9 @@ class Example:
     completion: str
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
 def digest_of(prompt: Prompt) -> str:
     """The digest of a prompt and its sampling: equal for equal prompts, whatever their step or key."""
     sampling = prompt.sampling
@@ -306,5 +309,5 @@ def digest_of(prompt: Prompt) -> str:
 
 def digest_of_value(value: object) -> str:
     """128 bits of BLAKE2b over the canonical JSON of a value, as hexadecimal digits."""
-    canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    canonical = _CANONICAL.encode(value)
     return hashlib.blake2b(canonical.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

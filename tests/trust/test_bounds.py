@@ -85,6 +85,7 @@ ATTACKS = {
     "a way to Python by format": "{{ '{0.__class__.__mro__}'.format('') }}",
     "a way to Python by a filter": "{{ '' | attr('__class__') }}",
     "a way to Python by a loop": "{% for x in [1] %}{{ loop.__init__.__globals__ }}{% endfor %}",
+    "a count below nothing": "{% set x = [-10**9] | map(' count') | list %}{% for i in range(9) %}{{ 'a' * 900000 }}{% endfor %}",
     "the bounds themselves": "{{ environment.bounds }}",
     "random text": "{{ lipsum(n=10**6) }}",
 }

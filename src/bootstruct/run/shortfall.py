@@ -63,11 +63,11 @@ def no_instances_reason(state: State, tasks: int) -> str:
         state: the run's state.
         tasks: how many completed tasks in a row without an instance are too many.
     """
-    last = [
-        state.completed[task.name]
-        for task in state.accepted[max(0, len(state.completed) - tasks) : len(state.completed)]
-    ]
-    if len(last) < tasks or any(task.instances for task in last):
+    count = len(state.completed)
+    if count < tasks or (tasks and state.completed[state.accepted[count - 1].name].instances):
+        return ""
+    last = [state.completed[task.name] for task in state.accepted[count - tasks : count]]
+    if any(task.instances for task in last):
         return ""
     found = f"The last {number(tasks)} completed tasks have no instance"
     return f"{found}: {without_instances(last, failure_reasons(state))}; --ignore-stall continues all the same."

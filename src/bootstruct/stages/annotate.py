@@ -1,6 +1,7 @@
 """Stages 2 and 3 for one instruction: a generator that yields each prompt and receives its reply."""
 
 from collections.abc import Generator, Sequence
+from functools import lru_cache
 
 from bootstruct.config.recipe import Ask, Recipe
 from bootstruct.journal.events import CUT, UNREADABLE, TaskCompleted
@@ -88,7 +89,7 @@ def _task_type(
     """Ask whether a task is classification: for all siblings at once, and alone if that gave no readable answer."""
     if recipe.classify_together is not None and len(siblings) > 1:
         ask = recipe.classify_together
-        reply = yield from ask_twice(recipe, _task_types_prompt(recipe, ask, siblings), again)
+        reply = yield from ask_twice(recipe, _task_types_prompt(_Together(recipe, ask, tuple(siblings))), again)
         answers = parse_task_types(reply, len(siblings), ask.reply == "json")
         if (answer := answers.get(1 + list(siblings).index(task))) is not None:
             return answer
@@ -107,10 +108,26 @@ def _task_type(
     return bool(answer)
 
 
-def _task_types_prompt(recipe: Recipe, ask: Ask, siblings: Sequence[Instruction]) -> Prompt:
-    texts = [task.text for task in siblings]
-    sample = sample_number(recipe.seed, SHARED, *texts)
-    return build_prompt(recipe, ask, SHARED, sample, schemas.TASK_TYPES, instructions=texts)
+class _Together:
+    """Tasks that are asked about in one request of a recipe; equal where recipe and tasks are the same."""
+
+    def __init__(self, recipe: Recipe, ask: Ask, siblings: tuple[Instruction, ...]) -> None:
+        self.recipe, self.ask, self.siblings = recipe, ask, siblings
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Together):
+            return NotImplemented
+        return self.recipe is other.recipe and self.ask is other.ask and self.siblings == other.siblings
+
+    def __hash__(self) -> int:
+        return hash((id(self.recipe), *(task.name for task in self.siblings)))
+
+
+@lru_cache(maxsize=16)  # each of the tasks asks
+def _task_types_prompt(together: _Together) -> Prompt:
+    texts = [task.text for task in together.siblings]
+    sample = sample_number(together.recipe.seed, SHARED, *texts)
+    return build_prompt(together.recipe, together.ask, SHARED, sample, schemas.TASK_TYPES, instructions=texts)
 
 
 def _instances(

@@ -14,7 +14,7 @@ from itertools import islice
 from types import GeneratorType
 from typing import Any, Final
 
-from jinja2 import StrictUndefined, nodes
+from jinja2 import StrictUndefined, nodes, pass_context
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -92,7 +92,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         every = dict[str, Any](self.filters) | dict(filters or {})
         self.filters = {name: _bounded(name, function) for name, function in every.items()}
         self.tests = {name: _bounded(name, function) for name, function in dict[str, Any](self.tests).items()}
-        self.bounds = {"step": _step, "shown": _shown, "joined": _joined, "count": _count}
+        self.filters |= {_STEP: _step, _SHOWN: _shown, _JOINED: _joined, _COUNT: _count}
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         return _BoundsInserter().visit(super()._parse(source, name, filename))  # type: ignore[no-any-return]
@@ -127,8 +127,6 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
     def call(self, context: Context, obj: Any, *args: Any, **kwargs: Any) -> Any:
         """Call a function or a method of a value, bounded like a filter."""
         allowance = _ALLOWANCE.get()
-        if any(obj is function for function in self.bounds.values()):
-            return obj(*args)
         allowance.step()
         _check_arguments(getattr(obj, "__name__", ""), (getattr(obj, "__self__", None), *args, *kwargs.values()))
         result = super().call(context, obj, *args, **kwargs)
@@ -209,22 +207,41 @@ def _range(*arguments: int) -> range:
     return found
 
 
-def _step() -> str:
-    return _ALLOWANCE.get().step()
+# What counts is put into a template as filters, since calls pass through the sandbox, which takes much longer. Their names
+# are none that a template can write. That they are given the context keeps Jinja from computing them when it compiles.
+_STEP, _SHOWN, _JOINED, _COUNT = " step", " shown", " joined", " count"
 
 
-def _shown(value: Any) -> Any:
-    """A value that the template puts out, counted."""
-    if not isinstance(value, Undefined):  # which says itself what is missing, once it is put out
-        _ALLOWANCE.get().take(_size(value))
+@pass_context
+def _step(context: Context, empty: str) -> str:
+    _ALLOWANCE.get().step()
+    return empty
+
+
+@pass_context
+def _shown(context: Context, value: Any, fixed: int = 0) -> Any:
+    """A value that the template puts out, counted together with the fixed text beside it."""
+    size = max(fixed, 0)
+    if isinstance(value, str):
+        size += len(value)
+    elif not isinstance(value, Undefined):  # which says itself what is missing, once it is put out
+        size += _size(value)
+    _ALLOWANCE.get().take(size)
     return value
 
 
-def _joined(*values: Any) -> str:
+@pass_context
+def _joined(context: Context, *values: Any) -> str:
     """What `a ~ b` makes."""
     for value in values:
-        _shown(value)
+        _shown(context, value)
     return "".join(map(str, values))
+
+
+@pass_context
+def _count(context: Context, size: int) -> str:
+    _ALLOWANCE.get().take(max(size, 0))
+    return ""
 
 
 class _BoundsInserter(NodeTransformer):
@@ -242,27 +259,24 @@ class _BoundsInserter(NodeTransformer):
         """Count what is put out."""
         self.generic_visit(node)
         fixed = sum(len(part.data) for part in node.nodes if isinstance(part, nodes.TemplateData))
-        node.nodes = [part if isinstance(part, nodes.TemplateData) else _call("shown", [part]) for part in node.nodes]
-        if fixed:  # a template's own text counts each time that it is put out
-            node.nodes.append(_call("count", [nodes.Const(fixed)]))
+        places = [place for place, part in enumerate(node.nodes) if not isinstance(part, nodes.TemplateData)]
+        for place in places:  # a template's own text counts each time that it is put out
+            more = [nodes.Const(fixed)] if fixed and place == places[-1] else []
+            node.nodes[place] = _filtered(_SHOWN, node.nodes[place], *more)
+        if fixed and not places:
+            node.nodes.append(_filtered(_COUNT, nodes.Const(fixed)))
         return node
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
         """Count what is joined."""
         self.generic_visit(node)
-        return _call("joined", node.nodes).set_lineno(node.lineno)
+        return _filtered(_JOINED, *node.nodes).set_lineno(node.lineno)
 
     def _with_step(self, node: Any) -> nodes.Node:
         self.generic_visit(node)
-        node.body.insert(0, nodes.Output([_call("step", [])]).set_lineno(node.lineno))
+        node.body.insert(0, nodes.Output([_filtered(_STEP, nodes.Const(""))]).set_lineno(node.lineno))
         return node  # type: ignore[no-any-return]
 
 
-def _count(size: int) -> str:
-    _ALLOWANCE.get().take(size)
-    return ""
-
-
-def _call(name: str, arguments: list[nodes.Expr]) -> nodes.Expr:
-    function = nodes.Getitem(nodes.EnvironmentAttribute("bounds"), nodes.Const(name), "load")
-    return nodes.Call(function, arguments, [], None, None)
+def _filtered(name: str, value: nodes.Expr, *arguments: nodes.Expr) -> nodes.Expr:
+    return nodes.Filter(value, name, list(arguments), [], None, None)

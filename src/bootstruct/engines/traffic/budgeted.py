@@ -85,11 +85,12 @@ class StepUse:
 
     def add(self, used: BudgetAmount, reserved: BudgetAmount) -> None:
         """Count a reply."""
-        row = ExpectedUse(used.requests, used.tokens, used.cost)
+        requests, tokens, cost = used.requests, used.tokens, used.cost
         self.count += 1
-        self.total = self.total.plus(row)
-        self.squares = self.squares.plus(ExpectedUse(*(value * value for value in row)))
-        self.most = ExpectedUse(*map(max, self.most, (reserved.requests, reserved.tokens, reserved.cost)))
+        self.total = self.total.plus(ExpectedUse(requests, tokens, cost))
+        self.squares = self.squares.plus(ExpectedUse(requests * requests, tokens * tokens, cost * cost))
+        if reserved.requests > self.most[0] or reserved.tokens > self.most[1] or reserved.cost > self.most[2]:
+            self.most = ExpectedUse(*map(max, self.most, (reserved.requests, reserved.tokens, reserved.cost)))
 
     @property
     def mean(self) -> ExpectedUse:
@@ -204,9 +205,14 @@ class Budget:
 
     def _grant(self) -> None:
         """Reserve for those whose turn it is; turn down who will never have room."""
+        is_capped = bool(self.limits)
         while self._waiting:
             _, _, granted, amount = self._waiting[0]
-            if not granted.done() and self.limits.exceeded_by(self.spent.plus(self.reserved).plus(amount)):
+            if (
+                is_capped
+                and not granted.done()
+                and self.limits.exceeded_by(self.spent.plus(self.reserved).plus(amount))
+            ):
                 cap = self.limits.exceeded_by(self.spent.plus(amount))
                 if not cap:
                     return
@@ -274,7 +280,7 @@ class Budget:
 
     def _bounds(self, prompt: Prompt) -> tuple[int, int]:
         """The most tokens of a prompt and of the reply to it."""
-        size = sum(len(text.encode("utf-8", "replace")) + 16 for text in texts_of(prompt)) + self._excess[0]
+        size = sum(_bytes_of(text) + 16 for text in texts_of(prompt)) + self._excess[0]
         return size, prompt.sampling.most_tokens + max(self._excess[1], self.extra_tokens(prompt.model))
 
     def used(self, reply: Reply, reservation: BudgetAmount, prompt: Prompt, factor: float) -> BudgetAmount:
@@ -287,7 +293,7 @@ class Budget:
 
     def _learn(self, reply: Reply, prompt: Prompt) -> None:
         """Some servers add long texts of their own to a prompt, some reason beyond max_tokens."""
-        ours = sum(len(text.encode("utf-8", "replace")) for text in texts_of(prompt))
+        ours = sum(map(_bytes_of, texts_of(prompt)))
         self._excess = (
             max(self._excess[0], reply.prompt_tokens - ours),
             max(self._excess[1], reply.completion_tokens - prompt.sampling.most_tokens),
@@ -336,6 +342,10 @@ class BudgetedEngine:
     async def aclose(self) -> None:
         """Close the engine inside."""
         await self.engine.aclose()
+
+
+def _bytes_of(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
 def texts_of(prompt: Prompt) -> list[str]:

@@ -5,6 +5,7 @@ as the prompt named them ("Yes or No") are no answer, nor is a yes and a no in o
 """
 
 import re
+from functools import lru_cache
 
 from bootstruct.stages.parsing.cleanup import clean_reply, split_after
 from bootstruct.stages.parsing.json_replies import consistent_answers
@@ -84,10 +85,14 @@ def parse_task_types(reply: Reply, count: int, as_json: bool) -> dict[int, bool]
         count: the number of tasks.
         as_json: whether it was asked for as JSON; what is no such JSON is read as words.
     """
+    return dict(_task_types(reply.text, reply.finish, count, as_json))
+
+
+@lru_cache(maxsize=16)  # each of the tasks reads the reply
+def _task_types(text: str, finish: str, count: int, as_json: bool) -> dict[int, bool]:
+    reply = Reply(text, finish)
     parsed = json_task_types(reply, count) if as_json else None
-    if parsed is not None:
-        return parsed
-    return consistent_answers(_task_types_in_words(reply, count), count)
+    return consistent_answers(_task_types_in_words(reply, count), count) if parsed is None else parsed
 
 
 def _task_type_in_words(text: str) -> bool | None:
