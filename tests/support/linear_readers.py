@@ -6,11 +6,13 @@
 import contextlib
 import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from bootstruct.config.recipe import Recipe
 from bootstruct.config.seeds import read_seeds
 from bootstruct.engines.batch.lines import read_lines
 from bootstruct.engines.request_form import LIMIT, RequestForms
@@ -43,6 +45,7 @@ from bootstruct.types import Instance, Prompt, Reply, Sampling
 from tests.support.fuzz_readers import FOLDER, PIECES, PROMPTS, RECIPES
 
 Reader = Callable[[str], object]
+MEASURES = ("exact", "final", "numeric", "choice")
 SCALES = (("1", "2", "3", "4", "5"), ("D", "C", "B", "A"), ("poor", "good"))
 
 
@@ -77,13 +80,14 @@ def _body(**message: str) -> bytes:
     return orjson.dumps({"choices": [{"message": message, "finish_reason": "stop"}], "usage": {}})
 
 
-def _refusal(message: str) -> object:
+def _refusal(message: str, param: str) -> object:
     form = RequestForms().of("http://h", "m")
     sent = form.body(Prompt("propose", "m", Sampling(), 1, text="x"))
-    return [
-        form.next_change(PROMPTS[0], sent, ServerError(400, said, "", param), {})
-        for said, param in ((message, ""), (f"{LIMIT} {message}", LIMIT), ("x", message))
-    ]
+    return form.next_change(PROMPTS[0], sent, ServerError(400, message, "", param), {})
+
+
+def _broken_rule(recipe: Recipe, text: str) -> str | None:
+    return broken_rule(recipe.propose.rules, text)
 
 
 def _chat_rows(content: str) -> object:
@@ -102,22 +106,27 @@ READERS: dict[str, Reader] = {
     "whole tasks, opened": lambda t: whole_tasks.parse_tasks(Reply(t), True),
     "JSON instructions": lambda t: json_replies.parse_instructions(Reply(t)),
     "JSON tasks": lambda t: json_replies.parse_tasks(Reply(t)),
-    "instruction rules": lambda t: [broken_rule(recipe.propose.rules, t) for recipe in RECIPES.values()],
-    "words": lambda t: [count_words(t, count) for count in ("blanks", "words")],
+    **{f"rules of {name}": partial(_broken_rule, recipe) for name, recipe in RECIPES.items()},
+    "words": count_words,
+    "words in any script": lambda t: count_words(t, "any script"),
     # task types
     "original task type": lambda t: original.parse_task_type(Reply(t)),
-    "task type": lambda t: [task_types.parse_task_type(Reply(t), as_json) for as_json in (False, True)],
-    "task types": lambda t: [task_types.parse_task_types(Reply(t), 5, as_json) for as_json in (False, True)],
+    "task type": lambda t: task_types.parse_task_type(Reply(t), False),
+    "task type, perhaps JSON": lambda t: task_types.parse_task_type(Reply(t), True),
+    "task types": lambda t: task_types.parse_task_types(Reply(t), 5, False),
+    "task types, perhaps JSON": lambda t: task_types.parse_task_types(Reply(t), 5, True),
     "JSON task type": json_replies.parse_task_type,
     "JSON task types": lambda t: json_replies.parse_task_types(Reply(t), 5),
     # instances
-    "original instances": lambda t: [original.parse_instances(Reply(t), labels) for labels in (False, True)],
+    "original instances": lambda t: original.parse_instances(Reply(t), False),
+    "original labelled instances": lambda t: original.parse_instances(Reply(t), True),
     "instances": lambda t: instances.parse_instances(Reply(t), False),
     "labelled instances": lambda t: instances.parse_instances(Reply(t), True),
-    "JSON instances": lambda t: [json_replies.parse_instances(Reply(t), labels) for labels in (False, True)],
-    "instance rules": lambda t: [broken_instance_rule(Instance(t, "x")), broken_instance_rule(Instance("x", t))],
+    "JSON instances": lambda t: json_replies.parse_instances(Reply(t), False),
+    "labelled JSON instances": lambda t: json_replies.parse_instances(Reply(t), True),
+    "instance rules": lambda t: broken_instance_rule(Instance("x", t)),
     "loops": repeats_itself,
-    "field names": lambda t: [without_field_name(recipe, t) for recipe in RECIPES.values()],
+    **{f"field names of {name}": partial(without_field_name, recipe) for name, recipe in RECIPES.items()},
     # replies in general
     "loose JSON": lambda t: list(loose_json.json_values(t)),
     "clean up": cleanup.clean_reply,
@@ -125,18 +134,21 @@ READERS: dict[str, Reader] = {
     "no input": cleanup.means_no_input,
     "thoughts": thoughts.split_thought,
     "why unread": lambda t: unread_replies.unread_reason(Reply(t)),
-    "outputs": lambda t: [regenerate_outputs.parse_output(Reply(t), labels) for labels in (False, True)],
+    "outputs": lambda t: regenerate_outputs.parse_output(Reply(t), False),
+    "labels": lambda t: regenerate_outputs.parse_output(Reply(t), True),
     # checks, judges, scores
-    "answers": lambda t: (instance_checks.parse_answer(t), answer_matching.normalize_answer(t)),
+    "answers": instance_checks.parse_answer,
+    **{f"answers, {measure}": partial(answer_matching.answer_form, measure) for measure in MEASURES},
     "task texts": instance_checks.parse_task_text,
-    "grades": lambda t: [instance_checks.parse_grade(t, scale) for scale in SCALES],
+    **{f"grades to {scale[-1]}": partial(instance_checks.parse_grade, scale=scale) for scale in SCALES},
     "levels": lambda t: judge.read_level(Reply(t)),
     "better": lambda t: judge.read_better(Reply(t)),
     "sentences": scores.first_sentence,
     "paragraphs": scores.first_paragraph,
     "exact match": lambda t: scores.exact_match(t, [t]),
     # servers
-    "responses": lambda t: [read_response(status, t.encode(), prompt) for status in (200, 400) for prompt in PROMPTS],
+    "responses": lambda t: read_response(200, t.encode(), PROMPTS[1]),
+    "failures": lambda t: read_response(400, t.encode(), PROMPTS[1]),
     "replies in responses": lambda t: read_response(200, _body(content=t), PROMPTS[1]),
     "thoughts in responses": lambda t: read_response(200, _body(content="x", reasoning_content=t), PROMPTS[1]),
     "streams": lambda t: read_response(200, b"data: " + _body(content=t) + b"\n\ndata: " + t.encode(), PROMPTS[1]),
@@ -145,14 +157,17 @@ READERS: dict[str, Reader] = {
     "hidden thoughts": lambda t: reasoning_tokens(b'"reasoning_tokens"' + t.encode()),
     "characters": clean,
     "stops": lambda t: cut_at_stop(t, ("\n16.", "Task:")),
-    "refusals of fields": _refusal,
+    "refusals": lambda t: _refusal(t, ""),
+    "refusals of the limit": lambda t: _refusal(f"{LIMIT} {t}", LIMIT),
+    "refusals of a field": lambda t: _refusal("x", t),
     "batch results": lambda t: list(read_lines(t.encode())),
     # files
     "seed files": _seeds,
     "seed rows": lambda t: _seeds(orjson.dumps({"instruction": t, "output": t}).decode()),
     "rows": lambda t: _rows("rows.jsonl", t),
     "tables": lambda t: _rows("rows.csv", "instruction,output\n" + t),
-    "heads of tables": lambda t: [_rows("rows.csv", t), _rows("rows.csv", t.replace("\n", ","))],
+    "tables with any head": lambda t: _rows("rows.csv", t),
+    "heads of tables": lambda t: _rows("rows.csv", t.replace("\n", ",")),
     "texts": lambda t: _rows("rows.txt", t),
     "shapes of rows": _chat_rows,
     "journal lines": _journal_line,
@@ -162,6 +177,13 @@ READERS: dict[str, Reader] = {
     "verbs": verbs.pair,
     "reasons of failures": lambda t: group_failures([RequestFailed("k", "d", 400, t)]),
 }
+
+
+def forget() -> None:
+    """Forget what was read before, so that a text that is read again takes the time of the first reading."""
+    for cached in (thoughts.split_thought, cleanup.clean_reply, task_types.read_task_types):
+        cached.cache_clear()
+
 
 MORE_PIECES = (
     *("<", ">", "[", "]", "{", "}", "(", "/", "\\", "|", ",", ";", "-", "=", "+", "…", "”", "’", "%", "@", "~", "`"),

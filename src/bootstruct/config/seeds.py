@@ -18,6 +18,7 @@ Equals = Literal["refuse", "keep", "merge"]
 OURS = SHAPE_NAMES["seeds"]  # the shape of the rows that this package writes
 SEED_SETS = ("simple",)  # sets beside the 175, by the names that `init --seeds` takes
 MERGED = "merged into a task with the same instruction"
+_TWICE = "the same instruction as line {}; remove one of the two"
 _SHOWN = 20  # faults that are told in full
 
 
@@ -62,10 +63,12 @@ def seeds_of(
     faults: dict[int, str] = {}
     for number, row in rows:
         try:
+            if equals == "refuse" and not fields and (known := _line_of_text(row, lines)):
+                raise _FaultError(_TWICE.format(known))
             seed, task_type, shape, notes = _seed(row, len(seeds), fields)
             first = lines.get(seed.instruction)
             if first is not None and equals == "refuse":
-                raise _FaultError(f"the same instruction as line {first}; remove one of the two")
+                raise _FaultError(_TWICE.format(first))
             contradicts = task_type is not None and types.setdefault(seed.instruction, task_type) != task_type
             if contradicts and equals == "merge":
                 raise _FaultError(f"`is_classification` is not the same as in line {first}; make them agree")
@@ -88,6 +91,12 @@ def seeds_of(
     if not seeds:
         raise InputError(f"{account.path}: contains no seed tasks; one JSON object per line is expected.")
     return tuple(seeds) if equals != "merge" else _merged(seeds, types)
+
+
+def _line_of_text(row: Row, lines: Mapping[str, int]) -> int | None:
+    """Return where the text of a row of plain text stood before, None for a text that is new and for any other row."""
+    text = row.get("text")
+    return lines.get(text) if len(row) == 1 and isinstance(text, str) else None
 
 
 class _FaultError(ValueError):

@@ -305,7 +305,7 @@ def _refused_field(sent: Mapping[str, Any], error: ServerError) -> str | None:
     message = _EXPECTED.split(error.message, maxsplit=1)[0]
     for name in own:
         for spelling in _OTHER_NAMES.get(name, (name,)):
-            if match := re.search(rf"(?<![\w-]){re.escape(spelling)}(?![\w-])", message):
+            if spelling in message and (match := re.search(rf"(?<![\w-]){re.escape(spelling)}(?![\w-])", message)):
                 is_plain = name in _PLAIN_WORDS and spelling == name
                 around = message[max(0, match.start() - 1) : match.end() + 1]
                 if not is_plain or _OF_A_FIELD.search(message) or around[0] in "'\"`":

@@ -206,10 +206,11 @@ def _events(body: bytes) -> Iterator[Any]:
     if not text.startswith(("data:", "event:", "id:", ":")):
         return
     for line in text.splitlines():
-        if line.startswith("data:") and (value := parsed(line[5:].strip().encode())) is not None:
+        data = line[5:].strip() if line.startswith("data:") else ""
+        if data == "[DONE]":
+            yield data
+        elif data and (value := parsed(data.encode())) is not None:
             yield value
-        elif line.startswith("data:") and line[5:].strip() == "[DONE]":
-            yield "[DONE]"
 
 
 def _read_stream(events: list[Any], prompt: Prompt) -> Reply | ServerError:

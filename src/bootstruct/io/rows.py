@@ -118,6 +118,9 @@ def _fault(row: object, surrogates: Surrogates, bare_text: bool) -> RowFault | N
 
 def _is_unicode(row: Row) -> bool:
     try:
+        if all(type(value) is str for value in row.values()):
+            "".join(map(str, (*row, *row.values()))).encode()
+            return True
         json.dumps(row, ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError:
         return False

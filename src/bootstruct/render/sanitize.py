@@ -8,6 +8,7 @@ characters.
 import json
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Any, Final
 
 from markupsafe import Markup, escape
@@ -77,13 +78,23 @@ def one_line(text: str, most: int) -> str:
 
 
 def _plain_mark(found: re.Match[str]) -> str:
-    code = ord(found[0])
+    return _plain_mark_of(found[0])
+
+
+@lru_cache(maxsize=512)
+def _plain_mark_of(character: str) -> str:
+    code = ord(character)
     if 0xD800 <= code <= 0xDFFF:
         return "\ufffd"
     return chr(0x2400 + code) if code < 0x20 else f"[U+{code:04X}]"
 
 
 def _html_mark(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    title = unicodedata.name(found[0], "control character").lower()
+    return _html_mark_of(found[0])
+
+
+@lru_cache(maxsize=512)
+def _html_mark_of(character: str) -> str:
+    code = ord(character)
+    title = unicodedata.name(character, "control character").lower()
     return f'<span class="mark" title="{title}">U+{code:04X}</span>'

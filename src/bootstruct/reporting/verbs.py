@@ -39,6 +39,7 @@ from bootstruct.reporting.nouns import head_noun, past_bound
 
 VerbObjectPair = tuple[str, str]
 SENTENCES, TOKENS = 4, 80  # read of a text, from its beginning
+FEW_TOKENS = 6  # mostly enough to find the first word after "can you" and the like
 PAPER_METHOD_PER_RULE = (
     0.93,
     1.07,
@@ -209,12 +210,19 @@ def _requested(sentence: str) -> list[str] | None:
     """The tokens from the verb on, where a sentence asks in other words: "your task is to VERB", "can you VERB"."""
     at = 0
     while (found := _REQUEST.search(sentence, at)) is not None:
-        tokens = [token[0] for token in islice(_TOKEN.finditer(sentence, found.end()), TOKENS)]
+        tokens = _tokens_from(sentence, found.end(), FEW_TOKENS)
         skip = _first_word(tokens)
+        if len(tokens) == FEW_TOKENS and skip >= FEW_TOKENS - 1:  # the word is farther away
+            tokens = _tokens_from(sentence, found.end(), TOKENS)
+            skip = _first_word(tokens)
         if skip < len(tokens) and is_base_verb(tokens[skip]) and tokens[skip][-2:] != "ly":
-            return tokens[skip:]
+            return _tokens_from(sentence, found.end(), TOKENS)[skip:]
         at = max(found.end() - 1, found.start() + 1)
     return None
+
+
+def _tokens_from(sentence: str, at: int, most: int) -> list[str]:
+    return [token[0] for token in islice(_TOKEN.finditer(sentence, at), most)]
 
 
 def _gerund(tokens: list[str], begin: int) -> VerbObjectPair | None:

@@ -86,7 +86,7 @@ def read_lines(content: bytes) -> Iterator[BatchResultLine]:
     """All results in a file; other lines are skipped, so that their requests count as without a result."""
     for text in content.split(b"\n"):
         try:
-            line = read_line(orjson.loads(text)) if text.strip() else None
+            line = read_line(orjson.loads(text)) if text.strip().startswith(b"{") else None
         except ValueError:
             line = None
         if line is not None:

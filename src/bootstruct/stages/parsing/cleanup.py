@@ -121,10 +121,9 @@ def normalize_fields(text: str) -> str:
 
     Only fields in that style are changed: "- Output:" in an answer that began with "Output:" stays a line of the answer.
     """
-    if text.isascii():
-        lower = text.lower()
-        if not ("input" in lower or "output" in lower or "label" in lower):
-            return text
+    lower = text.lower()
+    if not ("nput" in lower or "utput" in lower or "label" in lower):  # in any script: "ı" counts as an "i" below
+        return text
     style = next((name for match in _STYLED.finditer(text) if (name := _style(match))), "plain")
     if style == "plain":
         return text

@@ -60,7 +60,8 @@ _WORDS_OF = {
 }
 _ENGLISH = {word: name for name, words in _WORDS_OF.items() for word in words.split("|")}
 _FOREIGN = re.compile(
-    rf"^[ \t]*[*_]{{0,2}}(?P<name>{'|'.join(sorted(_ENGLISH, key=len, reverse=True))})[ \t]*(?P<number>\d{{0,2}})[*_]{{0,2}}"
+    r"^[ \t]*[*_]{0,2}(?=[^\W\d_])"
+    rf"(?P<name>{'|'.join(sorted(_ENGLISH, key=len, reverse=True))})[ \t]*(?P<number>\d{{0,2}})[*_]{{0,2}}"
     r"(?P<colon>[ \t]*[:：][*_]{0,2}|[ \t]*$)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -127,7 +128,7 @@ def _without_run_on(text: str) -> tuple[str, bool]:
 
 def _translated(text: str) -> str:
     """Return a text with its field names in English where it has none of the English ones."""
-    if not text.isascii() or "example" in text.lower():
+    if "example" in text.lower():
         text = _NUMBER_WORDS.sub(lambda match: f"{match[1]}{_NUMBERS[match[2].lower()]}", text)
     if OUTPUT.search(text) or LABEL.search(text) or SHORT_LABEL.search(text):
         return text
@@ -237,7 +238,7 @@ def _headings(text: str) -> list[Marker]:
     A heading out of sequence counts if there is an "Output:" both before and after it. Headings without a number, and those
     with a title ("Example 1: The easy one"), count if the first heading is like that too.
     """
-    if text.isascii() and "example" not in text.lower():
+    if "example" not in text.lower():
         return []
     found = [match for match in _EXAMPLE.finditer(text) if not match["title"] or match["number"]]
     found = [entry for entry in found if not entry["title"] or found[0]["title"]]

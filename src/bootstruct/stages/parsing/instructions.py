@@ -167,7 +167,9 @@ def _is_preamble(lead: str, first: Marker, opened: int) -> bool:
 def _without_closing_remark(item: str) -> str:
     """Drop the lines after an item in which the model addresses its reader."""
     first, *lines = item.split("\n")
-    end = next((n for n, line in enumerate(lines) if first.strip() and CLOSING_REMARK.match(line.lstrip())), len(lines))
+    if not first.strip():
+        return item
+    end = next((n for n, line in enumerate(lines) if line and CLOSING_REMARK.match(line.lstrip())), len(lines))
     return "\n".join([first, *lines[:end]])
 
 

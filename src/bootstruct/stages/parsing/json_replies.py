@@ -128,9 +128,10 @@ def parse_task_types(reply: Reply, count: int) -> dict[int, bool] | None:
         truth = _truth(_first(item, *_KIND_NAMES) if isinstance(item, dict) else item)
         return None if truth is None else (number, truth)
 
-    pairs = _read_list(reply, ("answers", "tasks"), read)
+    seen: list[Any] = []
+    pairs = _read_list(reply, ("answers", "tasks"), read, seen)
     if not pairs:
-        objects = [unwrap(values[0]) for values in json_values(clean_reply(reply.text))]
+        objects = map(unwrap, seen)
         pairs = [(name, _truth(value)) for row in objects if isinstance(row, dict) for name, value in row.items()]
     elif len(pairs) == count and all(number is None for number, _ in pairs):
         pairs = [(JsonNumber(place), truth) for place, (_, truth) in enumerate(pairs, 1)]
@@ -156,14 +157,22 @@ _KIND_NAMES = ("is_classification", "classification", "answer")
 _KIND_NAME = re.compile(r"(?:is[ _]?)?classification(?:[ _]?task)?|answer", re.IGNORECASE)
 
 
-def _read_list(reply: Reply, names: Sequence[str], read: Callable[[Any, str | None], Item | None]) -> list[Item] | None:
+def _read_list(
+    reply: Reply,
+    names: Sequence[str],
+    read: Callable[[Any, str | None], Item | None],
+    seen: list[Any] | None = None,
+) -> list[Item] | None:
     """Apply `read` to each item and to the flaw that it has if it is only a part; drop those that give None.
 
     Items are those under one of the names, those of a bare list, or a row of objects. None if there is no such list.
+    `seen` gets the first value at each place that was looked at: at all places, if nothing was found.
     """
     rows: list[Item] = []
     is_list = False
     for values in json_values(clean_reply(reply.text)):
+        if seen is not None:
+            seen.append(values[0])
         items, named = _items(values, names)
         flaw = CUT_OFF if reply.is_cut else BROKEN
         parsed = [read(unwrap(item), flaw if isinstance(item, PartialJson) else None) for item in items]

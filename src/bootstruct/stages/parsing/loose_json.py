@@ -15,19 +15,22 @@ from typing import Any
 DEEPEST = 16  # levels; the schemas have three
 PLACES = 8  # places at which JSON is looked for
 
+_LINE_START = r"^[ \t]*+(?:(?:```|~~~)[^\n]*\n\s*+)?(?=[{\[])"
+_LIST_START = re.compile(_LINE_START, re.MULTILINE)  # the same as the next one for a text without objects
 _START = re.compile(  # JSON begins a line, or an object with a first key follows other words on it
-    r"^[ \t]*+(?:(?:```|~~~)[^\n]*\n\s*+)?(?=[{\[])"
+    rf"{_LINE_START}"
     r"|(?<=[^\s\w\"'“{\[,(])[ \t]*(?=\{\s{0,20}[\"'“][^\n\"'”:{]{1,40}[\"'”]\s?[:：])"
     r"|(?<=[^\s\"'“{\[,(])[ \t]?(?=\{\s{0,20}[\"'“](?:tasks|examples|instructions|answers|is_classification)[\"'”])",
     re.MULTILINE,
 )
-_QUOTES = {  # by the mark that opens a string: what runs on inside it, and which marks may close it
-    '"': (re.compile(r'[^"\\]*+'), '"'),
-    "'": (re.compile(r"[^'\\]*+"), "'"),
-    "“": (re.compile(r"[^”“\\]*+"), "”“"),
-    "„": (re.compile(r"[^”“\\]*+"), "”“"),
-    "‘": (re.compile(r"[^’\\]*+"), "’"),
+_QUOTES = {  # by the mark that opens a string: what runs on inside it, and marks of which the last may close it
+    '"': (re.compile(r'[^"\\]*+'), re.compile('"++')),
+    "'": (re.compile(r"[^'\\]*+"), re.compile("'++")),
+    "“": (re.compile(r"[^”“\\]*+"), re.compile("[”“]++")),
+    "„": (re.compile(r"[^”“\\]*+"), re.compile("[”“]++")),
+    "‘": (re.compile(r"[^’\\]*+"), re.compile("’++")),
 }
+_NO_BLANK = frozenset("\"'[]{},:“‘„")  # with these nothing is to be passed over
 _BLANK = re.compile(r"(?:\s++|//[^\n]*+|\#[^\n]*+|/\*(?:[^*]++|\*(?!/))*+\*/)*+")
 _ENDS = re.compile(  # what may follow the quote that closes a string; any other quote is part of it
     r"\s*+(?:[,:：，\]}]|\Z|//|/\*|\#\s|\.\.\.)|[ \t]*+\n\s*+[\"“'{\[]"
@@ -72,7 +75,7 @@ def json_values(text: str) -> Iterator[list[Any]]:
         return
     done = 0
     strict = _OWN_ESCAPE.search(text) is None  # until it fails: most replies are JSON, and its own parser is fast
-    for place in islice(_START.finditer(text), PLACES):
+    for place in islice((_START if "{" in text else _LIST_START).finditer(text), PLACES):
         if place.end() < done:
             continue  # inside what was read already
         values, at = [], place.end()
@@ -96,7 +99,7 @@ def _strict_value(text: str, at: int) -> ParsedValue | None:
         value, end = _STRICT.raw_decode(text, at)
     except (ValueError, RecursionError):
         return None
-    return (value, end) if _levels(value, DEEPEST) <= DEEPEST else None
+    return (value, end) if end - at <= 2 * DEEPEST or _levels(value, DEEPEST) <= DEEPEST else None
 
 
 def _levels(value: Any, most: int) -> int:
@@ -113,6 +116,8 @@ def unwrap(value: Any) -> Any:
 
 
 def _skip(text: str, at: int) -> int:
+    if text[at : at + 1] in _NO_BLANK:
+        return at
     match = _BLANK.match(text, at)
     return match.end() if match else at
 
@@ -143,8 +148,9 @@ def _string(text: str, at: int, quote: str) -> ParsedValue:
         at = plain.end()
         if at >= len(text):
             return PartialJson("".join(parts)), at
-        if text[at] in closing:
-            at += 1
+        if marks := closing.match(text, at):
+            parts.append(text[at : marks.end() - 1])
+            at = marks.end()
             if _ENDS.match(text, at):
                 return "".join(parts), at
             parts.append(text[at - 1])

@@ -7,7 +7,7 @@ as the prompt named them ("Yes or No") are no answer, nor is a yes and a no in o
 import re
 from functools import lru_cache
 
-from bootstruct.stages.parsing.cleanup import clean_reply, split_after
+from bootstruct.stages.parsing.cleanup import clean_reply
 from bootstruct.stages.parsing.json_replies import consistent_answers
 from bootstruct.stages.parsing.json_replies import parse_task_type as json_task_type
 from bootstruct.stages.parsing.json_replies import parse_task_types as json_task_types
@@ -85,11 +85,12 @@ def parse_task_types(reply: Reply, count: int, as_json: bool) -> dict[int, bool]
         count: the number of tasks.
         as_json: whether it was asked for as JSON; what is no such JSON is read as words.
     """
-    return dict(_task_types(reply.text, reply.finish, count, as_json))
+    return dict(read_task_types(reply.text, reply.finish, count, as_json))
 
 
 @lru_cache(maxsize=16)  # each of the tasks reads the reply
-def _task_types(text: str, finish: str, count: int, as_json: bool) -> dict[int, bool]:
+def read_task_types(text: str, finish: str, count: int, as_json: bool) -> dict[int, bool]:
+    """As `parse_task_types`, of a reply with this text and finish; the same object for the same arguments."""
     reply = Reply(text, finish)
     parsed = json_task_types(reply, count) if as_json else None
     return consistent_answers(_task_types_in_words(reply, count), count) if parsed is None else parsed
@@ -140,8 +141,17 @@ def _task_types_in_words(reply: Reply, count: int) -> list[tuple[int | None, boo
 
 def _numbered_segments(text: str) -> list[tuple[int, str]]:
     """Return each number at the start of a line, or before an answer, with the text up to the next one."""
-    markers = list(_MARKER.finditer(text))
-    return [(int(marker["first"] or marker["inline"]), rest.strip()) for marker, rest in split_after(markers, text)]
+    numbers: list[int] = []
+    places: list[int] = []  # where each marker begins and ends, in turn: matches are not kept, since there may be many
+    for marker in _MARKER.finditer(text):
+        numbers.append(int(marker[marker.lastgroup or 0]))
+        places += marker.span()
+    if not numbers:
+        return []
+    return [
+        (number, text[begin:end].strip())
+        for number, begin, end in zip(numbers, places[1::2], [*places[2::2], len(text)], strict=True)
+    ]
 
 
 def _answer_in(segment: str) -> bool | None:
