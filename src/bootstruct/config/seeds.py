@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bootstruct.errors import InputError
-from bootstruct.io.accounts import RowAccount, fault_in_words, line_ranges
+from bootstruct.io.accounts import RowAccount, line_ranges
 from bootstruct.io.fields import other_fields
+from bootstruct.io.row_faults import fault_in_words
 from bootstruct.io.rows import Row, read_rows
 from bootstruct.io.shapes import SHAPE_NAMES, WITHOUT_OUTPUT, ShapeError, read_task_row, read_task_type
 from bootstruct.types import Instance, Seed

@@ -5,15 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from bootstruct.io.row_faults import fault_in_words
 from bootstruct.io.shapes import WITHOUT_OUTPUT
 from bootstruct.render.numbers import number
-
-NOT_JSON = "not JSON"
-
-
-def fault_in_words(reason: str, detail: str) -> str:
-    """What is wrong with one row: the detail, which says it in full, or the reason where there is none."""
-    return f"{reason}: {detail}" if reason == NOT_JSON and detail else detail or reason
 
 
 @dataclass(slots=True)

@@ -14,7 +14,9 @@ INPUT_FIELDS: Final = ("input", "context")
 OUTPUT_FIELDS: Final = ("output", "response", "completion", "answer")  # two of them that differ are ambiguous
 LATER_OUTPUTS: Final = ("solution", "target", "targets", "generation")  # these count where none of those is there
 SYSTEM_FIELDS: Final = ("system", "system_prompt")
-LIST_FIELDS: Final = frozenset({*CHAT_FIELDS, "instances", "prompt", "completion"})  # may be lists in a row
+LIST_FIELDS: Final = frozenset(
+    {*CHAT_FIELDS, "instances", "prompt", "completion", "chosen", "rejected"}
+)  # may be lists in a row
 KNOWN_FIELDS: Final = frozenset(
     {*INSTRUCTION_FIELDS, *INPUT_FIELDS, "inputs", *OUTPUT_FIELDS, *LATER_OUTPUTS, *CHAT_FIELDS, "user", "assistant"}
 )

@@ -9,32 +9,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from bootstruct.errors import InputError
-from bootstruct.io.accounts import NOT_JSON, fault_in_words
+from bootstruct.io.chats import CHAT_FIELDS
 from bootstruct.io.fields import LIST_FIELDS
+from bootstruct.io.row_faults import NOT_JSON, RowFault
 from bootstruct.io.shapes import has_shape
 from bootstruct.io.streams import HEAD, decoded
+from bootstruct.io.unique_names import unique
 
 LONGEST_LINE = 1 << 28  # bytes of one row
 WRAPPERS: Final = ("data", "rows", "examples", "records", "train")  # fields of one object that hold all rows
 _BLANKS: Final = re.compile(r"[ \t\r\n\ufeff]*")
 _NEAR_THE_END: Final = 16  # characters; an error there may come of text that was not read yet
-
-
-class RowFault(str):
-    """Why one row cannot be read: `reason`, and in the text what exactly is wrong."""
-
-    reason: str
-
-    def __new__(cls, reason: str, detail: str = "") -> "RowFault":
-        """A fault with its reason, one of few, and what exactly is wrong."""
-        fault = super().__new__(cls, detail)
-        fault.reason = reason
-        return fault
-
-    @property
-    def sentence(self) -> str:
-        """What is wrong, in full."""
-        return fault_in_words(self.reason, str(self))
 
 
 class SourceRow(dict[str, Any]):
@@ -48,9 +33,9 @@ Values = Iterator[tuple[int, Any]]  # (line or position from 1, a value or a Row
 
 
 def parse(text: str) -> Any:
-    """The value of a text, a RowFault where it is not JSON."""
+    """The value of a text, a RowFault where it is not JSON or no row to rely on."""
     try:
-        return json.loads(text)
+        return unique(json.loads(text), text)
     except (ValueError, RecursionError) as exc:
         if text.rstrip().endswith("},"):
             return RowFault(
@@ -162,7 +147,7 @@ class JsonReader:
         self._at += 1
 
     def value(self) -> Any:
-        """The next value. Raises InputError where there is none."""
+        """The next value, a RowFault where it is no row to rely on. Raises InputError where there is none."""
         self.next_character()
         while True:
             try:
@@ -177,8 +162,8 @@ class JsonReader:
                 raise self.error(str(exc)) from None
             if end == len(self._text) and self._more():  # a number may go on
                 continue
-            self._at = end
-            return value
+            begin, self._at = self._at, end
+            return unique(value, self._text[begin:end])
 
     def error(self, what: str) -> InputError:
         """The error that names this place."""
@@ -251,5 +236,5 @@ def _is_columns(value: Mapping[str, Any]) -> bool:
         return all(name.isdecimal() for name in columns[0])
     if not all(isinstance(column, list) and len(column) == len(columns[0]) for column in columns):
         return False
-    in_a_row = (dict, str) if LIST_FIELDS & value.keys() - {"prompt", "completion", "instances"} else (dict,)
+    in_a_row = (dict, str) if value.keys() & set(CHAT_FIELDS) else (dict,)
     return not any(isinstance(cell, in_a_row) for name in LIST_FIELDS & value.keys() for cell in value[name])

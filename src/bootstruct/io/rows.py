@@ -9,7 +9,8 @@ from typing import Any, Literal, TypeAlias
 from bootstruct.errors import InputError
 from bootstruct.io.accounts import RowAccount
 from bootstruct.io.containers import container_of, folder_container
-from bootstruct.io.json_values import RowFault, SourceRow
+from bootstruct.io.json_values import SourceRow
+from bootstruct.io.row_faults import RowFault
 from bootstruct.io.streams import STDIN, all_of, as_utf8, decoded, opened
 
 Row: TypeAlias = dict[str, Any]
@@ -61,8 +62,8 @@ def read_rows(
     A file is JSON Lines, a JSON list of objects, objects one after another, one JSON object of columns or with the rows
     in a field such as `data`, CSV (with commas, semicolons, tabs or bars) with a head line, Parquet or Arrow, each also
     compressed with gzip or zstd: its content says which, not its name. A folder is one that `datasets.save_to_disk`
-    wrote. Lines end with `\n` or `\r\n` only: rows may hold U+2028 and U+0085, on which other splitting breaks. Where an
-    object has a name twice, the last value counts.
+    wrote. Lines end with `\n` or `\r\n` only: rows may hold U+2028 and U+0085, on which other splitting breaks. A row in
+    which an object has a name twice, with different values, cannot be read.
 
     Args:
         path: the file; `-` is the standard input.

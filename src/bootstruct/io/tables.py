@@ -10,7 +10,8 @@ from typing import Final
 
 from bootstruct.errors import InputError
 from bootstruct.io.formulas import unguarded
-from bootstruct.io.json_values import LONGEST_LINE, RowFault, Values, lines_of
+from bootstruct.io.json_values import LONGEST_LINE, Values, lines_of
+from bootstruct.io.row_faults import RowFault
 from bootstruct.io.streams import decoded
 
 SEPARATORS: Final = ",;\t|"
