@@ -53,9 +53,9 @@ KAPPA_LEVELS, KAPPA_ACCEPTABLE = 0.58, 0.75  # two raters: on A to D, and on A o
 
 # Section 4.4: the four levels of human evaluation, in our words: (name, what it takes).
 LEVELS: Final = {
-    "A": ("valid and satisfying", "Nothing to object to: the response does what was asked."),
-    "B": ("acceptable", "Minor errors or gaps, but of use as it is."),
-    "C": ("relevant, significant errors", "It responds to the task, but what is wrong with it spoils it."),
-    "D": ("irrelevant or invalid", "It misses the task, or is no answer at all."),
+    "A": ("valid and satisfying", "There is nothing to object to: the response does what was asked."),
+    "B": ("acceptable", "It has minor errors or gaps but is usable as it is."),
+    "C": ("relevant, significant errors", "It responds to the task, but its errors spoil it."),
+    "D": ("irrelevant or invalid", "It misses the task or is not an answer at all."),
 }
 LEVEL_LETTERS: Final = "".join(LEVELS)

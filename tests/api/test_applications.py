@@ -82,7 +82,7 @@ def test_the_review_page_is_served_until_it_is_stopped(tmp_path: Path) -> None:
 def test_what_review_refuses(tmp_path: Path) -> None:
     with pytest.raises(bs.InputError, match="no such run folder"):
         bs.review(tmp_path / "nowhere", port=0)
-    with pytest.raises(bs.InputError, match="must lie in"):
+    with pytest.raises(bs.InputError, match="must be in"):
         bs.review(tmp_path, overlap=1.5)
     with pytest.raises(bs.InputError, match="occurs twice"):
         bs.review(tmp_path, reviewers=["anna", "anna"])

@@ -44,7 +44,7 @@ def test_dedup_keeps_away_from_a_set(file: Path, tmp_path: Path) -> None:
 def test_what_dedup_refuses(file: Path, tmp_path: Path) -> None:
     for options, message in (
         ({"against": tmp_path / "gone.jsonl"}, "no such file"),
-        ({"threshold": 1.5}, "must lie in"),
+        ({"threshold": 1.5}, "must be in"),
         ({"tokenizer": "none"}, "unknown"),
         ({"shards": 2}, "belong to --ray"),
         ({"field": "nothing"}, "name the field"),

@@ -71,7 +71,7 @@ def one_sentence(err: str) -> str:
         ("temperature: 0.7", "temperature: warm", r"propose.ask.sampling.temperature: expected a number, found 'warm'"),
         ("seed_examples: 6", "seed_examples: six", r"propose.seed_examples: expected a whole number"),
         ("seed_examples: 6", "seed_examples: true", r"propose.seed_examples: expected a whole number"),
-        ("threshold: 0.7", "threshold: 7", r"threshold: must lie in \(0, 1\]"),
+        ("threshold: 0.7", "threshold: 7", r"threshold: must be in \(0, 1\]"),
         ("tokenizer: unicode", "tokenizer: unicorn", r"tokenizer: 'unicorn' is unknown"),
         (
             "prompt: classify.jinja",
@@ -82,7 +82,7 @@ def one_sentence(err: str) -> str:
         ("{{ instruction }} Output:", "{{ instruction }} {{ x }} Output:", r"'x' is undefined"),
         ("prompt: classify.jinja", "prompt: nowhere.jinja", r"no prompt file 'nowhere.jinja'"),
         ("reading: robust", "reading: careful", r"reading: must be one of robust, original"),
-        ("words_at_most: 3", "words_at_most: 3, starts_with: A", r"needs exactly one check, it has 2"),
+        ("words_at_most: 3", "words_at_most: 3, starts_with: A", r"needs exactly one condition but has 2"),
         (
             "matches: >-",
             "matches: '('\n      count: blanks\n    - name: x\n      matches: >-",

@@ -197,7 +197,7 @@ def test_any_script_is_filtered(tmp_path: Path, texts: list[str]) -> None:
         ("a.json", b"\xff", {}, r"not UTF-8"),
         ("a.jsonl", b'{"body": "x"}\n', {}, r"no row has a text"),
         ("a.jsonl", b"", {}, r"no row has a text"),
-        ("a.jsonl", b'{"text": "x"}\n', {"threshold": 1.5}, r"must lie in"),
+        ("a.jsonl", b'{"text": "x"}\n', {"threshold": 1.5}, r"must be in"),
         ("a.jsonl", b'{"text": "x"}\n', {"tokenizer": "words"}, r"use one of"),
     ],
 )

@@ -71,7 +71,7 @@ def test_the_command(tmp_path: Path) -> None:
 
 def test_options_that_do_not_fit(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", TEXTS)
-    with pytest.raises(InputError, match="must lie between 0 and 1"):
+    with pytest.raises(InputError, match="must be between 0 and 1"):
         bs.dedup(path, semantic=1.5, embed="hashed")
     with pytest.raises(InputError, match="belong to --semantic"):
         bs.dedup(path, embed="hashed")

@@ -51,7 +51,7 @@ def test_a_server_that_needs_a_key_or_another_model() -> None:
 def test_an_unreachable_server_ends_with_a_question() -> None:
     done = bootstruct("doctor", "--model", "openai/sim", "--base-url", "http://127.0.0.1:9/v1")
     assert done.returncode == 2
-    assert "is the server running there?" in done.stderr
+    assert "is the server running at this address?" in done.stderr
 
 
 def test_without_a_model_it_lists_what_is_installed() -> None:

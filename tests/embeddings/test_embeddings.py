@@ -102,7 +102,7 @@ def test_a_server_is_asked_in_portions_and_again_when_busy(server: tuple[str, li
 
 
 def test_what_is_no_model_of_embeddings_is_said(server: tuple[str, list[Any]]) -> None:
-    with pytest.raises(EngineUnavailableError, match="something else than 1 vectors"):
+    with pytest.raises(EngineUnavailableError, match="something other than 1 vectors"):
         open_embedder("openai/chat", server[0]).embed(["a"])
 
 

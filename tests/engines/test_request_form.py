@@ -143,8 +143,8 @@ def test_recorded_changes_are_applied_and_those_of_a_stranger_are_not() -> None:
     [
         ("temperature", "", "refuses the field temperature; it is left out from now on: it said so."),
         ("max_tokens", "max_completion_tokens", "max_completion_tokens is sent in its place"),
-        ("response_format", "", "replies are read as they come"),
-        ("most_tokens", "64", "no more than 64 tokens"),
+        ("response_format", "", "replies are read without it"),
+        ("most_tokens", "64", "at most 64 tokens"),
         ("thinking_tokens", "4096", "4096 tokens longer"),
     ],
 )

@@ -209,7 +209,7 @@ def test_user_tasks_from_asking_to_comparing(tmp_path: Path) -> None:
     assert "InstructGPT 003 (published)" in compared.stdout
     more = evaluate(*words, "--model", "openai/before")  # the sheet may have been rated by now
     assert more.returncode == 0, more.stderr
-    assert "kept as it is" in more.stderr
+    assert "is kept because" in more.stderr
     sheet = evaluate("sheet", f"one={models[0]}", f"two={models[1]}", "--out", tmp_path / "sheet")
     assert sheet.returncode == 0, sheet.stderr
     assert len(rows_of(tmp_path / "sheet" / "sheet.jsonl")) == 12

@@ -75,5 +75,5 @@ def test_text_in_ascii_has_one_score(one: str, other: str) -> None:
 
 def test_the_command(predictions: Path) -> None:
     shown = CliRunner().invoke(cli, ["evaluate", "score", str(predictions), "--tokenizer", "unicode"]).output
-    assert "3 answers or references without a word that the official ROUGE-L sees" in shown
+    assert "3 answers or references without a word that the official ROUGE-L reads" in shown
     assert "words of every script" in shown

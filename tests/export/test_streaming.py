@@ -71,7 +71,7 @@ def test_parts_are_there_all_or_none(run: RunSource, tmp_path: Path, monkeypatch
 
 def test_what_openai_refuses_is_not_written(run: RunSource, tmp_path: Path) -> None:
     few = {task.name for task in run.state.accepted[4:]}
-    with pytest.raises(InputError, match="examples, at least 10 are needed"):
+    with pytest.raises(InputError, match="examples, but at least 10 are needed"):
         export_runs([RunSource(run.state, run.journal, few)], "openai", tmp_path / "a.jsonl")
     assert list(tmp_path.iterdir()) == []
 

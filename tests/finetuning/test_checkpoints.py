@@ -35,7 +35,9 @@ def test_a_checkpoint_of_ones_own_is_read(checkpoint: Path) -> None:
 def test_a_damaged_file_is_named(checkpoint: Path, name: str) -> None:
     path = checkpoint / name
     path.write_bytes(path.read_bytes()[:-3])
-    with pytest.raises(InputError, match=rf"{name}: is not as a training of yours on this machine wrote it: .*Remove "):
+    with pytest.raises(
+        InputError, match=rf"{name}: is not a file that a training of yours on this machine wrote: .*Remove "
+    ):
         require_own(checkpoint)
 
 
@@ -60,7 +62,7 @@ def test_a_copied_checkpoint_is_refused(checkpoint: Path, tmp_path: Path) -> Non
 def test_a_link_to_a_file_of_ones_own_is_refused(checkpoint: Path) -> None:
     (checkpoint / "optimizer.pt").rename(checkpoint.parent / "kept.pt")
     (checkpoint / "optimizer.pt").symlink_to(checkpoint.parent / "kept.pt")
-    with pytest.raises(InputError, match=r"optimizer\.pt: is not as"):
+    with pytest.raises(InputError, match=r"optimizer\.pt: is not a file that"):
         require_own(checkpoint)
 
 

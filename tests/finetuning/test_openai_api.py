@@ -150,7 +150,7 @@ def test_a_failed_job_says_why(tmp_path: Path) -> None:
 
 def test_what_the_api_would_refuse_is_never_sent(tmp_path: Path) -> None:
     api = FakeApi()
-    with pytest.raises(InputError, match="3 examples, at least 10"):
+    with pytest.raises(InputError, match="3 examples, but at least 10"):
         against(api, lambda place: finetune_there(place, "m", EXAMPLES[:3], tmp_path, 2, 42, lambda line: None))
     assert not api.files
 

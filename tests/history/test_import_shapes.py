@@ -78,7 +78,7 @@ def test_the_subfolder_of_the_last_step_is_followed(tmp_path: Path) -> None:
     result, state = imported(tmp_path, source)
     assert tasks(state) == [(TEXTS[0], False, [("0", "out 0"), ("1", "out 1")])]
     assert (result.tasks, result.instances, result.open_tasks) == (1, 2, 3)
-    assert any("1 row left out, whose instructions the first step lacks" in note for note in result.notes)
+    assert any("1 row left out, whose instructions are not in the first step" in note for note in result.notes)
     assert verify(tmp_path / "run").unchecked["completed tasks whose replies were not kept"] == 1
 
 
@@ -116,7 +116,7 @@ def test_equal_findings_of_verify_are_grouped(tmp_path: Path) -> None:
     found = verify(tmp_path / "run")
     assert [group.count for group in grouped(found.disagreements)] == [4]
     assert "starts outside ASCII" in found.disagreements[0]
-    assert found.unchecked["replies that the imported files lack"] == 4
+    assert found.unchecked["replies that are not in the imported files"] == 4
 
 
 def test_raw_instances_can_begin_an_import(tmp_path: Path) -> None:
@@ -326,7 +326,7 @@ def test_other_tools_without_replies(tool: str, name: str, tmp_path: Path) -> No
     assert found.unchecked["completed tasks whose replies were not kept"] == 2
     assert "completed tasks" not in found.checked
     assert found.conclusion.startswith("no disagreement with the rules of the recipe")
-    assert "cannot be checked, since the imported files hold none" in found.conclusion
+    assert "cannot be checked, because the imported files contain none" in found.conclusion
     assert read_run(tmp_path / "run").usage == {}, "a reply that was not kept is no reply paid for"
     assert state.recipe.model == {"distilabel": "mistral", "curator's cache": "m"}.get(tool, "unknown")
     done = export(state, tmp_path / "run" / "journal.jsonl", "messages", tmp_path / "m.jsonl")
@@ -340,19 +340,19 @@ def test_what_verify_can_and_cannot_know(tmp_path: Path) -> None:
     import_run(tmp_path / "other", [lines(tmp_path / "short.jsonl", {"instruction": "Sing.", "output": "La."})])
     assert verify(tmp_path / "other").conclusion.startswith("1 disagreement with the rules of the recipe")
     done = bootstruct("verify", tmp_path / "other")
-    assert "cannot be checked, since the imported files hold none" in done.stdout
+    assert "cannot be checked, because the imported files contain none" in done.stdout
     assert "every decision follows" not in done.stdout
 
 
 def test_a_part_complete_import_is_not_told_to_go_on(tmp_path: Path) -> None:
     imported(tmp_path, lines(tmp_path / "part.jsonl", *OTHER_TOOLS["alpaca"], {"instruction": TEXTS[3]}))
     done = bootstruct("export", tmp_path / "run", "--format", "alpaca", "--out", tmp_path / "a.json")
-    assert "part of the import: 2 of 3 accepted tasks are completed. An import is not continued" in done.stdout
+    assert "part of the import: 2 of 3 accepted tasks are completed. An import cannot be continued" in done.stdout
     assert "generate" not in done.stdout
     import_run(tmp_path / "none", [lines(tmp_path / "none.jsonl", {"instruction": TEXTS[3]})])
     done = bootstruct("export", tmp_path / "none", "--format", "alpaca", "--out", tmp_path / "b.json")
     assert done.returncode == 2
-    assert "The import has no task with instances. An import is not continued" in done.stderr
+    assert "The import has no task with instances. An import cannot be continued" in done.stderr
 
 
 def test_progress_of_a_long_import(tmp_path: Path) -> None:
@@ -398,7 +398,7 @@ def test_several_files_of_tasks_are_all_read_and_what_is_not_read_is_told(tmp_pa
     other = lines(tmp_path / "machine_generated_instructions_2.jsonl", step1(1))
     result = import_run(tmp_path / "first", [first, other, one])
     assert [note for note in result.notes if "not read" in note] == [
-        f"{path}: not read, since another file holds the same" for path in (other, one)
+        f"{path}: not read, because another file contains the same" for path in (other, one)
     ]
 
 
@@ -417,7 +417,7 @@ def test_the_mark_of_camel_for_an_unreadable_reply_is_no_output(tmp_path: Path) 
     result, state = imported(tmp_path, path)
     assert tasks(state) == [(TEXTS[2], False, [("a", "b")])]
     assert result.open_tasks == 2
-    assert result.accounts[0].notes["with the output 'No valid output found.', which is taken for none"] == 1
+    assert result.accounts[0].notes["with the output 'No valid output found.', which counts as no output"] == 1
 
 
 def test_lists_of_instructions(tmp_path: Path) -> None:
@@ -474,7 +474,7 @@ def test_what_cannot_begin_an_import_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere: no such file"):
         imported(tmp_path, tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="nor another file of tasks"):
+    with pytest.raises(InputError, match="no other file of tasks found"):
         imported(tmp_path, tmp_path / "empty")
     for name in ("a.jsonl", "b.jsonl"):
         lines(tmp_path / "two" / name, OTHER_TOOLS["alpaca"][0])

@@ -121,7 +121,7 @@ def test_the_command_says_what_is_decided_otherwise(old: tuple[Path, set[str]], 
     strict = rules(tmp_path, old[0], 7)
     done = bootstruct("init", tmp_path / "new", "--rejudge", old[0], "--recipe", strict)
     assert done.returncode == 0, done.stderr
-    assert "nothing was asked" in done.stdout
+    assert "no request was sent" in done.stdout
     assert "accepted -> too short" in done.stdout
     assert " before), " in done.stdout
     row = json.loads(bootstruct("init", tmp_path / "b", "--rejudge", old[0], "--recipe", strict, "--json").stdout)

@@ -219,7 +219,7 @@ def test_export_report_and_finetuning_take_it(new: Path, tmp_path: Path) -> None
     make_report([new], tmp_path / "page.html")
     page, card = (tmp_path / "page.html").read_text(), (tmp_path / "page.card.md").read_text()
     assert "rewritten by better" in page
-    assert "written anew by `better`" in card
+    assert "rewritten by `better`" in card
 
 
 def test_events_of_it_are_read_back(new: Path) -> None:

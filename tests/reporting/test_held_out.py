@@ -149,7 +149,7 @@ def test_a_run_of_nothing(tmp_path: Path) -> None:
     path.write_text("\n")
     made = make_report([path], test_sets=[written(tmp_path / "held.jsonl", TEST_SET)])
     assert [task.score for task in made.measured[0].nearby[0].found.tasks] == [0, 0, 0, 0]
-    assert "no training text is like it" in (tmp_path / "data.report.html").read_text()
+    assert "no training text is similar" in (tmp_path / "data.report.html").read_text()
 
 
 def test_hostile_texts_of_both_sides_are_escaped(tmp_path: Path) -> None:

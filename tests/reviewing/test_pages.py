@@ -262,7 +262,7 @@ def test_a_run_not_begun_and_a_sheet_alone_have_pages_too(tmp_path: Path) -> Non
     browser = site.browser()
     for path in PAGES:
         assert browser.get(path).status in (200, 303), path
-    assert "Nothing has been answered yet" in browser.get("/r/anna/watch").text
+    assert "There is no reply yet" in browser.get("/r/anna/watch").text
     append(waiting, events(tasks(5)))
     assert "Draw 5 and begin" in browser.get("/r/anna").text
     site.close()

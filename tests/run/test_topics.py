@@ -26,7 +26,10 @@ def hints(folder: Path) -> dict[str, list[str]]:
 def test_shipped_topics_are_for_the_shipped_seeds(tmp_path: Path) -> None:
     (tmp_path / "seeds.jsonl").write_text("".join(json.dumps(seed) + "\n" for seed in SEEDS[:2]))
     said = bootstruct("init", tmp_path / "own", "--seeds", tmp_path / "seeds.jsonl", "--model", "python/x").stdout
-    assert "its 40 topics fit the 175 shipped seeds and are left out (--topics-from-seeds asks for yours)" in said
+    assert (
+        "its 40 topics fit the 175 shipped seeds and are left out (--topics-from-seeds finds topics that fit yours)"
+        in said
+    )
     assert list(hints(tmp_path / "own")) == ["kind", "length"]
     said = bootstruct("init", tmp_path / "shipped", "--model", "python/x").stdout
     assert "left out" not in said

@@ -115,7 +115,7 @@ def test_perplexity_and_difficulty() -> None:
         3,
     ]  # what the prompt does not help comes after the others
     assert chosen[0].why == "instruction-following difficulty 0.900"
-    assert chosen[4].why == "no ifd is known, taken last"
+    assert chosen[4].why == "no ifd is known, so the row comes last"
 
 
 def test_a_run_is_chosen_from(tmp_path: Path) -> None:

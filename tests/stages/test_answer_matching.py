@@ -90,9 +90,9 @@ def test_the_output_must_be_what_most_answers_say() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"at_most": 0.2}, "at_most: must lie between `at_least` and 1"),
+        ({"at_most": 0.2}, "at_most: must be between `at_least` and 1"),
         ({"measure": "rouge", "majority": True}, "measure rouge: has neither majority nor at_most"),
-        ({"kind": "rubric", "majority": True}, "go with `kind: agreement` only"),
+        ({"kind": "rubric", "majority": True}, "need `kind: agreement`"),
     ],
 )
 def test_faults_are_told(values: dict[str, Any], message: str) -> None:

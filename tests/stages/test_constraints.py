@@ -108,8 +108,8 @@ def test_recipes_without_constraints_are_what_they_were() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"share": 0}, r"constraints\.share: must lie in \(0, 1\]"),
-        ({"most": 5}, r"constraints\.most: must lie between 1 and 4"),
+        ({"share": 0}, r"constraints\.share: must be in \(0, 1\]"),
+        ({"most": 5}, r"constraints\.most: must be between 1 and 4"),
         ({"words": []}, r"constraints\.words: is empty"),
         ({"kind": []}, "kind"),
     ],

@@ -96,7 +96,7 @@ def status_of_empty() -> Status:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"share": 1}, r"propose\.evolve\.share: must lie between 0 and 1"),
+        ({"share": 1}, r"propose\.evolve\.share: must be between 0 and 1"),
         ({"ways": []}, r"propose\.evolve\.ways: is empty"),
         ({"ask": {"prompt": "x", "sampling": {}, "api": "chat"}}, r"needs the same `reply` and `api` as propose\.ask"),
     ],

@@ -279,4 +279,4 @@ def test_a_rating_sheet_and_a_demo_with_links(tmp_path: Path, private: Path) -> 
 def test_a_list_of_tasks_names_no_paths(tmp_path: Path, private: Path) -> None:
     (tmp_path / "tasks").mkdir()
     for name in ("../private", str(private), "."):
-        assert "is no name of a task" in refusal(lambda name=name: read_split(tmp_path, only=(name,)))  # type: ignore[misc]
+        assert "is not the name of a task" in refusal(lambda name=name: read_split(tmp_path, only=(name,)))  # type: ignore[misc]

@@ -161,7 +161,7 @@ def review(
     from bootstruct.reviewing.session import ReviewOptions
 
     if overlap is not None and not 0 <= overlap <= 1:
-        raise InputError(f"overlap: must lie in [0, 1], not {overlap:g}.")
+        raise InputError(f"overlap: must be in [0, 1], not {overlap:g}.")
     options = ReviewOptions(tasks, seed, _reviewers(reviewers), overlap)
     serve(Path(run), Path(sheet) if sheet else None, options, Bind(host, port, allow_remote), on_line, stop)
 

@@ -312,7 +312,7 @@ def _warn_of_unknown_words(state: State) -> None:
         more = f" and {len(unknown) - MOST_UNKNOWN} more" if len(unknown) > MOST_UNKNOWN else ""
         warnings.warn(
             f"the pocket model has never seen {', '.join(unknown[:MOST_UNKNOWN])}{more}: words of the seeds outside its "
-            "small world, about which it cannot write well.",
+            "small world, and it cannot write well about them.",
             stacklevel=3,
         )
 

@@ -73,7 +73,7 @@ def diversity(
     if on not in MEASURED_TEXTS:
         raise InputError(f"on {on!r}: unknown; use one of {', '.join(MEASURED_TEXTS)}.")
     if size is not None and size < 2:
-        raise InputError(f"size {size}: compare at least two texts.")
+        raise InputError(f"size {size}is too small; compare at least two texts.")
     if embed is None and (base_url or embeddings):
         raise InputError("--base-url and --embeddings belong to --embed; add it, as in --embed hf/./all-MiniLM-L6-v2.")
     tell = on_step or (lambda step: None)

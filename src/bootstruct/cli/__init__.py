@@ -27,7 +27,7 @@ COMMANDS = {  # name -> (module, the line `--help` shows); in the order of a run
     "init": ("init", "Make a run folder: recipe and seeds, ready to edit."),
     "preview": ("preview", "Show a few requests in full and what the run will cost."),
     "generate": ("generate", "Grow the pool and write instances; running it again resumes."),
-    "status": ("status", "Show what a run has come to."),
+    "status": ("status", "Show the state and the figures of a run."),
     "verify": ("verify", "Re-derive every decision from the recorded replies."),
     "export": ("export", "Write training files from a run."),
     "finetune": ("finetune", "Finetune a model on runs and files."),
@@ -37,7 +37,7 @@ COMMANDS = {  # name -> (module, the line `--help` shows); in the order of a run
     "review": ("review", "Serve a local page on which people judge tasks and rate answers."),
     "dedup": ("dedup", "Keep what is new in any file of texts, with the novelty filter alone."),
     "evaluate": ("evaluate", "Measure models: scores, ratings, comparisons, decontamination."),
-    "doctor": ("doctor", "Show what is installed, and what a server supports."),
+    "doctor": ("doctor", "Show what is installed and what a server supports."),
     "schema": ("schema", "Print the JSON Schema of a recipe or settings file, for editors."),
     "import": ("import_", "Turn files of the original code into a run."),
 }
@@ -137,7 +137,7 @@ def main() -> None:
         echo(f"{'stopped' if exc.exit_code == 1 else 'error'}: {exc.sentence}", err=True)
         raise SystemExit(exc.exit_code) from None
     except (KeyboardInterrupt, click.Abort):
-        echo("interrupted: everything up to here is saved; run the same command again to continue.", err=True)
+        echo("interrupted: everything so far is saved; run the same command again to continue.", err=True)
         raise SystemExit(130) from None
     except BrokenPipeError:
         _leave_stdout()
@@ -147,11 +147,14 @@ def main() -> None:
         echo(f"error: {_os_error(exc)}", err=True)
         raise SystemExit(2) from None
     except MemoryError:
-        echo("error: there is not enough memory for this; use smaller files or a machine with more.", err=True)
+        echo(
+            "error: there is not enough memory for this command; use smaller files or a machine with more memory.",
+            err=True,
+        )
         raise SystemExit(2) from None
     except Exception:  # a fault of ours; its message may hold text of files and servers
         echo(traceback.format_exc(), err=True, nl=False)
-        echo("error: bootstruct has a fault, which the lines above show; please report it.", err=True)
+        echo("error: this is a fault of bootstruct, which the lines above show; please report it.", err=True)
         raise SystemExit(2) from None
     if isinstance(code, int) and code:
         raise SystemExit(code)

@@ -33,7 +33,7 @@ COUNTED = 1 << 26  # bytes; the rows of larger files are not counted first for t
 @click.option(
     "--container",
     type=click.Choice(["jsonl", "json", "csv", "tsv", "txt", "parquet", "arrow", "dataset"]),
-    help="What the file becomes, whatever its name says; `dataset` is a folder for datasets.load_from_disk.",
+    help="The kind of file, whatever its name is; `dataset` is a folder for datasets.load_from_disk.",
 )
 @click.option(
     "--dropped", type=FILE, help="Write one JSON line for each dropped row: its text, its place and the row it is near."
@@ -48,12 +48,12 @@ COUNTED = 1 << 26  # bytes; the rows of larger files are not counted first for t
 @click.option(
     "--on",
     type=click.Choice(["instruction", "instruction+input", "all"]),
-    help="Compare each row by itself: by its instruction as the paper does, by instruction and input, or by all its texts.",
+    help="Compare each row by itself: by its instruction (as the paper does), by instruction and input, or by all its texts.",
 )
 @click.option(
     "--group",
     is_flag=True,
-    help="Compare instructions and keep or drop the rows of one instruction together; of equal rows one is kept. "
+    help="Compare instructions, and keep or drop the rows of one instruction together; of equal rows, one is kept. "
     "This is the default.",
 )
 @click.option(
@@ -114,7 +114,7 @@ def dedup_command(
     from bootstruct.api.data import dedup
 
     if group and on:
-        raise click.UsageError("--group and --on: take one of the two.")
+        raise click.UsageError("--group and --on: use one of the two.")
     began, is_piped = time.monotonic(), out == Path("-")
     place = sys.stdout.buffer if is_piped else out
     with _bar(files, quiet or as_json) as advance:

@@ -20,11 +20,13 @@ BAR_WIDTH = 40  # characters of a score of 100
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="The folder to write to."
 )
-@click.option("--tasks", type=click.IntRange(10), help="Accepted instructions to grow. [default: 120, with --full 200]")
+@click.option(
+    "--tasks", type=click.IntRange(10), help="Grow the pool to N accepted instructions. [default: 120, with --full 200]"
+)
 @click.option(
     "--full",
     is_flag=True,
-    help="All models and formats, two runs, three finetuning seeds, the curve over the amount of data.",
+    help="Run all models and formats, two runs, three finetuning seeds and the curve over the amount of data.",
 )
 @click.option("--model", default="pocket", show_default=True, help="The model: pocket, or another local one as hf/DIR.")
 @click.option(
@@ -52,7 +54,7 @@ def demo_command(out: Path, tasks: int | None, full: bool, model: str, as_json: 
     else:
         print_summary(summary, out)
     if summary["failed"]:
-        raise RunStoppedError(f"failed: {', '.join(summary['failed'])}; the same command tries again what failed.")
+        raise RunStoppedError(f"failed: {', '.join(summary['failed'])}; the same command tries them again.")
 
 
 def print_summary(summary: Json, out: Path) -> None:

@@ -27,7 +27,7 @@ FOLDER = click.Path(path_type=Path)
     help="Measure instructions, outputs, or all texts of a task as one.",
 )
 @number_option("--size", "Compare N texts of each set. [default: as many as the smallest has, at most 1,000]", 2)
-@click.option("--seeds", type=FOLDER, help="The seed tasks whose coverage is measured; a run brings its own.")
+@click.option("--seeds", type=FOLDER, help="The seed tasks whose coverage is measured; a run has its own.")
 @click.option("--no-whole", is_flag=True, help="Measure the samples only, which is faster for large sets.")
 @embedding_options
 @fields
@@ -120,4 +120,4 @@ def print_diversity(found: "tuple[SetDiversity, ...]") -> None:
             listed = ", ".join(f"{value.measure.label} {number_in_words(value.whole)}" for value in wholes)
             echo(f"  over all {one.texts:,}: {listed}")
     if any(not one.reader for one in found) and found[0].on == "instruction":
-        echo("note: without verb-object entropy; pip install 'bootstruct[report]' brings a reader of verbs.")
+        echo("note: without verb-object entropy; pip install 'bootstruct[report]' installs a reader of verbs.")

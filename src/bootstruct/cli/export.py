@@ -23,17 +23,17 @@ PATH = click.Path(path_type=Path)
 CONTAINERS = ("jsonl", "json", "csv", "tsv", "parquet", "arrow", "dataset")
 HELP = """Write the completed tasks of RUN as training data. The same run gives the same bytes.
 
-Of several runs, the later ones add what is new beside the earlier ones, by the novelty rule of the first. The formats of pairs
+Of several runs, each adds what is new compared with the earlier ones, by the novelty rule of the first. The formats of pairs
 compare answers instead: the samples of one run's agreement check, or the answers of several runs to the same requests, the
-better run named first.
+better run being named first.
 
 \b
 Formats:
 {formats}
 
-The name of --out says what the file becomes: .jsonl, .json, .csv, .tsv, .parquet, .arrow, the first four also with .gz or
-.zst. A name without such an ending is written as the format's own. All rows have ids that name run, request and candidate,
-as far as the format has room.
+The name of --out determines the kind of file: .jsonl, .json, .csv, .tsv, .parquet, .arrow, the first four also with .gz or
+.zst. Without such an ending, the format's own kind is written. All rows have ids that name run, request and candidate,
+if the format has a place for them.
 
 \b
 Examples:
@@ -67,29 +67,27 @@ Examples:
 @click.option(
     "--container",
     type=click.Choice(CONTAINERS),
-    help="What the file becomes, whatever its name says; `dataset` is a folder for datasets.load_from_disk.",
+    help="The kind of file, whatever its name is; `dataset` is a folder for datasets.load_from_disk.",
 )
 @click.option(
     "--split",
     "splits",
     multiple=True,
     metavar="NAME=SHARE",
-    help="Write a part of the tasks to a file of its own, as in test=0.1; the rest is `train`; may be repeated.",
+    help="Write a share of the tasks to a file of its own, as in test=0.1; the rest is `train`. May be repeated.",
 )
 @click.option("--seeds/--no-seeds", default=None, help="Export the seed tasks as well. [default: only in `original`]")
-@click.option(
-    "--reviewed", type=click.Choice(["good"]), help="Leave out the tasks that most of their reviewers call bad."
-)
+@click.option("--reviewed", type=click.Choice(["good"]), help="Leave out tasks that most of their reviewers call bad.")
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1, min_open=True),
-    help="Of several runs: leave out a later run's task above this ROUGE-L F-measure. [default: the first recipe's]",
+    help="With several runs, leave out a later run's tasks above this ROUGE-L F-measure. [default: the first recipe's]",
 )
 @click.option(
     "--margin",
     type=click.FloatRange(0),
     metavar="M",
-    help="Of pairs of answers: leave out those whose margin is below M. [default: 0]",
+    help="With pairs of answers, leave out those whose margin is below M. [default: 0]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was written and left out as one JSON object.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")

@@ -55,7 +55,7 @@ FOLDER = click.Path(path_type=Path)
     default=None,
     help="Use the paper's settings: 2 epochs on everything, templates, batches of 0.2% of the examples.",
 )
-@click.option("--merge", is_flag=True, default=None, help="Write adapters merged into the model.")
+@click.option("--merge", is_flag=True, default=None, help="Merge adapters into the model before it is written.")
 @click.option("--seeds/--no-seeds", default=True, show_default=True, help="Train on a run's seed tasks as well.")
 @click.option("--epochs", type=click.FloatRange(0, min_open=True), help="Passes over the data. [default: 2]")
 @click.option(

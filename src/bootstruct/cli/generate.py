@@ -33,17 +33,18 @@ FOLDER = click.Path(path_type=Path)
 @click.command("generate", short_help="Grow the pool and write instances; running it again resumes.")
 @click.argument("run", type=FOLDER)
 @number_option(
-    "--tasks", "Stop at N accepted instructions, all of them completed. [default: 100; all that are there if more]"
+    "--tasks",
+    "Stop at N accepted instructions, all of them completed. [default: 100, or all existing ones if there are more]",
 )
 @number_option("--instances", "Stop at N instances that passed the recipe's checks.")
-@click.option("--no-grow", is_flag=True, help="Ask for no new instructions; complete those that are accepted.")
+@click.option("--no-grow", is_flag=True, help="Request no new instructions; complete those that are accepted.")
 @number_option(
     "--ahead",
     "Let at most about N accepted tasks be incomplete while the pool grows. [default: follows the requests in flight]",
 )
 @concurrency
-@click.option("--max-requests", type=click.IntRange(1), help="Stop before more replies than this, over the whole run.")
-@click.option("--max-tokens", type=click.IntRange(1), help="Stop before more tokens than this, over the whole run.")
+@click.option("--max-requests", type=click.IntRange(1), help="Stop before the whole run has more replies than this.")
+@click.option("--max-tokens", type=click.IntRange(1), help="Stop before the whole run has used more tokens than this.")
 @max_cost
 @server_option("; repeat the option for several equal servers", multiple=True)
 @click.option(
@@ -54,7 +55,7 @@ FOLDER = click.Path(path_type=Path)
 @timeout
 @number_option(
     "--thinking-tokens",
-    "Allow replies N more tokens for a model's thoughts. [default: found from the replies]",
+    "Allow replies N more tokens for a model's thoughts. [default: determined from the replies]",
     least=0,
 )
 @trust_remote_code
@@ -83,7 +84,7 @@ FOLDER = click.Path(path_type=Path)
 @click.option(
     "--retry-failed",
     is_flag=True,
-    help="Send requests about tasks again that failed for good, or whose replies were cut or could not be read.",
+    help="Send requests about tasks again if they failed for good, or if their replies were cut or could not be read.",
 )
 @click.option(
     "--ignore-stall",
@@ -204,9 +205,7 @@ def _begin(
 
         echo_rewritten(init_rewritten(run, rewrite, model, api, base_url), rewrite, str(model))
     elif rewrite is not None or model or api:
-        raise InputError(
-            "--model and --api belong to --rewrite-outputs OLD, which does not go together with --rejudge."
-        )
+        raise InputError("--model and --api belong to --rewrite-outputs OLD, which cannot be combined with --rejudge.")
     elif rejudge is not None:
         from bootstruct.cli.init import rejudgement_in_words
         from bootstruct.history.rejudge import rejudge as judge_again

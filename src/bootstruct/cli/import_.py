@@ -32,7 +32,7 @@ PROGRESS_SECONDS = 2.0
 @click.option(
     "--seeds",
     type=FOLDER,
-    help="The seed tasks that run was made with. [default: seed_tasks.jsonl among the files, else those that come with "
+    help="The seed tasks with which that run was made. [default: seed_tasks.jsonl among the files, else those that come with "
     "bootstruct]",
 )
 @click.option(

@@ -63,13 +63,13 @@ def _list(context: click.Context, _: click.Parameter, value: str | None) -> str 
     "--rejudge",
     type=click.Path(path_type=Path),
     metavar="OLD",
-    help="Begin with OLD's replies, judge them again, and say what is decided otherwise; no request is sent.",
+    help="Begin with OLD's replies, judge them again, and say what is decided differently; no request is sent.",
 )
 @click.option(
     "--rewrite-outputs",
     type=click.Path(path_type=Path),
     metavar="OLD",
-    help="Begin with OLD's completed tasks; --model will write their outputs anew. Such a run does not grow.",
+    help="Begin with OLD's completed tasks; --model will rewrite their outputs. Such a run does not grow.",
 )
 @click.option(
     "--api",
@@ -79,7 +79,7 @@ def _list(context: click.Context, _: click.Parameter, value: str | None) -> str 
 @click.option(
     "--topics-from-seeds",
     is_flag=True,
-    help="Ask the model once for topics of your seeds, and put them among the recipe's hints.",
+    help="Ask the model once for topics that fit your seeds, and put them into the recipe's hints.",
 )
 @click.option("--eject", is_flag=True, help="Copy the prompts into the run folder as well, to edit them.")
 @list_left_out
@@ -174,11 +174,11 @@ def rejudgement_in_words(report: "Rejudgement", old: Path) -> str:
     rows = [f"  {number(c.count):>6} {visible(c.old)} -> {visible(c.new)}" for c in report.changes]
     return "\n".join(
         [
-            f"{number(report.requests)} requests of {old} judged again, nothing was asked",
+            f"{number(report.requests)} requests of {old} judged again; no request was sent",
             f"{number(report.same)} candidates decided as before, {number(changed)} otherwise{':' if rows else ''}",
             *rows,
             f"{number(report.accepted)} accepted instructions ({number(report.accepted_before)} before), "
-            f"{number(report.completed)} of them completed by replies that are paid for{todo}",
+            f"{number(report.completed)} of them completed by replies that were already paid for{todo}",
         ]
     )
 
@@ -186,6 +186,6 @@ def rejudgement_in_words(report: "Rejudgement", old: Path) -> str:
 def echo_rewritten(taken: "RewriteSummary", old: Path, model: str) -> None:
     """Say what a run of rewritten outputs was made from."""
     left = f"; {taken.left_out} that have no instances yet are left out" if taken.left_out else ""
-    echo(f"{taken.tasks} tasks of {old}, their outputs written anew by {model}{left}; the run cannot grow", err=True)
+    echo(f"{taken.tasks} tasks of {old}, whose outputs are rewritten by {model}{left}; the run cannot grow", err=True)
     if taken.checks:
-        echo(f"its checks {', '.join(taken.checks)} are left out: only outputs are asked for", err=True)
+        echo(f"its checks {', '.join(taken.checks)} are left out, because only outputs are requested", err=True)

@@ -139,7 +139,7 @@ def _parsed_lines(request: "PreviewedRequest") -> list[tuple[StyledText, str]]:
 
 def _print_estimate(estimate: "Estimate") -> None:
     echo(
-        f"Estimate for {number(estimate.tasks)} accepted instructions (later requests bring less than the first)",
+        f"Estimate for {number(estimate.tasks)} accepted instructions (later requests yield less than the first)",
         bold=True,
     )
     first = f"{number(estimate.instruction_requests)} of them for new instructions"

@@ -34,14 +34,14 @@ def _rows(ctx: click.Context, param: click.Parameter, value: str | None) -> int 
     metavar="N|all",
     help="Show a random sample of N tasks in the page, or all. [default: 1000]",
 )
-@click.option("--seeds", type=FOLDER, help="The seed tasks to compare a file with; a run brings its own.")
+@click.option("--seeds", type=FOLDER, help="The seed tasks to compare a file with; a run has its own.")
 @click.option(
     "--test-set",
     "test_sets",
     type=FOLDER,
     multiple=True,
     metavar="FILE",
-    help="Measure how near the data comes to these test tasks; may be repeated.",
+    help="Measure how close the data is to these test tasks; may be repeated.",
 )
 @fields
 @superni_tasks
@@ -107,7 +107,7 @@ def report_command(
         for note in measured.subject.notes:
             echo(f"note: {note}")
     if made.reader is None:
-        echo("note: without the verb figures; pip install 'bootstruct[report]' brings a reader of verbs.")
+        echo("note: without the verb figures; pip install 'bootstruct[report]' installs a reader of verbs.")
 
 
 def _json_row(made: "ReportResult") -> dict[str, object]:

@@ -19,7 +19,7 @@ FOLDER = click.Path(path_type=Path)
 @click.option(
     "--seed", default=42, show_default=True, help="The random seed for the sample, its order and the sides of pairs."
 )
-@click.option("--reviewers", metavar="A,B,...", help="Share the items out among these names.")
+@click.option("--reviewers", metavar="A,B,...", help="Divide the items among these names.")
 @click.option(
     "--overlap",
     type=click.FloatRange(0, 1),

@@ -21,7 +21,7 @@ FILE = click.Path(path_type=Path)
     type=click.Choice(["random", "longest", "perplexity", "ifd", "grade", "k-center", "mixture"]),
     default="random",
     show_default=True,
-    help="The rule: chance; long outputs; perplexity of the output, lowest first, or instruction-following difficulty under "
+    help="The rule: random; long outputs; perplexity of the output (lowest first) or instruction-following difficulty under "
     "--model; --grade; far apart in meaning under --embed; or --quality times that distance.",
 )
 @click.option("--out", type=FILE, help="Write the chosen rows here; - is the standard output.")

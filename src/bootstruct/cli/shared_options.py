@@ -117,13 +117,15 @@ timeout = click.option(
     "--timeout",
     type=click.FloatRange(0, min_open=True),
     metavar="N",
-    help="Give up a request after N seconds. [default: 120]",
+    help="Abandon a request after N seconds. [default: 120]",
 )
 max_cost = click.option(
-    "--max-cost", type=click.FloatRange(0, min_open=True), help="Stop before more US dollars than this."
+    "--max-cost",
+    type=click.FloatRange(0, min_open=True),
+    help="Stop before the cost exceeds this number of US dollars.",
 )
 trust_remote_code = click.option(
-    "--trust-remote-code", is_flag=True, help="Run the code that a local model (hf/) brings along."
+    "--trust-remote-code", is_flag=True, help="Run the code that comes with a local model (hf/)."
 )
 ray_address = click.option(
     "--ray-address",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FOLDER = click.Path(path_type=Path)
 
 
-@click.command("status", short_help="Show what a run has come to.")
+@click.command("status", short_help="Show the state and the figures of a run.")
 @click.argument("run", type=FOLDER)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object (docs/status.md describes it).")
 def status_command(run: Path, as_json: bool) -> None:

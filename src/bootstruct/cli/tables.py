@@ -43,8 +43,8 @@ def status_table(status: Status) -> Table:
     _add_time(table, status)
     biggest = max(status.rejected.items(), key=lambda rule: rule[1], default=("", 0))
     if status.candidates and biggest[1] > status.candidates / 2:
-        warning = f"[yellow]the rule {escape(repr(biggest[0]))} refuses more than half[/]"
-        table.add_row("[yellow]![/]", warning, "is it meant to?")
+        warning = f"[yellow]the rule {escape(repr(biggest[0]))} rejects more than half[/]"
+        table.add_row("[yellow]![/]", warning, "is that intended?")
     return table
 
 
@@ -75,7 +75,7 @@ def _add_failures(table: Table, status: Status) -> None:
         table.add_row(number(sum(steps.values())), f"  replies not read: {reason}", where)
     if not status.failed:
         return
-    table.add_row(number(status.failed), "  failed for good", "generate --retry-failed asks again for the tasks")
+    table.add_row(number(status.failed), "  failed for good", "generate --retry-failed repeats those about tasks")
     for failure in status.failed_by_reason[:REASONS]:
         table.add_row("", f"    {number(failure.count)} times", Text(failure.text))
     if others := status.failed_by_reason[REASONS:]:

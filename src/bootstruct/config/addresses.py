@@ -37,7 +37,7 @@ def require_no_secrets(url: str) -> None:
     if not secrets_of(url):
         return
     raise InputError(
-        f"{shown_address(url)}: the address holds a user, a password or a key, which is never written to a file; leave "
+        f"{shown_address(url)}: the address contains a user, a password or a key, which is never written to a file; leave "
         "it out of the run folder and give the whole address in the environment variable BOOTSTRUCT_BASE_URL."
     )
 

@@ -179,7 +179,7 @@ def read_machine(folder: Path | None = None, trust: bool = False, **flags: Any) 
             machine = dataclasses.replace(machine, unconfirmed_prices=_question_of_prices(folder, lowered))
     if machine.engine.partition(":")[0] not in PROVIDERS:
         raise InputError(
-            f"engine {machine.engine!r}: unknown; take {' or '.join(PROVIDERS)}, as in openai/gpt-4.1-mini."
+            f"engine {machine.engine!r}: unknown; use {' or '.join(PROVIDERS)}, as in openai/gpt-4.1-mini."
         )
     if machine.concurrency is not None and machine.concurrency < 1:
         raise InputError("concurrency must be at least 1; leave it out to let bootstruct adapt it to the server.")
@@ -187,7 +187,7 @@ def read_machine(folder: Path | None = None, trust: bool = False, **flags: Any) 
         raise InputError("timeout must be a number of seconds above 0.")
     if machine.thinking_tokens is not None and machine.thinking_tokens < 0:
         raise InputError(
-            "thinking_tokens must be a number of tokens, 0 or more; leave it out to let bootstruct find it."
+            "thinking_tokens must be a number of tokens, 0 or more; leave it out to let bootstruct determine it."
         )
     if not 0 <= theirs.batch_factor <= 1:
         raise InputError("batch_factor must be the share of the list price that batches cost, as in 0.5.")

@@ -46,7 +46,7 @@ def _faults(recipe: Recipe) -> list[tuple[bool, str]]:
             lag.least < 1 or lag.most < lag.least or lag.share < 1,
             "propose.lag: needs 1 <= least <= most and share >= 1",
         ),
-        (not 0 < propose.novelty.threshold <= 1, "propose.novelty.threshold: must lie in (0, 1]"),
+        (not 0 < propose.novelty.threshold <= 1, "propose.novelty.threshold: must be in (0, 1]"),
         (not recipe.language.strip(), "language: is empty; name a language, as in `language: German`"),
         (
             recipe.reading == "original" and bool(parses_more or asks_json),
@@ -64,7 +64,7 @@ def _faults(recipe: Recipe) -> list[tuple[bool, str]]:
         *_constraint_faults(recipe),
         *_evolve_faults(recipe),
         (recipe.more_tokens < 1, "more_tokens: must be at least 1"),
-        (not 0 <= recipe.encode.drop_field_name <= 1, "encode.drop_field_name: must lie in [0, 1]"),
+        (not 0 <= recipe.encode.drop_field_name <= 1, "encode.drop_field_name: must be in [0, 1]"),
         (
             not recipe.encode.with_input or not recipe.encode.without_input,
             "encode: needs at least one template with input and one without",
@@ -82,8 +82,8 @@ def _constraint_faults(recipe: Recipe) -> list[tuple[bool, str]]:
     if chosen is None:
         return []
     return [
-        (not 0 < chosen.share <= 1, "constraints.share: must lie in (0, 1]"),
-        (not 1 <= chosen.most <= 4, "constraints.most: must lie between 1 and 4"),
+        (not 0 < chosen.share <= 1, "constraints.share: must be in (0, 1]"),
+        (not 1 <= chosen.most <= 4, "constraints.most: must be between 1 and 4"),
         (not chosen.words, "constraints.words: is empty; name some words, or leave the key out"),
         (
             recipe.propose.with_instances or recipe.reading == "original",
@@ -97,11 +97,11 @@ def _evolve_faults(recipe: Recipe) -> list[tuple[bool, str]]:
     if evolve is None:
         return []
     return [
-        (not 0 < evolve.share < 1, "propose.evolve.share: must lie between 0 and 1, both excluded"),
+        (not 0 < evolve.share < 1, "propose.evolve.share: must be between 0 and 1, both excluded"),
         (not evolve.ways, "propose.evolve.ways: is empty; name at least one way, as in `ways: [deeper]`"),
         (
             evolve.ask.reply != propose.ask.reply or recipe.api_of(evolve.ask) != recipe.api_of(propose.ask),
-            "propose.evolve.ask: needs the same `reply` and `api` as propose.ask, since both replies are read alike",
+            "propose.evolve.ask: needs the same `reply` and `api` as propose.ask, because both replies are read alike",
         ),
         (
             propose.with_instances or recipe.reading == "original",
@@ -123,7 +123,7 @@ def _check(recipe: Recipe, where: str) -> None:
             raise InputError(f"{where}: {fault}.")
         if ask.reply == "json" and recipe.api_of(ask) != "chat":
             raise InputError(
-                f"{where}: `reply: json` needs `api: chat`; models that continue text cannot be held to JSON."
+                f"{where}: `reply: json` needs `api: chat`; models that continue text cannot be constrained to JSON."
             )
     if recipe.instances.rewrite is not None and recipe.instances.rewrite.reply == "json":
         raise InputError(f"{where}: instances.rewrite: a rewritten output is text; leave `reply: json` out.")
@@ -164,19 +164,19 @@ def _check_check(check: Check, before: list[str], where: str) -> None:
         (asks and check.ask is None, "needs `ask`, the request that it makes"),
         (not asks and check.ask is not None, "makes no request; leave `ask` out"),
         (check.ask is not None and check.ask.reply == "json", "parses text replies; leave `reply: json` out"),
-        (not 1 <= check.samples <= 100, "samples: must lie between 1 and 100"),
-        (not 0 <= check.at_least <= 1, "at_least: must lie in [0, 1]"),
-        (not check.at_least <= check.at_most <= 1, "at_most: must lie between `at_least` and 1"),
+        (not 1 <= check.samples <= 100, "samples: must be between 1 and 100"),
+        (not 0 <= check.at_least <= 1, "at_least: must be in [0, 1]"),
+        (not check.at_least <= check.at_most <= 1, "at_most: must be between `at_least` and 1"),
         (
             check.kind != "agreement"
             and (check.majority or check.at_most < 1 or check.measure not in ("exact", "rouge")),
-            "majority, at_most and this measure go with `kind: agreement` only",
+            "majority, at_most and this measure need `kind: agreement`",
         ),
         (
             check.measure == "rouge" and (check.majority or check.at_most < 1),
             "measure rouge: has neither majority nor at_most",
         ),
-        (not 0 < check.near <= 1, "near: must lie in (0, 1]"),
+        (not 0 < check.near <= 1, "near: must be in (0, 1]"),
         (check.run_length < 1, "run_length: must be at least 1"),
         (len(set(check.scale)) < max(2, len(check.scale)), "scale: needs two or more different grades, worst first"),
         (any(not re.fullmatch(r"\w+", grade) for grade in check.scale), "scale: a grade must be one word or number"),
@@ -193,6 +193,6 @@ def _check_rule(rule: Rule, where: str, key: str) -> None:
     defaults = {field.name: field.default for field in dataclasses.fields(rule)}
     checks = [name for name in defaults if name not in ("name", "count") and getattr(rule, name) != defaults[name]]
     if len(checks) != 1:
-        raise InputError(f"{where}: {key}: rule {rule.name!r} needs exactly one check, it has {len(checks)}.")
+        raise InputError(f"{where}: {key}: rule {rule.name!r} needs exactly one condition but has {len(checks)}.")
     if rule.matches is not None and (fault := expression_fault(rule.matches)):
         raise InputError(f"{where}: {key}: rule {rule.name!r}: {fault}.")

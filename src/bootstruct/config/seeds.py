@@ -75,7 +75,7 @@ def seeds_of(
                 raise _FaultError(f"`is_classification` is not the same as in line {first}; make them agree")
             if seed.id in ids and (first is None or equals != "merge"):
                 if shape == OURS or equals == "refuse":
-                    raise _FaultError(f"the id {seed.id!r} occurs twice; give each seed its own")
+                    raise _FaultError(f"the id {seed.id!r} occurs twice; give each seed an id of its own")
                 seed = dataclasses.replace(seed, id=_free_id(ids, len(seeds)))
                 notes = (*notes, "with an id that occurs twice, numbered anew")
         except _FaultError as exc:
@@ -118,7 +118,7 @@ def _require_no_faults(account: RowAccount, faults: dict[int, str]) -> None:
         same.setdefault(faults[place], []).append(place)
     listed = "; ".join(f"{line_ranges(found)}: {fault}" for fault, found in list(same.items())[:_SHOWN])
     more = f"; and {len(same) - _SHOWN} other faults" if len(same) > _SHOWN else ""
-    raise InputError(f"{account.path}: {len(places)} of {account.read} rows are no seed tasks: {listed}{more}.")
+    raise InputError(f"{account.path}: {len(places)} of {account.read} rows are not seed tasks: {listed}{more}.")
 
 
 def _merged(seeds: Sequence[Seed], types: Mapping[str, bool]) -> tuple[Seed, ...]:

@@ -139,7 +139,7 @@ def dedup(
     if tokenizer not in TOKENIZERS:
         raise InputError(f"tokenizer {tokenizer!r}: unknown; use one of {', '.join(TOKENIZERS)}.")
     if not 0 < threshold <= 1:
-        raise InputError(f"threshold {threshold:g}: must lie in (0, 1].")
+        raise InputError(f"threshold {threshold:g}: must be in (0, 1].")
     result, compared = result or DedupResult(), compared or ComparedText()
     paths, against = tuple(paths), tuple(against)
     result.accounts = [RowAccount(str(path)) for path in (*paths, *against)]

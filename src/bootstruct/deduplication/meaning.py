@@ -24,7 +24,7 @@ class MeaningRule:
 
     def __init__(self, embedder: Embedder, threshold: float, cache: Path | None = None) -> None:
         if not 0 < threshold < 1:
-            raise InputError(f"--semantic {threshold:g}: must lie between 0 and 1; 0.9 drops paraphrases only.")
+            raise InputError(f"--semantic {threshold:g}: must be between 0 and 1; 0.9 drops paraphrases only.")
         self.away, self.kept = NearestInMeaning(threshold), NearestInMeaning(threshold)
         self._vectors: Callable[[Sequence[str]], Vectors] = lambda texts: embedded(texts, embedder, cache)
 

@@ -181,7 +181,8 @@ class Shards(Generic[P]):
             raise TimeoutError from None
         except self._ray.exceptions.RayError as exc:
             raise EngineUnavailableError(
-                f"{name_of(self._address)} lost a shard of the index ({reason_of(exc)}); nothing was written, run it again."
+                f"{name_of(self._address)} lost a shard of the index ({reason_of(exc)}); nothing was written. "
+                "Run the command again."
             ) from None
 
     def close(self) -> None:

@@ -94,7 +94,7 @@ def _json_schema(model: LocalModel, tokenization: Tokenization) -> ProbeResult:
     """Ask for prose under a schema whose replies are short."""
     reason = why_not_held()
     if reason:
-        return ProbeResult("JSON schema", "no", f"replies are parsed as they come: {reason}")
+        return ProbeResult("JSON schema", "no", f"replies are parsed without a constraint: {reason}")
     story = "Tell me a story about the sea."
     sampling = Sampling(max_tokens=60)
     if tokenization.has_chat_template:
@@ -104,7 +104,7 @@ def _json_schema(model: LocalModel, tokenization: Tokenization) -> ProbeResult:
     text = _text(model.generate([prompt], _never)[0])
     if text.lstrip().startswith("{") and '"is_classification"' in text:
         return ProbeResult("JSON schema", "yes", "replies follow the schema")
-    return ProbeResult("JSON schema", "no", "its tokenizer is not supported: replies are parsed as they come")
+    return ProbeResult("JSON schema", "no", "its tokenizer is not supported: replies are parsed without a constraint")
 
 
 def _speed(model: LocalModel) -> ProbeResult:

@@ -268,7 +268,7 @@ async def probe_json_schema(server: ProbeClient) -> ProbeResult:
     if "obeyed" in outcomes.values():
         return ProbeResult("JSON schema", "yes", f"replies follow the schema ({note})")
     if "ignored" in outcomes.values():
-        return ProbeResult("JSON schema", "ignored", f"replies are parsed as they come ({note})")
+        return ProbeResult("JSON schema", "ignored", f"replies are parsed without a schema ({note})")
     return ProbeResult("JSON schema", "refused", f"requests are sent without it, replies parsed as text ({note})")
 
 
@@ -382,7 +382,9 @@ async def _require_model(server: ProbeClient, model: str) -> None:
         await server.engine.complete(chat)
     except TransientError as exc:
         if not exc.connected:
-            doubt = "is this an OpenAI-compatible server" if exc.is_malformed else "is the server running there"
+            doubt = (
+                "is this an OpenAI-compatible server" if exc.is_malformed else "is the server running at this address"
+            )
             raise EngineUnavailableError(f"{exc}; {doubt}? Give its address with --base-url.") from None
     except (EngineUnavailableError, RequestRejectedError) as refusal:
         try:

@@ -69,7 +69,7 @@ class VectorCache:
         return found
 
     def _width(self, head: bytes) -> int:
-        fault = InputError(f"{self.path}: is no file of vectors of this model; delete it, and it is made anew.")
+        fault = InputError(f"{self.path}: is not a file of vectors of this model; delete it, and it is made again.")
         try:
             fields: Any = json.loads(head)
             width = fields["width"]
@@ -98,6 +98,6 @@ class VectorCache:
             head = json.dumps({"model": self.identity, "width": width}).encode().ljust(_HEAD - 1) + b"\n"
             path.write_bytes(head)
         elif self._width(path.read_bytes()[:_HEAD]) != width:
-            raise InputError(f"{path}: holds vectors of another length; delete it, and it is made anew.")
+            raise InputError(f"{path}: contains vectors of another length; delete it, and it is made again.")
         os.truncate(path, _HEAD + (path.stat().st_size - _HEAD) // size * size)
         return path.open("ab")

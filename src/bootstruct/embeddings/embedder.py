@@ -108,9 +108,9 @@ def embedded(
             portion = missing[start : start + PORTION]
             vectors = np.asarray(embedder.embed([different[number] for number in portion]), dtype=np.float32)
             if vectors.ndim != 2 or len(vectors) != len(portion) or not np.isfinite(vectors).all():
-                raise InputError(f"{embedder.name}: gives vectors that are not finite numbers; take another model.")
+                raise InputError(f"{embedder.name}: gives vectors that are not finite numbers; use another model.")
             if known and vectors.shape[1] != len(next(iter(known.values()))):
-                raise InputError(f"{embedder.name}: gives vectors of several lengths; take another model.")
+                raise InputError(f"{embedder.name}: gives vectors of several lengths; use another model.")
             store.add([different[number] for number in portion], vectors)
             known.update(zip(portion, vectors, strict=True))
     tell(len(different), len(different))

@@ -35,7 +35,7 @@ def _folder(place: str) -> Path:
     folder = Path(place).expanduser()
     for name in ("config.json", "tokenizer.json", "model.safetensors"):
         if not (folder / name).is_file():
-            raise InputError(f"{folder}: holds no model of embeddings ({name} is missing); name its folder.")
+            raise InputError(f"{folder}: contains no model of embeddings ({name} is missing); name its folder.")
     return folder
 
 
@@ -75,7 +75,7 @@ class EncoderEmbedder:
         ways = [name for name, value in pooling.items() if name.startswith("pooling_mode_") and value is True]
         if ways not in ([], ["pooling_mode_mean_tokens"], ["pooling_mode_cls_token"]) or any(folder.glob("*_Dense")):
             raise InputError(
-                f"{folder}: pools in another way than by the mean or the first token; serve it and use openai/."
+                f"{folder}: uses another pooling than the mean or the first token; serve it and use openai/."
             )
         self.is_first_token = ways == ["pooling_mode_cls_token"]
         longest = _fields(folder / "sentence_bert_config.json").get("max_seq_length")
@@ -143,14 +143,14 @@ class StaticEmbedder:
             raise EngineUnavailableError(f"{folder}: cannot be loaded: {' '.join(str(exc).split())[:200]}.") from None
         if "embeddings" not in tensors or tensors["embeddings"].ndim != 2:
             raise InputError(
-                f"{folder}: holds no static vectors (a tensor `embeddings`); an encoder is named hf/{place}."
+                f"{folder}: contains no static vectors (a tensor `embeddings`); an encoder is named hf/{place}."
             )
         vectors = tensors["embeddings"].astype(np.float32)
         size = self.tokenizer.get_vocab_size()
         mapping = tensors.get("mapping", np.arange(size)).astype(np.int64)
         weights = tensors.get("weights", np.ones(len(mapping))).astype(np.float32)
         if len(mapping) < size or len(weights) < size or mapping.min() < 0 or mapping.max() >= len(vectors):
-            raise InputError(f"{folder}: its vectors do not fit its tokens; take the folder as model2vec saved it.")
+            raise InputError(f"{folder}: its vectors do not fit its tokens; use the folder as model2vec saved it.")
         self.vectors = vectors[mapping] * weights[:, None]
         model = json.loads(self.tokenizer.to_str()).get("model", {})
         self.unknown = self.tokenizer.token_to_id(str(model.get("unk_token"))) if model.get("unk_token") else None

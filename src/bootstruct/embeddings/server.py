@@ -83,5 +83,5 @@ def _vectors(body: bytes, count: int, where: str) -> NDArray[np.float32]:
         return np.array([row["embedding"] for row in ordered], dtype=np.float32)
     except (ValueError, TypeError, KeyError):
         raise EngineUnavailableError(
-            f"{where} answers /embeddings with something else than {count} vectors; check that the model is one of embeddings."
+            f"{where} answers /embeddings with something other than {count} vectors; check that the model is one of embeddings."
         ) from None

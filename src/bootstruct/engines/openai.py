@@ -206,7 +206,9 @@ class OpenAIEngine:
             size += len(piece)
             if size > most_bytes:
                 raise TransientError(
-                    0, f"the response is larger than {most_bytes // 2**20} MiB, which no reply is", is_malformed=True
+                    0,
+                    f"the response is larger than {most_bytes // 2**20} MiB, which is too large for a reply",
+                    is_malformed=True,
                 )
         return b"".join(pieces)
 
@@ -240,7 +242,7 @@ class OpenAIEngine:
             return EngineUnavailableError(f"{where}; {key_hint(self._key_env, bool(self._key))}.")
         if status == 404 and is_text and not NO_MODEL.search(message):
             return EngineUnavailableError(
-                f"{where}; a server that knows chat completions only needs `bootstruct init RUN --recipe chat`, any other an "
+                f"{where}; a server with chat completions only needs `bootstruct init RUN --recipe chat`; any other needs an "
                 "address that ends in /v1."
             )
         if status == 404 or (status == 400 and NO_MODEL.search(message)):
@@ -327,7 +329,7 @@ def _reason(exc: Exception) -> str:
 def _refused_certificate(where: str, exc: Exception) -> str:
     reason = getattr(exc, "verify_message", "") or type(exc).__name__
     return (
-        f"The certificate of {where} was refused ({reason}): check the address; for a certificate of your own authority, name "
+        f"The certificate of {where} was refused ({reason}): check the address; for a certificate of your own, name "
         "its file in the environment variable SSL_CERT_FILE."
     )
 

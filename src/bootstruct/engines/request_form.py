@@ -238,12 +238,12 @@ def in_words(event: RequestAdapted) -> str:
             f"{where}: {event.reason}; replies may be {event.change} tokens longer than the recipe says, for thoughts."
         )
     if event.field == "most_tokens":
-        return f"{where} takes no more than {event.change} tokens for a reply{reported}."
+        return f"{where} accepts at most {event.change} tokens for a reply{reported}."
     if event.field == SCHEMA:
         how = (
-            f"asked for in another way ({event.change})"
+            f"requested in another way ({event.change})"
             if event.change
-            else "not asked for any more; replies are read as they come"
+            else "no longer requested; replies are read without it"
         )
         return f"{where} refuses the JSON schema as it was sent; it is {how}{reported}."
     if event.change:

@@ -132,7 +132,7 @@ class EvaluationSession:
     def _mismatch(self, key: str) -> str:
         return (
             f"{self.folder}: {key} was sent before with another model, prompt, sampling or input; give the same flags as "
-            "then, or another --out folder."
+            "before, or another --out folder."
         )
 
 

@@ -20,7 +20,7 @@ _OWN_TASKS: Final = "The paper rated answers to its own 252 tasks: its bars are 
 _A_OR_B: Final = (
     'A, B, C and D count ratings. "A or B" counts answers: an answer is acceptable if more than half of its ratings are A or '
     "B. In brackets: 95% intervals over tasks; those of the published rows are computed from the published counts, and do not "
-    "contain how raters differ."
+    "cover the differences between raters."
 )
 
 Section = tuple[str, list[str], list[list[object]], str]  # title, head, rows, note

@@ -64,7 +64,7 @@ def _position(comparison: PairwiseComparison) -> str:
     pairs = bias.verdicts // 2
     return (
         f"- {comparison.first} : {comparison.second}: position bias: "
-        f"the answer shown first was preferred in {share} of the verdicts that were no ties; "
+        f"the answer shown first was preferred in {share} of the verdicts that were not ties; "
         f"the first place won in both orders of {bias.flipped_to_first} pairs and the second place in both orders of "
         f"{bias.flipped_to_second}; {bias.consistent} of {pairs} pairs had the same verdict in both orders."
     )

@@ -20,7 +20,7 @@ from bootstruct.evaluation.scores import (
 from bootstruct.io.accounts import RowAccount
 from bootstruct.novelty.rouge import unicode_tokens
 
-UNSEEN: Final = "answers or references without a word that the official ROUGE-L sees (it sees a-z and 0-9 alone)"
+UNSEEN: Final = "answers or references without a word that the official ROUGE-L reads (it reads only a-z and 0-9)"
 CUT_WORDS: Mapping[str, str] = {"raw": "raw", "paragraph": "to the first blank line", "sentence": "first sentence"}
 
 

@@ -83,7 +83,7 @@ def read_split(
         account.read += 1
         try:
             if Path(name).name != name:
-                raise InputError(f"{name!r:.80} is no name of a task.")
+                raise InputError(f"{name!r:.80} is not the name of a task.")
             tasks.append(read_task(folder / f"{name}.json", instances, problems))
         except InputError as exc:
             problems.add("malformed task files", str(exc), "left out")
@@ -114,7 +114,9 @@ def _official(data: Path, problems: Problems) -> tuple[str, ...]:
             f"{data}: has no list of test tasks (splits/default/test_tasks.txt) and no English task of the test categories; "
             "name tasks with --task or a list with --split."
         )
-    problems.add("missing list of the test split", str(data), "English tasks of the twelve test categories were taken")
+    problems.add(
+        "missing list of the test split", str(data), "the English tasks of the twelve test categories were used"
+    )
     return tuple(found)
 
 

@@ -46,7 +46,7 @@ def read_task_set(
         InputError: both are named, or a file cannot be read.
     """
     if data and tasks:
-        raise InputError("--data and --tasks: take one of the two.")
+        raise InputError("--data and --tasks: use one of the two.")
     if data:
         found = read_split(data, split, tuple(only), instances)
         return TaskSet(found.cases, found.problems, (found.account,))

@@ -222,13 +222,13 @@ def _require_options(
     chosen: ExportFormat, format: str, seeds: bool | None, threshold: float | None, margin: float | None
 ) -> None:
     if not chosen.has_pairs and margin is not None:
-        raise InputError(f"--margin: is for pairs of answers; leave it out of the format `{format}`.")
+        raise InputError(f"--margin: is for pairs of answers; leave it out with the format `{format}`.")
     if chosen.has_pairs and seeds:
         raise InputError(
             f"The format `{format}` has two answers in each row, and seed tasks have one; leave --seeds out."
         )
     if chosen.has_pairs and threshold is not None:
-        raise InputError(f"The format `{format}` pairs the answers of runs; --threshold does not go with it.")
+        raise InputError(f"The format `{format}` pairs the answers of runs; it cannot be combined with --threshold.")
 
 
 def _write_original(source: RunSource, selection: Selection, out: Path | BinaryIO) -> dict[str, int]:

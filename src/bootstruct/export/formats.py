@@ -150,7 +150,7 @@ def _openai_checks(objects: Iterable[Json], is_trained_on: bool) -> Iterator[Jso
 
 
 IMPORT_IS_CLOSED = (
-    "An import is not continued: import again with the files that hold the other instances, or give the instructions to a "
+    "An import cannot be continued: import again with the files that hold the other instances, or give the instructions to a "
     "new run as seeds (`bootstruct init NEW --seeds FILE`)."
 )
 ALPACA_COLUMNS = dict.fromkeys(("id", "instruction", "input", "output"), TEXT)

@@ -48,9 +48,9 @@ class OpenAiFile:
     @property
     def faults(self) -> list[str]:
         """What the API would refuse of the lines so far; the first 20."""
-        whole = [f"the file has {self._bytes} bytes, the limit is {MOST_BYTES}"] if self._bytes > MOST_BYTES else []
+        whole = [f"the file has {self._bytes} bytes; the limit is {MOST_BYTES}"] if self._bytes > MOST_BYTES else []
         if self._rows < self._least:
-            whole.append(f"{self._rows} examples, at least {self._least} are needed")
+            whole.append(f"{self._rows} examples, but at least {self._least} are needed")
         return (whole + self._in_lines)[:SHOWN]
 
 

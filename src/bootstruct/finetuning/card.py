@@ -56,7 +56,7 @@ def card(
         )
         lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
     lines += [
-        "", f"Digest of the examples as trained on: `{data.digest()}`. {data.held_out_tasks:,} tasks were held out whole. "
+        "", f"Digest of the training examples: `{data.digest()}`. {data.held_out_tasks:,} tasks were held out whole. "
         f"{rows.too_long:,} examples were too long and were left out.",
         "", "## Prompt format", "", _format(settings), "", "## Training", "",
         "| setting | value |", "|---|---|",

@@ -55,7 +55,7 @@ def require_own(checkpoint: Path) -> None:
     for path in _recorded(checkpoint):
         if path.is_symlink() or not is_confirmed(path, _identity(path)):
             raise InputError(
-                f"{path}: is not as a training of yours on this machine wrote it: it was damaged, changed, or comes from "
+                f"{path}: is not a file that a training of yours on this machine wrote: it was damaged, changed, or comes from "
                 f"elsewhere, and it may be a pickle, which can run code. Remove {checkpoint} to continue from the checkpoint "
                 "before it, or start again in another folder."
             )

@@ -126,7 +126,7 @@ def read_data(
         mixed += weighted(examples, part.weight, part.most, f"{seed}/{source.digest}")
     if not mixed:
         named = ", ".join(part.path for part in parts)
-        raise InputError(f"{named}: there is nothing to train on, since no accepted task has an instance yet.")
+        raise InputError(f"{named}: there is nothing to train on, because no accepted task has an instance yet.")
     mixed = subset(mixed, tasks, seed)
     names = {example.task for example in mixed}
     away = held_out_tasks(names, held_out, seed)

@@ -107,7 +107,7 @@ async def finetune_there(
             raise RunStoppedError(f"The job {known['job']} ended as {ended['status']}: {one_line(str(reason), 300)}")
         if not isinstance(ended.get("fine_tuned_model"), str):
             raise EngineUnavailableError(
-                f"{api.where}: the job {known['job']} succeeded and names no model; ask there."
+                f"{api.where}: the job {known['job']} succeeded but names no model; look it up there."
             )
         files = ended.get("result_files")
         for name in files if isinstance(files, list) else []:
@@ -238,7 +238,7 @@ def _read(path: Path) -> dict[str, Any]:
         return {}
     value = read_json(path, path.parent)
     if not isinstance(value, dict):
-        raise InputError(f"{path}: describes no job; choose another folder, or delete it.")
+        raise InputError(f"{path}: does not describe a job; choose another folder, or delete it.")
     return value
 
 

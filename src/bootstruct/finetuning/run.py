@@ -57,7 +57,7 @@ def finetune(model: str, out: Path, settings: FinetuneSettings, resume: bool, te
     place = place_of(re.sub(r"^hf/", "", model), model == "pocket")
     if is_gguf(Path(place)):
         raise InputError(
-            f"{place}: a GGUF file cannot be finetuned; take the model that it was made from (safetensors)."
+            f"{place}: a GGUF file cannot be finetuned; use the model from which it was made (safetensors)."
         )
     read = read_pairs if settings.has_pairs else read_part
     data = read_data(mixture_of(settings), settings.tasks, settings.held_out, settings.seed, read)
@@ -110,7 +110,7 @@ def _like_paper(settings: FinetuneSettings, examples: int, rate: float) -> str:
     text = f"like the paper: 2 epochs, templates, nothing held out, loss on completions; batches of {size}"
     differs = settings.unlike_paper()
     text += f"; set otherwise: {', '.join(differs)}" if differs else ""
-    return f"{text}; the learning rate {rate:g} is ours, since the paper's is not known"
+    return f"{text}; the learning rate {rate:g} is ours, because the paper's is not known"
 
 
 def _settings_row(settings: FinetuneSettings) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def _check(out: Path, note: dict[str, str], resume: bool) -> None:
         return
     known = read_json(path, out)
     if not isinstance(known, dict):
-        raise InputError(f"{path}: describes no training; choose another folder for the model.")
+        raise InputError(f"{path}: does not describe a training; choose another folder for the model.")
     if known.get("done"):
         raise InputError(f"{out}: contains a finished model; choose another folder.")
     if not resume:

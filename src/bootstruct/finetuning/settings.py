@@ -12,19 +12,19 @@ from bootstruct.errors import InputError
 from bootstruct.io.rows import read_text
 
 RESERVED = {  # options of the trainer that are ours, and how they are set
-    "output_dir": "--out",
-    "max_length": "max_length",
-    "packing": "packing",
-    "seed": "seed",
-    "num_train_epochs": "epochs",
-    "max_steps": "max_steps",
-    "learning_rate": "learning_rate",
-    "completion_only_loss": "no option, since the loss is always on the completion",
-    "resume_from_checkpoint": "--resume",
-    "trust_remote_code": "no option, since finetune never runs code of a model",
-    "model_init_kwargs": "no option, since the model is loaded before the trainer",
-    "chat_template_path": "no option, since the chat template is the model's own",
-    "hub_token": "the environment variable HF_TOKEN, from which alone keys come",
+    "output_dir": "set by --out",
+    "max_length": "set by max_length",
+    "packing": "set by packing",
+    "seed": "set by seed",
+    "num_train_epochs": "set by epochs",
+    "max_steps": "set by max_steps",
+    "learning_rate": "set by learning_rate",
+    "completion_only_loss": "not an option, because the loss is always on the completion",
+    "resume_from_checkpoint": "set by --resume",
+    "trust_remote_code": "not an option, because finetune never runs code of a model",
+    "model_init_kwargs": "not an option, because the model is loaded before the trainer",
+    "chat_template_path": "not an option, because the chat template is the model's own",
+    "hub_token": "set by the environment variable HF_TOKEN, the only source of keys",
 }
 SENDING = (
     "push_to_hub",
@@ -189,7 +189,7 @@ def _is_parts(value: object) -> bool:
 
 def _check(made: Mapping[str, Any], where: str) -> None:
     faults = [
-        (not 0 <= made["held_out"] < 1, "held_out: must lie in [0, 1)"),
+        (not 0 <= made["held_out"] < 1, "held_out: must be in [0, 1)"),
         (made["epochs"] <= 0, "epochs: must be above 0"),
         (min(made["tasks"], made["patience"], made["max_steps"], made["max_length"]) < 0, "numbers cannot be negative"),
         (made["learning_rate"] < 0, "learning_rate: cannot be negative"),
@@ -210,8 +210,8 @@ def _require_staying(trainer: Mapping[str, Any], path: Path) -> None:
     for name in SENDING:
         if trainer.get(name):
             raise InputError(
-                f"{path}: trainer: {name}: sends the model away from this machine, which no file can choose; if you want it, "
-                f"say so in the command: --set {name}={trainer[name]}."
+                f"{path}: trainer: {name}: sends the model away from this machine, which a file cannot choose; if you want "
+                f"this, say so in the command: --set {name}={trainer[name]}."
             )
 
 
@@ -223,7 +223,7 @@ def check_trainer(options: Mapping[str, Any], known: Sequence[str]) -> None:
     """
     for name in options:
         if name in RESERVED:
-            raise InputError(f"trainer: {name}: is set by {RESERVED[name]}.")
+            raise InputError(f"trainer: {name}: is {RESERVED[name]}.")
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]}?" if near else "see the documentation of TRL's SFTConfig."

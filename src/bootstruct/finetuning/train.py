@@ -280,7 +280,7 @@ def _recording(trainer: Any, tell: Tell) -> Any:
             try:
                 record_checkpoint(Path(output_dir), self.args.process_index)
             except InputError as exc:
-                tell(f"this checkpoint cannot be resumed from: {exc}")
+                tell(f"training cannot resume from this checkpoint: {exc}")
 
     return RecordingTrainer
 
@@ -351,7 +351,7 @@ def require_disk(out: Path, model: Any, settings: FinetuneSettings) -> str:
     free = shutil.disk_usage(next(parent for parent in (out, *out.absolute().parents) if parent.exists())).free
     if free < need:
         raise InputError(
-            f"{out}: this training needs about {_bytes(need)} of disk for the model and two checkpoints, {_bytes(free)} are "
+            f"{out}: this training needs about {_bytes(need)} of disk for the model and two checkpoints, but {_bytes(free)} are "
             "free; choose another place, or use `method: lora`."
         )
     return f"about {_bytes(need)} of disk for the model and its checkpoints; {_bytes(free)} are free"

@@ -89,7 +89,7 @@ def init_rewritten(
         InputError: no model is named, `old` has no completed task, or `folder` holds another run.
     """
     if model is None:
-        raise InputError("--rewrite-outputs: name the model that writes them, as in --model openai/gpt-4.1.")
+        raise InputError("--rewrite-outputs: name the model that rewrites them, as in --model openai/gpt-4.1.")
     engine, name = split_model(model)
     source = rewrite_outputs(folder, old, name, api)
     if not (folder / MACHINE).exists():

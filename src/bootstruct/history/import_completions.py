@@ -80,10 +80,10 @@ class _TaskReader:
             left_out = [line for _, text in strays for line, _ in rows.pop(text)]
             count, account = len(left_out), self.files.accounts[content]
             for line in sorted(left_out):
-                account.leave_out(line, "whose instructions the first step lacks")
+                account.leave_out(line, "whose instructions are not in the first step")
             account.used -= count
             notes.append(
-                f"{path.name}: {number(count)} row{'s' * (count > 1)} left out, whose instructions the first step lacks"
+                f"{path.name}: {number(count)} row{'s' * (count > 1)} left out, whose instructions are not in the first step"
             )
         return rows
 
@@ -147,7 +147,7 @@ class _TaskReader:
         accepted, completed = self.state.accepted, self.state.completed
         missing = [task.text for task in accepted if task.name not in completed]
         for step, count in self.unread.items():
-            self.notes.append(f"{number(count)} tasks stay open: the files hold no reply for the step {step!r}")
+            self.notes.append(f"{number(count)} tasks stay open: the files contain no reply for the step {step!r}")
         if not completed:
             lacking = [name for name, rows in ((TYPES, self.types), (INSTANCES, self.raw)) if not rows]
             if lacking and not self.has_instances:

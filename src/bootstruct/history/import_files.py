@@ -28,7 +28,7 @@ _BEGINNINGS: Final = {  # the beginning of a file's name -> what it holds
 _NAMES: Final = {"requests.jsonl": REQUESTS, "recipe.yaml": RECIPE, "seed_tasks.jsonl": SEEDS, "regen.json": TASKS}
 _DATA: Final = (".jsonl", ".json", ".parquet", ".csv", ".tsv", ".arrow", ".gz", ".zst")
 CAMELS_MARK: Final = "No valid output found."  # what CAMEL writes as the output of a reply that it cannot read
-WITH_MARK: Final = f"with the output {CAMELS_MARK!r}, which is taken for none"
+WITH_MARK: Final = f"with the output {CAMELS_MARK!r}, which counts as no output"
 _LISTS: Final = ("instructions", "generated_instructions")  # fields of other tools that hold several instructions
 
 
@@ -98,7 +98,7 @@ def find_files(sources: Sequence[Path]) -> ImportFiles:
     if not found.paths.keys() & {INSTRUCTIONS, INSTANCES, PARSED, TASKS}:
         where = ", ".join(map(str, sources))
         raise InputError(
-            f"{where}: no machine_generated_instructions*.jsonl found, nor another file of tasks; name the file."
+            f"{where}: no machine_generated_instructions*.jsonl foundand no other file of tasks found; name the file."
         )
     if INSTRUCTIONS not in found.paths and INSTANCES not in found.paths and PARSED in found.paths:
         found.paths.setdefault(TASKS, found.paths.pop(PARSED))
@@ -120,10 +120,10 @@ def _in_folder(folder: Path) -> Iterator[tuple[str, Path]]:
     others = [path for path in files if path.suffix in _DATA and _by_name(path) is None]
     sets = [] if others else [path for path in sorted(folder.glob("*")) if is_dataset_folder(path)]
     if len(sets) > 1:
-        raise InputError(f"{folder}: holds {len(sets)} data sets, such as {sets[0].name}; name one of them.")
+        raise InputError(f"{folder}: contains {len(sets)} data sets, such as {sets[0].name}; name one of them.")
     yield from ((TASKS, path) for path in sets)
     if len(others) > 1:
-        raise InputError(f"{folder}: holds {len(others)} files of rows, such as {others[0].name}; name one of them.")
+        raise InputError(f"{folder}: contains {len(others)} files of rows, such as {others[0].name}; name one of them.")
     for path in others:
         yield _content_of(path), path
 

@@ -133,7 +133,7 @@ def import_run(
     result.instances = sum(len(completed.instances) for completed in state.completed.values())
     result.open_tasks = result.accepted - result.tasks
     result.accounts = list(files.accounts.values())
-    result.notes += [f"{path}: not read, since another file holds the same" for path in files.passed_over]
+    result.notes += [f"{path}: not read, because another file contains the same" for path in files.passed_over]
     result.files = {content: str(path) for content, path in files.paths.items()}
     return result
 
@@ -166,7 +166,7 @@ def _recipe(files: ImportFiles, given: Recipe | None, result: ImportResult) -> R
         recipe = read_recipe(Path(str(recipe_folder("original"))) / "recipe.yaml")
     if recipe.checks:
         names = ", ".join(check.name for check in recipe.checks)
-        result.notes.append(f"the recipe's checks ({names}) are left out: the files do not hold the replies to them")
+        result.notes.append(f"the recipe's checks ({names}) are left out: the files do not contain the replies to them")
     return dataclasses.replace(recipe, checks=())
 
 

@@ -20,7 +20,7 @@ def preview_warnings(preview: Preview) -> tuple[str, ...]:
     if fruitless:
         rules = Counter(verdict.rule or "" for row in fruitless for verdict in row.verdicts)
         why = _reasons(fruitless, rules)
-        found.append(f"{_share(fruitless, proposed)} requests for instructions brought none that is accepted{why}.")
+        found.append(f"{_share(fruitless, proposed)} requests for instructions brought none that was accepted{why}.")
     kinds = _counting(preview, "kind")
     unread = [row for row in kinds if row.unread]
     if unread:

@@ -46,7 +46,7 @@ from bootstruct.stages.second_requests import second_request
 from bootstruct.types import Candidate, Instruction, Prompt, Reply, Verdict, digest_of
 
 PROGRESS_EVENTS = 1000  # events between two calls of on_progress
-NO_REPLY = "replies that the imported files lack"
+NO_REPLY = "replies that are not in the imported files"
 
 
 @dataclass(slots=True)
@@ -76,7 +76,7 @@ class Verification:
         if NO_REPLY in self.unchecked and not self.checked.keys() & {"requests", "completed tasks"}:
             return (
                 f"{found or 'no disagreement'} with the rules of the recipe, which were applied to the texts again; whether "
-                "the tasks follow from replies cannot be checked, since the imported files hold none"
+                "the tasks follow from replies cannot be checked, because the imported files contain none"
             )
         if found:
             return found
@@ -232,7 +232,7 @@ class _Verifier:
                 )
         if event.failed != (reply is None):
             self.result.disagreements.append(
-                f"{name}: recorded as {'failed' if event.failed else 'answered'}, derived otherwise from its reply"
+                f"{name}: recorded as {'failed' if event.failed else 'answered'}, derived differently from its reply"
             )
         candidates, unread = read_candidates(self.state.recipe, second or reply, event.shown, self.state.asks_again)
         if unread != event.unread:
@@ -363,7 +363,7 @@ class _Verifier:
             for key in check_keys(self.state, task.name):
                 if key.split("/")[2] == check.name and key not in self.asked:
                     self.result.disagreements.append(
-                        f"{name}: a reply is recorded to {key}, which its Python does not ask"
+                        f"{name}: a reply is recorded to {key}, which its Python does not send"
                     )
         except UnrecordedRequestError as exc:
             self.result.disagreements.append(f"{name}: no reply is recorded to {exc}, or to another prompt")
@@ -371,7 +371,9 @@ class _Verifier:
             self.result.disagreements.append(f"{name}: {exc}")
         else:
             running.close()
-            self.result.count_unchecked(f"decisions of the check {check.name!r}: it waits for more than its requests")
+            self.result.count_unchecked(
+                f"decisions of the check {check.name!r}: it waits for something other than its requests"
+            )
 
     async def _recorded_reply(self, key: str, prompt: Prompt) -> Reply | None:
         self.asked.add(key)

@@ -69,7 +69,7 @@ def completions_differ(old: TaskCompleted, new: TaskCompleted) -> str:
         ),
         ("unread replies", _unread(old), _unread(new)),
     ]
-    return "; ".join(_sides(*field) for field in fields if field[1] != field[2]) or "recorded otherwise than derived"
+    return "; ".join(_sides(*field) for field in fields if field[1] != field[2]) or "recorded and derived differ"
 
 
 def checks_differ(old: InstancesChecked, new: InstancesChecked) -> str:

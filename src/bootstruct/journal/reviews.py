@@ -144,7 +144,7 @@ def apply_review(reviews: Reviews, event: ReviewEvent) -> None:
         case ReviewUndone(id):
             judged = reviews.by_id.get(id)
             if judged is None:
-                raise JournalError(f"takes back the judgement {id!r}, which was never given")
+                raise JournalError(f"takes back the judgement {id!r}, which does not exist")
             trail = reviews.trails[judged.mode, judged.sheet, judged.reviewer]
             if id in trail:
                 trail.remove(id)

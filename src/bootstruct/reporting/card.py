@@ -84,13 +84,13 @@ def _summary(measured: DatasetMeasures) -> str:
 def _anew(state: State) -> str:
     """Who wrote the outputs anew, where somebody did."""
     better = state.recipe.instances.rewrite and state.recipe.model_at("rewrite")
-    return f", the outputs written anew by `{_plain(better)}`" if better else ""
+    return f", with outputs rewritten by `{_plain(better)}`" if better else ""
 
 
 def _checked(measured: DatasetMeasures) -> str:
     if measured.quality is None:
         return "not checked by people"
-    return f"and people have looked at {counted(measured.quality.tasks, 'task')} of them"
+    return f"and people have judged {counted(measured.quality.tasks, 'task')} of them"
 
 
 def _quality(measured: DatasetMeasures) -> list[str]:

@@ -78,7 +78,9 @@ def quality_view(quality: Quality | None) -> QualityView | None:
     )
     drawn = f" of {quality.drawn:,} drawn" if quality.drawn > quality.tasks else ""
     several = (
-        " A task that several judged counts once, as the share of them who say yes." if quality.reviewers > 1 else ""
+        " A task that several people judged counts once, as the share of them who say yes."
+        if quality.reviewers > 1
+        else ""
     )
     caption = (
         f"{counted(quality.tasks, 'task')}{drawn}, judged by {counted(quality.reviewers, 'reviewer')}; paper: "
@@ -116,7 +118,7 @@ def shared_counts(near: HeldOutOverlap) -> list[tuple[str, int]]:
         ("the same instruction and input", summary["same_example"]),
         (f"the same input of {LEAST_INPUT} words or more", summary["same_input"]),
         ("the same shorter input", summary["same_short_input"]),
-        (f"{RUN_LENGTH} words in a row", summary["sharing_13_words"]),
+        (f"{RUN_LENGTH} consecutive words", summary["sharing_13_words"]),
     ]
 
 
@@ -169,5 +171,5 @@ def sample_note(measured: DatasetMeasures) -> str:
         if found.sample < found.texts
         else f"all {found.texts:,}"
     )
-    tokens = "what stands between blanks" if found.tokens == "blanks" else "words of any script"
+    tokens = "pieces between blanks" if found.tokens == "blanks" else "words of any script"
     return f"Of {sample} instructions; their tokens are {tokens}."

@@ -261,7 +261,7 @@ def _labels(panel: DatasetPanel) -> None:
         f"most common makes up {percent(top[0][1], total)}."
     )
     if labels.several:
-        alike = f"{labels.one_label:,} show one and the same label in all."
+        alike = f"{labels.one_label:,} have the same label in all."
         panel.labels_note += f" Of {labels.several:,} tasks with several instances, {alike}"
 
 
@@ -273,7 +273,7 @@ def _yield(measured: DatasetMeasures) -> ReportFigure | MissingFigure:
     caption = (
         f"Accepted instructions per 100 requests, in windows of {found.window:,}: {first:,.0f} at first, "
         f"{last:,.0f} at last. "
-        "A run is running dry if the upper line falls and the rejections rise."
+        "A run is becoming exhausted if the upper line falls and the rejections rise."
     )
     curves = [("accepted", found.accepted), ("too similar", found.near)]
     svg = charts.lines(curves, f"Curve. {title}: {caption}", "request")

@@ -148,8 +148,8 @@ def listen(bind: Bind) -> socket.socket:
     loopback = name == "::1" or name.startswith("127.")
     if not loopback and not bind.allow_remote:
         raise InputError(
-            f"--host {bind.host}: others could reach this page, unencrypted. An SSH tunnel is safer; "
-            "to allow it nevertheless, add --allow-remote."
+            f"--host {bind.host}: others could reach this page without encryption. An SSH tunnel is safer; "
+            "to allow this, add --allow-remote."
         )
     for port in (PORT, 0) if bind.port is None else (bind.port,):
         listening = socket.socket(family, socket.SOCK_STREAM)

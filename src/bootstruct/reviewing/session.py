@@ -234,7 +234,7 @@ class RunReview:
             standing = self.verdict(mode, item, reviewer)
             if (standing.id if standing else "") != form.get("seen", ""):
                 raise ReviewConflictError(
-                    "This item was judged in another tab meanwhile. The judgement from there counts and is shown below; "
+                    "This item was judged in another tab meanwhile. That judgement counts and is shown below; "
                     "send the form again to replace it."
                     if standing
                     else "The judgement of this item was withdrawn in another tab meanwhile; send the form again to judge it."

@@ -30,9 +30,9 @@ from bootstruct.run.status import status_of
 Values = dict[str, Any]
 TITLES: Final = {QUALITY: "Quality review", RATING: "Blind rating", PAIR: "Pairwise"}
 HINTS: Final = {  # what the paper's expert was asked, in our words, with what to look at
-    "task": "Could someone set to work on it? A task may be odd or hard, but it must be one.",
-    "input": "It fits the instruction and holds what is needed. No input is fine where none is needed.",
-    "output": "It does what was asked, and what it says is right.",
+    "task": "Could somebody begin to work on it? A task may be odd or hard, but it must be a task.",
+    "input": "It fits the instruction and contains what is needed. An empty input is fine if none is needed.",
+    "output": "It does what the instruction asks, and its content is right.",
 }
 NEWEST: Final = 10
 MOST_DISPUTES: Final = 100

@@ -39,7 +39,7 @@ def closing_summary(progress: Progress, folder: Path, is_complete: bool | None =
     if progress.failures:
         lines.append(f"{failures_in_words(progress)}; --retry-failed sends those about tasks again")
     if progress.unread:
-        again = "; --retry-failed asks again for these tasks" if _is_retried(progress) else ""
+        again = "; --retry-failed repeats the requests for these tasks" if _is_retried(progress) else ""
         lines.append(f"{unread_in_words(progress)}{again}")
     if progress.timed_out:
         timed_out = f"{number(progress.timed_out)} requests timed out"

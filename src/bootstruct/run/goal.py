@@ -107,7 +107,7 @@ def goal_notes(state: State, tasks: int | None, goal: Goal) -> list[str]:
     if state.origin == "rewrite" and (tasks is None or tasks > accepted):
         more = f", and --tasks {tasks} adds none" if tasks is not None else ""
         notes.append(
-            f"a run of rewritten outputs cannot grow: it has the {number(accepted)} tasks that it was made from{more}"
+            f"a run of rewritten outputs cannot grow: it has the {number(accepted)} tasks from which it was made{more}"
         )
     if state.origin == "rejudge" and goal.tasks is None and goal.instances is None:
         left = accepted - len(state.completed)

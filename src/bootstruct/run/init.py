@@ -85,7 +85,7 @@ def init_run(
     from_file = recipe if Path(recipe).suffix in (".yaml", ".yml") else None
     text, engine = _with_model(recipe_text or _recipe_text(recipe), model, recipe)
     text, topics = (text, 0) if seeds is None or from_file or recipe_text else without_topics(text)
-    left = f"; its {topics} topics fit the 175 shipped seeds and are left out (--topics-from-seeds asks for yours)"
+    left = f"; its {topics} topics fit the 175 shipped seeds and are left out (--topics-from-seeds finds topics that fit yours)"
     files = {RECIPE: (text, f"recipe {recipe}{left if topics else ''}")}
     accounts = accounts if accounts is not None else []
     files[SEEDS] = _seed_file(seeds, None if from_file else recipe, fields, accounts)

@@ -32,12 +32,12 @@ _ADVICE: Final = {
     CUT_WHILE_THINKING: "Raise `more_tokens` or `max_tokens` in the recipe of a new run, or let the model think less "
     "(`extra: {reasoning_effort: low}` in its sampling, where the server has that)",
     CUT: "Raise `max_tokens` in the recipe of a new run",
-    REFUSAL: "Take a model that does not refuse these requests, or change the prompts in the recipe of a new run",
-    FILTERED: "Take out of the seeds and prompts of a new run what the server's filter objects to, or take another server",
+    REFUSAL: "Use a model that does not refuse these requests, or change the prompts in the recipe of a new run",
+    FILTERED: "Remove from the seeds and prompts of a new run what the server's filter objects to, or use another server",
     EMPTY: "Look at the server with `bootstruct doctor --model`: it may take whole answers for thoughts (a reasoning parser "
     "that does not fit the model), or the model needs another recipe (`chat` for chat models, `paper` for base models)",
-    TOOL_CALLS: "Start the server without tools, or take a model that answers in text",
-    UNREADABLE: "Look at some replies with `bootstruct preview`, and take another recipe (`chat` for chat models, `paper` for "
+    TOOL_CALLS: "Start the server without tools, or use a model that answers in text",
+    UNREADABLE: "Look at some replies with `bootstruct preview`, and use another recipe (`chat` for chat models, `paper` for "
     "base models) or another model in a new run",
 }
 _OTHER_FAILURE: Final = "Change what the reason names, at the server or in the recipe of a new run"
@@ -51,7 +51,7 @@ def without_instances(tasks: Sequence[TaskCompleted], failures: list[FailureReas
         outcomes[FAILED if task.failed else REJECTED if task.rejected else unread[-1] if unread else UNREADABLE] += 1
     rules = Counter(rejected.rule for task in tasks for rejected in task.rejected)
     main = outcomes.most_common(1)[0][0]
-    advice = advice_for(main, failures) or "Take another model or recipe in a new run"
+    advice = advice_for(main, failures) or "Use another model or recipe in a new run"
     advice += "; --retry-failed then sends them again" if main == FAILED else ""
     return f"{causes(outcomes, rules, failures, 'all instances of')}. {advice}"
 
@@ -101,7 +101,7 @@ def advice_for(outcome: str, failures: list[FailureReason]) -> str:
 def advice_for_rule(rule: str, pool: int) -> str:
     """What to do where one rule rejects nearly all candidates."""
     if rule == TOO_SIMILAR:
-        dry = f"The pool of {number(pool)} has run dry for this model and recipe"
+        dry = f"The pool of {number(pool)} is exhausted for this model and recipe"
         return f"{dry}: add seeds, or change the sampling, in a new run"
     if rule == KEPT_AWAY:
         return "The model writes what the run keeps away from: change the seeds or the sampling in a new run"

@@ -53,7 +53,7 @@ def stall_reason(state: State, requests: int) -> str:
     why = causes(outcomes, rules, failures, "all candidates of")
     main = outcomes.most_common(1)[0][0]
     advice = advice_for(main, failures) or advice_for_rule(by_count(rules)[0][0], len(state.accepted))
-    return f"{found}: {why}. {advice}; --ignore-stall continues all the same."
+    return f"{found}: {why}. {advice}; --ignore-stall continues nevertheless."
 
 
 def no_instances_reason(state: State, tasks: int) -> str:
@@ -70,7 +70,7 @@ def no_instances_reason(state: State, tasks: int) -> str:
     if any(task.instances for task in last):
         return ""
     found = f"The last {number(tasks)} completed tasks have no instance"
-    return f"{found}: {without_instances(last, failure_reasons(state))}; --ignore-stall continues all the same."
+    return f"{found}: {without_instances(last, failure_reasons(state))}; --ignore-stall continues nevertheless."
 
 
 def nothing_usable(state: State) -> str:

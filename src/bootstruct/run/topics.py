@@ -47,11 +47,13 @@ async def topics_from_seeds(
         EngineUnavailableError: the model cannot be reached.
     """
     if is_begun(folder):
-        raise InputError(f"{folder}: has begun already, so that its topics are fixed; `init` another folder.")
+        raise InputError(f"{folder}: has begun already, so its topics are fixed; `init` another folder.")
     recipe, seeds = read_plan(folder)
     path, text = folder / RECIPE, read_text(folder / RECIPE, folder)
     if _HINTS.search(text) is None:
-        raise InputError(f"{path}: has no `propose.hints` for topics to go to; use a recipe that has, as `chat`.")
+        raise InputError(
+            f"{path}: has no `propose.hints` for topics to go to; use a recipe that has them, such as `chat`."
+        )
     prompt = topics_prompt(recipe, seeds)
     stack = open_engine(machine or read_machine(folder), BudgetLimits(), BudgetAmount(), own=engine)
     try:
@@ -69,7 +71,7 @@ async def topics_from_seeds(
     if not topics:
         raise InputError(
             f"{folder / TOPICS}: no topics can be read from the model's reply; write them into propose.hints of {path}, or "
-            "go on without."
+            "continue without them."
         )
     lines = "".join(f"      - {json.dumps(topic, ensure_ascii=False)}\n" for topic in topics)
     bare, _ = without_topics(text)

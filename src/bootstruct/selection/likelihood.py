@@ -39,7 +39,7 @@ def perplexities(
     loaded = load(place or name, is_pocket=name == POCKET)
     tokenization = loaded.tokenization
     if tokenization.is_encoder:
-        raise InputError(f"--model {name}: is an encoder-decoder model; take a causal one.")
+        raise InputError(f"--model {name}: is an encoder-decoder model; use a causal one.")
     most = min(MOST_TOKENS, tokenization.context)
 
     def ids(text: str) -> list[int]:

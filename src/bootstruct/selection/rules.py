@@ -107,7 +107,9 @@ def choose(
         elif by in QUALITIES:
             order = places[np.argsort(-scores[places], kind="stable")][:count]
             for place in order.tolist():
-                why = f"no {by} is known, taken last" if np.isnan(shown[place]) else words.format(shown[place])
+                why = (
+                    f"no {by} is known, so the row comes last" if np.isnan(shown[place]) else words.format(shown[place])
+                )
                 chosen.append(Choice(place, float(shown[place]), why + within))
         else:
             ranks = ranks_of(scores[places]) if by == "mixture" else np.ones(len(rows))

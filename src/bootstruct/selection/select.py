@@ -59,7 +59,7 @@ class SelectionOptions:
         if self.size < 1:
             raise InputError(f"--size {self.size}: choose at least one row.")
         if (self.quality is not None) != (self.by == "mixture") or self.quality not in (None, *QUALITIES):
-            raise InputError(f"--by mixture takes --quality {', '.join(QUALITIES)}, and nothing else does.")
+            raise InputError(f"--by mixture takes --quality {', '.join(QUALITIES)}, and no other rule does.")
         kind = self.quality or self.by
         if kind == "grade" and not self.grade:
             raise InputError("--by grade needs the name of the field with the grades, as in --grade score.")

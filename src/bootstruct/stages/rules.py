@@ -49,7 +49,7 @@ def _is_found(rule: Rule, expression: str, text: str) -> bool:
     except (TimeoutError, MemoryError, RecursionError):
         raise InputError(
             f"rule {rule.name!r}: its expression takes more than {MOST_SECONDS:g} s on a text of {len(text):,} characters; "
-            "write one that repeats nothing inside a repetition."
+            "write one without a repetition inside another."
         ) from None
 
 

@@ -153,7 +153,7 @@ def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 def _taken(values: Iterable[Any]) -> list[Any]:
     taken = list(islice(values, MOST_STEPS + 1))
     if len(taken) > MOST_STEPS:
-        raise SecurityError(f"goes through more than {MOST_STEPS:,} values")
+        raise SecurityError(f"iterates over more than {MOST_STEPS:,} values")
     return taken
 
 
@@ -203,7 +203,7 @@ def _size(value: Any, left: int | None = None) -> int:
 def _range(*arguments: int) -> range:
     found = range(*arguments)
     if len(found) > MOST_STEPS:
-        raise SecurityError(f"counts further than {MOST_STEPS:,}")
+        raise SecurityError(f"counts beyond {MOST_STEPS:,}")
     return found
 
 

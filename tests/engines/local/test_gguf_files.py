@@ -36,7 +36,7 @@ def test_a_header_that_is_cut_anywhere_ends_in_one_sentence(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"<html>not found</html>", "is no GGUF file"),
+        (b"<html>not found</html>", "is not a GGUF file"),
         (header(version=1), "version 1"),
         (header(entry("a", 99, b"1234")), "unknown type 99"),
         (header(entry("a", ARRAY, struct.pack("<IQ", UINT8, 2**62))), "ends within its header"),
@@ -76,7 +76,7 @@ def test_names_that_mean_no_file_or_several(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"models/none\.gguf: no such file"):
         place_of("models/none.gguf")
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(InputError, match="is no GGUF file"):
+    with pytest.raises(InputError, match="is not a GGUF file"):
         place_of(str(tmp_path / "notes.txt"))
     for name in ("Q4_K.gguf", "Q8_0.gguf"):
         written(tmp_path / name)

@@ -116,14 +116,14 @@ def test_a_missing_package_is_noted_once_and_replies_are_free(
     assert causal.generate(prompts, tiny.never) == free
     notes = [str(warning.message) for warning in recwarn if "JSON schema" in str(warning.message)]
     assert notes == [
-        "replies of tiny cannot be held to a JSON schema and are parsed as they come: llguidance is not installed: "
+        "replies of tiny cannot be constrained to a JSON schema and are parsed without it: llguidance is not installed: "
         "pip install 'bootstruct[local]'."
     ]
 
 
 def test_schemas_and_tokenizers_that_are_not_supported_are_noted(causal: Any) -> None:
     tokenizer, ends = causal.tokenization.tokenizer, causal.tokenization.ends
-    with pytest.warns(UserWarning, match="a JSON schema is of a form that is not supported"):
+    with pytest.warns(UserWarning, match="a JSON schema has a form that is not supported"):
         assert SchemaConstraints(tokenizer, ends, "tiny").constraint('{"type": "no such"}', 700) is None
 
     class Strange:

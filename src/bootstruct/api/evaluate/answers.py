@@ -154,7 +154,7 @@ def sheet(answers: AnswerFiles, out: StrPath, *, seed: int = 42) -> SheetResult:
     accounts: list[RowAccount] = []
     made = make_sheet(Path(out), answers_of(sources_of(answers), accounts), seed)
     if not made.is_current:
-        raise InputError(f"{made.sheet}: is a sheet of other answers, and may have been rated; choose another folder.")
+        raise InputError(f"{made.sheet}: is a sheet of other answers and may have been rated; choose another folder.")
     return replace(made, accounts=tuple(accounts))
 
 

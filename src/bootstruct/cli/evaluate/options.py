@@ -46,17 +46,17 @@ _FLAGS = (
     concurrency,
     timeout,
     click.option(
-        "--max-requests", type=click.IntRange(1), help="Stop before more replies than this, over the whole folder."
+        "--max-requests", type=click.IntRange(1), help="Stop before the whole folder has more replies than this."
     ),
     click.option(
-        "--max-tokens", type=click.IntRange(1), help="Stop before more tokens than this, over the whole folder."
+        "--max-tokens", type=click.IntRange(1), help="Stop before the whole folder has used more tokens than this."
     ),
     max_cost,
     trust_remote_code,
     ray_address,
     ray_actors,
     click.option("--batch", is_flag=True, help="Use the server's batch API: half the price, up to a day."),
-    click.option("--retry-failed", is_flag=True, help="Send requests again that failed for good."),
+    click.option("--retry-failed", is_flag=True, help="Send the requests that failed for good again."),
     click.option("--quiet", is_flag=True, help="Print nothing but errors and the result."),
 )
 

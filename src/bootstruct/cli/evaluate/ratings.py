@@ -73,9 +73,9 @@ def judge_command(
         raise RunStoppedError(judged.stopped)
 
 
-@click.command("agree", short_help="Measure how raters agree, and how scores agree with ratings.")
+@click.command("agree", short_help="Measure how raters agree and how scores agree with ratings.")
 @click.argument("ratings", type=FOLDER, nargs=-1, required=True, metavar="RATINGS...")
-@click.option("--key", type=FOLDER, help="The key to a blind sheet, where ratings name items of it.")
+@click.option("--key", type=FOLDER, help="The key to a blind sheet, if the ratings name its items.")
 @click.option(
     "--scores", "models", multiple=True, metavar="MODEL", help="Answers to score: a folder, a file, or NAME=PATH."
 )
@@ -108,7 +108,7 @@ def agree_command(
 @click.command("compare", short_help="Compare models with one another and with the paper's rows.")
 @click.argument("models", nargs=-1, required=True, metavar="MODEL...")
 @click.option("--ratings", type=FOLDER, multiple=True, help="Ratings: a file, or a judge's folder; may be repeated.")
-@click.option("--key", type=FOLDER, help="The key to a blind sheet, where ratings name items of it.")
+@click.option("--key", type=FOLDER, help="The key to a blind sheet, if the ratings name its items.")
 @click.option("--out", type=FOLDER, help="A folder for compare.md, compare.html, compare.json and ratings.svg.")
 @list_left_out
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

@@ -38,7 +38,7 @@ def _part_of_the_data(command: Command) -> Command:
     return command
 
 
-@click.command("superni", short_help="Ask models the test tasks of Super-NaturalInstructions.")
+@click.command("superni", short_help="Give models the test tasks of Super-NaturalInstructions.")
 @click.option("--data", type=FOLDER, required=True, help="A checkout of the public natural-instructions repository.")
 @_models
 @click.option(
@@ -85,7 +85,7 @@ def superni_command(
     _show_result(result, by_task, as_json)
 
 
-@click.command("user-tasks", short_help="Ask models user-oriented tasks and make a blind rating sheet.")
+@click.command("user-tasks", short_help="Give models user-oriented tasks and make a blind rating sheet.")
 @_models
 @click.option(
     "--tasks",
@@ -126,7 +126,7 @@ def user_tasks_command(
     _show_result(result, False, as_json)
     sheet = result.sheet
     if sheet is not None and not sheet.is_current:
-        echo(f"{sheet.sheet}: kept as it is, because it may have been rated; `evaluate sheet` makes another.", err=True)
+        echo(f"{sheet.sheet}: is kept because it may have been rated; `evaluate sheet` makes another one.", err=True)
     elif sheet is not None and not as_json:
         echo(f"\nBlind rating sheet: {sheet.sheet}; the key to it: {sheet.key}")
 
@@ -167,7 +167,7 @@ def _show(found: "Sequence[Scorecard]", by_task: bool, as_json: bool) -> None:
     type=click.Choice(["official", "unicode"]),
     default="official",
     show_default=True,
-    help="With unicode, show ROUGE-L over the words of every script beside the official one, which sees a-z and 0-9 alone.",
+    help="With unicode, show ROUGE-L over the words of every script beside the official one, which reads only a-z and 0-9.",
 )
 @click.option("--by-task", is_flag=True, help="Show the scores of each task as well.")
 @list_left_out
@@ -191,7 +191,7 @@ def score_command(files: tuple[str, ...], by_task: bool, as_json: bool, list_lef
     _show(cards, by_task, as_json)
 
 
-@click.command("overlap", short_help="Measure how near training data comes to an evaluation set.")
+@click.command("overlap", short_help="Measure how close training data is to an evaluation set.")
 @click.argument("training", type=FOLDER)
 @click.option("--tasks", type=FOLDER, help="A user task file. [default: the 252 tasks that come with bootstruct]")
 @click.option("--data", type=FOLDER, help="A checkout of natural-instructions, instead of user tasks.")

@@ -157,8 +157,8 @@ class BatchApi:
             except TransientError as exc:
                 if time.monotonic() - silent_since > SILENCE:
                     raise RunStoppedError(
-                        f"No response about the batches for {SILENCE / 60:.0f} minutes; the last error was: {exc}. What was "
-                        "submitted continues there; run the same command to resume."
+                        f"No response about the batches for {SILENCE / 60:.0f} minutes; the last error was: {exc}. The "
+                        "submitted batches continue there; run the same command to resume."
                     ) from None
                 await asyncio.sleep(max(pause, exc.retry_after or 0.0))
                 pause = min(LONGEST_PAUSE, 2 * pause)

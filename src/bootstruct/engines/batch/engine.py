@@ -266,8 +266,8 @@ class BatchEngine:
             for row in rows[:3]
         )
         raise EngineUnavailableError(
-            f"{self.client.where} rejected the batch {batch.id}: {reasons.rstrip('.') or 'no reason given'}. Nothing of it "
-            "was run or billed; fix the cause, then run the same command again."
+            f"{self.client.where} rejected the batch {batch.id}: {reasons.rstrip('.') or 'no reason given'}. None of it "
+            "was run or billed; remove the cause, then run the same command again."
         )
 
     def _fail(self, waiting: _QueuedRequest, exc: Exception) -> None:

@@ -118,7 +118,7 @@ def _from_json(row: dict[str, Any], name: str) -> SubmittedBatch:
     if batch.state not in ("made", MAYBE_SENT, SENT, TAKEN, REFUSED):
         raise ValueError(f"unknown state {batch.state!r:.40}")
     if not (isinstance(batch.id, str) and (not batch.id or _ID.fullmatch(batch.id)) and _PATH.fullmatch(batch.path)):
-        raise ValueError("its id or its path is none of a batch API")
+        raise ValueError("its id or its path is not one of a batch API")
     texts = [batch.status, *batch.requests] if isinstance(batch.requests, list) else [None]
     numbers = (batch.created, batch.done, batch.failed)
     if not all(isinstance(text, str) for text in texts) or not all(isinstance(n, int | float) for n in numbers):

@@ -56,7 +56,7 @@ def gguf_in(folder: Path) -> Path | None:
     files = sorted(path for path in folder.glob("*.gguf") if path.is_file())
     if len(files) > 1:
         names = ", ".join(path.name for path in files[:4]) + (", ..." if len(files) > 4 else "")
-        raise InputError(f"{folder}: holds {len(files)} GGUF files ({names}); name one, as in hf/{files[0]}.")
+        raise InputError(f"{folder}: contains {len(files)} GGUF files ({names}); name one, as in hf/{files[0]}.")
     return files[0] if files else None
 
 
@@ -83,7 +83,7 @@ def read_header(path: Path, name: str) -> GgufHeader:
             start = file.read(8)
             if start[:4] != MAGIC:
                 raise EngineUnavailableError(
-                    f"The model {name} cannot be loaded: {path.name} is no GGUF file; its first bytes are "
+                    f"The model {name} cannot be loaded: {path.name} is not a GGUF file; its first bytes are "
                     f"{start[:4]!r}. Download it again."
                 )
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:

@@ -24,8 +24,8 @@ NEEDED = ("torch", "transformers", "safetensors", "tokenizers")
 QUIET = ("accelerate", "gguf", "huggingface_hub", "llguidance", "numpy", "peft", "tokenizers", "torch", "transformers")
 
 FOREIGN_CODE = (
-    "generate, preview and evaluate run such code with --trust-remote-code, if you trust it; finetune and doctor never do: "
-    "they take models that need none"
+    "generate, preview and evaluate run such code with --trust-remote-code, if you trust it; finetune and doctor never do "
+    "and need models without such code"
 )
 
 
@@ -200,7 +200,7 @@ def require_layers(config: object, place: str) -> None:
         for name, value in inside.items():
             if "layer" in str(name) and isinstance(value, int) and value > MOST_LAYERS:
                 raise InputError(
-                    f"The model {place} cannot be loaded: its config.json asks for {value:,} layers ({name:.60}); download it "
+                    f"The model {place} cannot be loaded: its config.json requests {value:,} layers ({name:.60}); download it "
                     "again."
                 )
         parts += inside.values()
@@ -223,7 +223,7 @@ def require_no_kernels(config: object, place: str) -> None:
         for name, value in inside.items():
             if str(name).endswith("_implementation") and "/" in str(value):
                 raise InputError(
-                    f"The model {place} asks for code from the hub ({name}: {value!s:.80}); {FOREIGN_CODE}."
+                    f"The model {place} requires code from the hub ({name}: {value!s:.80}); {FOREIGN_CODE}."
                 )
         parts += inside.values()
 

@@ -81,7 +81,7 @@ class SchemaConstraints:
             grammar = LLMatcher.grammar_from_json_schema(schema, defaults={"whitespace_pattern": BLANKS})
             fault = LLMatcher(self._vocabulary, grammar).get_error()
             if fault:
-                self._note(f"a JSON schema is of a form that is not supported ({' '.join(fault.split())[:200]})")
+                self._note(f"a JSON schema has a form that is not supported ({' '.join(fault.split())[:200]})")
             self._grammars[schema] = "" if fault else grammar
         grammar = self._grammars[schema]
         return ReplyConstraint(LLMatcher(self._vocabulary, grammar, log_level=0)) if grammar else None
@@ -112,7 +112,7 @@ class SchemaConstraints:
 
     def _note(self, reason: str) -> None:
         warnings.warn(
-            f"replies of {self._name} cannot be held to a JSON schema and are parsed as they come: {reason}.",
+            f"replies of {self._name} cannot be constrained to a JSON schema and are parsed without it: {reason}.",
             stacklevel=2,
         )
 

@@ -76,7 +76,7 @@ class Tokenization:
         if len(tokens) <= most:
             return None
         return RequestRejectedError(
-            400, f"the prompt has {len(tokens)} tokens, the context of {self.name} is {self.context}"
+            400, f"the prompt has {len(tokens)} tokens, but the context of {self.name} is {self.context}"
         )
 
     def text(self, tokens: Sequence[int]) -> str:

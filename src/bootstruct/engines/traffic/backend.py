@@ -137,7 +137,7 @@ class Backend:
             seconds = min(LONGEST_COOLDOWN, max(self._cooldown_seconds, asked_for))
             self._cooldown = asyncio.get_running_loop().call_later(seconds, self._after_cooldown)
         if outcome.is_malformed:
-            return "sends responses that are no replies"
+            return "sends responses that are not replies"
         if not outcome.connected:
             return "cannot be reached"
         if self._silent >= SILENT:

@@ -225,7 +225,7 @@ class Budget:
     def _used_up(self, cap: str, amount: BudgetAmount) -> BudgetUsedUpError:
         most = ExpectedUse(amount.requests, amount.tokens, amount.cost)
         return BudgetUsedUpError(
-            f"The budget is used up: {cap} leaves no room for another request ({self.in_words()} so far; left is "
+            f"The budget is used up: {cap} leaves no room for another request ({self.in_words()} so far; the rest is "
             f"{self.limits.in_words(self.room)}, and the next request may use {self.limits.in_words(most)}). {self.bought()}"
             "Everything is saved; run the same command with a higher limit to continue."
         )

@@ -140,7 +140,7 @@ class ConcurrencyLimiter:
             dead = backend.after_failure(outcome)
             if not is_alone and (slot.is_probe or (dead and backend.suspension is None)):
                 was_slow = backend.suspension is not None and backend.suspension.is_slow
-                self._suspend(backend, dead or "takes no requests", was_slow)
+                self._suspend(backend, dead or "accepts no requests", was_slow)
         self._dispatch()
 
     def _turn(self) -> int:

@@ -137,7 +137,9 @@ class RetryingEngine:
 
     def _stop_if_hopeless(self, exc: TransientError, attempt: int) -> None:
         if not exc.connected and not self._successes and attempt >= UNREACHABLE_AFTER:
-            doubt = "is this an OpenAI-compatible server" if exc.is_malformed else "is the server running there"
+            doubt = (
+                "is this an OpenAI-compatible server" if exc.is_malformed else "is the server running at this address"
+            )
             raise EngineUnavailableError(f"{exc}; {doubt}? Give its address with --base-url.") from None
         now = asyncio.get_running_loop().time()
         self._silent_since = now if self._silent_since is None else self._silent_since

@@ -46,7 +46,7 @@ def grow(options: DemoOptions, echo: Echo, generation: int, is_filtered: bool = 
                 f"the demo ends here: {options.model} wrote {count} tasks with usable instances, and at least "
                 f"{LEAST_TASKS} are needed. `bootstruct status {run}` shows what was rejected."
             ) from None
-        echo(f"\nGeneration did not come to {options.goal} good tasks; the demo continues with the {count} it has.")
+        echo(f"\nGeneration did not reach {options.goal} good tasks; the demo continues with the {count} that it has.")
     run_command(("status", name), folder, echo, options.to_stderr)
     run_command(("verify", name), folder, echo, options.to_stderr)
     return read_run(run)

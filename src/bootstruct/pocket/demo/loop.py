@@ -106,7 +106,7 @@ def finetune_and_evaluate(
 
 def details_of(seeded: SeededModel, options: DemoOptions) -> list[str]:
     """Return what distinguishes a model from others of its row: its format, its run, its finetuning seed."""
-    details = [] if seeded.seed is not None else [f"asked in the format {seeded.model.asked_in}"]
+    details = [] if seeded.seed is not None else [f"in the format {seeded.model.asked_in}"]
     if seeded.model.per_run and len(options.generations) > 1:
         details.append(f"run {seeded.generation}")
     return [*details, f"finetuning seed {seeded.seed}"] if seeded.seed is not None else details

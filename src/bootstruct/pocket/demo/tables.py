@@ -30,7 +30,7 @@ def headline_sentence(summary: Json) -> str:
     """Say what new instructions bring: self-instruct against instances that the model wrote for the seed instructions."""
     row = next((r for r in summary["differences"] if r["over"] == HEADLINE_BASELINE and r["prompts"] == "all"), None)
     if row is None:
-        return "The comparison that isolates what new instructions bring could not be made."
+        return "The comparison that isolates the effect of new instructions could not be made."
     value = f"{row['value']:+.1f}{bracket(row['interval'])}"
     if row["interval"] is None or row["interval"]["low"] <= 0 <= row["interval"]["high"]:
         return (
@@ -115,7 +115,7 @@ def reader_lines(summary: Json) -> list[str]:
         instances, instructions = run["instances"], run["instructions"]
         if "right" not in instances:
             count = f"{name}{instances['all']:,} instances"
-            lines.append(f"{count}; they are not checked, since the model is not of the micro-world.")
+            lines.append(f"{count}; they are not checked, because the model does not belong to the micro-world.")
             continue
         share = instances["share right"]
         counts = ", ".join(f"{instances[status]:,} {status}" for status in STATUSES)

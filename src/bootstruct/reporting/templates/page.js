@@ -146,7 +146,7 @@
     if (asked && asked.question) box.append(folded("The prompt as recorded", said(asked.question)));
     if (asked && asked.text !== undefined) box.append(folded(`The raw reply of request ${row.r}`, said(asked.text, asked.finish && `ended by: ${asked.finish}`)));
     for (const reply of row.replies || []) {
-      const titles = { kind: "The raw reply on its kind", rewrite: "The raw reply with an output written anew" };
+      const titles = { kind: "The raw reply about its task type", rewrite: "The raw reply with a rewritten output" };
       const title = titles[reply.step] || "The raw reply with its instances";
       box.append(folded(title, said(reply.text, reply.finish && `ended by: ${reply.finish}`)));
     }
