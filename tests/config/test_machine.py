@@ -164,7 +164,7 @@ def test_zero_in_a_file_is_a_value(tmp_path: Path, content: str) -> None:
 
 @pytest.mark.parametrize("engine", ["openia", "gpt-4o", "OpenAI", ""])
 def test_an_unknown_engine(engine: str) -> None:
-    assert "unknown; take openai or " in fault(None, engine=engine)
+    assert "unknown; use openai or " in fault(None, engine=engine)
 
 
 def test_brackets_without_end(tmp_path: Path) -> None:

@@ -282,10 +282,10 @@ def test_no_mapping_at_all(whole: object) -> None:
     ("rule", "expected"),
     [
         ({"name": "two", "words_at_most": 3, "words_above": 9}, "rule 'two' needs exactly one condition but has 2"),
-        ({"name": "three", "matches": "a", "starts_with": "b", "starts_with_punctuation": True}, "it has 3"),
+        ({"name": "three", "matches": "a", "starts_with": "b", "starts_with_punctuation": True}, "but has 3"),
         ({"name": "none"}, "rule 'none' needs exactly one condition but has 0"),
-        ({"name": "none", "count": "any script"}, "it has 0"),
-        ({"name": "off", "starts_outside_ascii": False}, "it has 0"),
+        ({"name": "none", "count": "any script"}, "but has 0"),
+        ({"name": "off", "starts_outside_ascii": False}, "but has 0"),
         ({"name": "open", "matches": "(a"}, "rule 'open': not a regular expression"),
         ({"name": "star", "matches": "*a"}, "rule 'star': not a regular expression"),
         ({"words_at_most": 3}, "propose.rules[0].name: is missing"),

@@ -377,7 +377,7 @@ def test_folders_as_distilabel_and_datadesigner_leave_them(tmp_path: Path) -> No
     result, _ = imported(tmp_path, tmp_path / "distiset")
     assert (result.accepted, result.tasks) == (2, 2)
     write_rows(tmp_path / "distiset" / "other", rows, FileForm("dataset"))
-    with pytest.raises(InputError, match="holds 2 data sets, such as default; name one of them"):
+    with pytest.raises(InputError, match="contains 2 data sets, such as default; name one of them"):
         import_run(tmp_path / "again", [tmp_path / "distiset"])
 
     artifacts = tmp_path / "artifacts" / "questions"
@@ -478,7 +478,7 @@ def test_what_cannot_begin_an_import_is_told(tmp_path: Path) -> None:
         imported(tmp_path, tmp_path / "empty")
     for name in ("a.jsonl", "b.jsonl"):
         lines(tmp_path / "two" / name, OTHER_TOOLS["alpaca"][0])
-    with pytest.raises(InputError, match=r"holds 2 files of rows, such as a\.jsonl; name one of them"):
+    with pytest.raises(InputError, match=r"contains 2 files of rows, such as a\.jsonl; name one of them"):
         imported(tmp_path, tmp_path / "two")
     assert not (tmp_path / "run").exists()
 

@@ -180,7 +180,7 @@ def test_other_methods_do_nothing(site: Site, method: str) -> None:
 
 def test_other_addresses_need_to_be_allowed() -> None:
     with pytest.raises(
-        InputError, match=r"--host 0\.0\.0\.0: others could reach this page, unencrypted.*--allow-remote"
+        InputError, match=r"--host 0\.0\.0\.0: others could reach this page without encryption.*--allow-remote"
     ):
         listen(Bind("0.0.0.0", 0))
     listen(Bind("0.0.0.0", 0, allow_remote=True)).close()

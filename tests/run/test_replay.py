@@ -124,12 +124,12 @@ def test_a_dry_pool_stops_the_run(tmp_path: Path) -> None:
     def dull(prompt: Prompt) -> str:
         return " Describe the river that stands near the glass\n10. Too short" if prompt.step == "propose" else "No"
 
-    with pytest.raises(RunStoppedError, match="run dry"):
+    with pytest.raises(RunStoppedError, match="is exhausted"):
         run_to(path, ScriptedEngine(dull), 10, stall_after=20)
     state = read_state(path)
     assert state is not None
     assert len(state.accepted_after) == 20
-    with pytest.raises(RunStoppedError, match="run dry"):  # running it again costs nothing
+    with pytest.raises(RunStoppedError, match="is exhausted"):  # running it again costs nothing
         run_to(path, engine := ScriptedEngine(dull), 10, stall_after=20)
     assert engine.asked == []
 

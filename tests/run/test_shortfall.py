@@ -58,12 +58,12 @@ def test_a_pool_runs_dry_only_where_candidates_are_too_similar() -> None:
         judged(state, TOO_SIMILAR, "too short")
     found = stall_reason(state, 5)
     assert "all candidates of 5 were rejected (too similar 5, too short 5)" in found
-    assert "run dry" in found
+    assert "is exhausted" in found
     assert "add seeds" in found
     for _ in range(2):
         judged(state, "too short", "too short")
     found = stall_reason(state, 5)
-    assert "run dry" not in found
+    assert "is exhausted" not in found
     assert "seeds" not in found
     assert "rule 'too short'" in found
 
@@ -152,7 +152,7 @@ def test_each_reason_has_its_name_and_its_advice(reason: str) -> None:
         assert NAMED[reason] in found
         assert ADVICE[reason] in found
         assert "add seeds" not in found
-        assert "run dry" not in found
+        assert "is exhausted" not in found
 
 
 NAMED = {
@@ -223,4 +223,4 @@ def test_rules_about_the_form_of_replies_have_the_advice_of_their_reason(rule: s
     found = stall_reason(state, 5)
     assert f"({rule} 5)" in found
     assert ADVICE[reason] in found
-    assert "run dry" not in found
+    assert "is exhausted" not in found

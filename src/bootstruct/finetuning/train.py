@@ -351,8 +351,8 @@ def require_disk(out: Path, model: Any, settings: FinetuneSettings) -> str:
     free = shutil.disk_usage(next(parent for parent in (out, *out.absolute().parents) if parent.exists())).free
     if free < need:
         raise InputError(
-            f"{out}: this training needs about {_bytes(need)} of disk for the model and two checkpoints, but {_bytes(free)} are "
-            "free; choose another place, or use `method: lora`."
+            f"{out}: this training needs about {_bytes(need)} of disk for the model and two checkpoints, but {_bytes(free)} "
+            "are free; choose another place, or use `method: lora`."
         )
     return f"about {_bytes(need)} of disk for the model and its checkpoints; {_bytes(free)} are free"
 

@@ -35,8 +35,8 @@ NOTHING_ACCEPTED = (
 )
 
 NOTHING_USABLE = (
-    "No task of the preview has a usable instance, so a run would yield nothing: read the replies, then change the recipe or the "
-    "model."
+    "No task of the preview has a usable instance, so a run would yield nothing: read the replies, then change the recipe or "
+    "the model."
 )
 
 

@@ -286,8 +286,8 @@ class Pacer:
         takes = f"; a task takes about {self._in_words(self._per_task)}" if any(self._per_task) else ""
         raise BudgetUsedUpError(
             f"The budget is used up: {self.budget.limits.in_flags()} ({self.budget.in_words()} so far). {self._completed}. "
-            f"The rest is {self._in_words(self.budget.room)}{takes}, and {self._why}{stored}. Everything is saved; run the same "
-            "command with a higher limit to continue."
+            f"The rest is {self._in_words(self.budget.room)}{takes}, and {self._why}{stored}. Everything is saved; run "
+            "the same command with a higher limit to continue."
         )
 
     @property
