@@ -372,7 +372,7 @@ class _Verifier:
         else:
             running.close()
             self.result.count_unchecked(
-                f"decisions of the check {check.name!r}: it waits for something other than its requests"
+                f"decisions of the check {check.name!r}: it waits for other things than its requests"
             )
 
     async def _recorded_reply(self, key: str, prompt: Prompt) -> Reply | None:
