@@ -82,7 +82,7 @@ class RequestError(BootstructError):
     """One request to an engine that brought no reply. A run handles these itself; they seldom reach a user.
 
     Attributes:
-        status: the HTTP status, or 0 where there was none (timeout, reset, refused connection).
+        status: the HTTP status, or 0 if there was none (timeout, reset, refused connection).
         reason: what the server said, or what happened to the connection; no final period.
     """
 
@@ -104,7 +104,7 @@ class TransientError(RequestError):
 
     Attributes:
         retry_after: seconds to wait, where the server said so.
-        connected: whether the server was reached; False where the connection was refused, or something else replied.
+        connected: whether the server was reached; False if the connection was refused, or something else replied.
         is_malformed: whether a response came that is neither a reply nor an error.
     """
 

@@ -30,7 +30,7 @@ class Instance:
     """One worked example of a task.
 
     Attributes:
-        input: empty where the instruction needs none.
+        input: empty if the instruction needs none.
         output: what the model should write.
     """
 
@@ -162,10 +162,10 @@ class Reply:
     Attributes:
         text: without the stop string.
         finish: why it ended, in the server's own word: `stop`, `length`, `content_filter` ...
-        prompt_tokens: as the server counted them, 0 where it did not say.
+        prompt_tokens: as the server counted them, 0 if it did not say.
         completion_tokens: likewise.
         model: as the server named it.
-        seconds: from sending the request to having the whole reply, without pauses and failed attempts; 0 where not
+        seconds: from sending the request to having the whole reply, without pauses and failed attempts; 0 if not
             measured.
         retries: failed attempts before this one.
         via: `batch` where it came by a batch, otherwise empty.
@@ -204,7 +204,7 @@ class Candidate:
 
     Attributes:
         text: of the candidate.
-        flaw: the name of what was found wrong while reading, None where nothing was.
+        flaw: the name of what was found wrong while reading, None if nothing was.
         instances: those that came with it, where one request asks for both.
     """
 
@@ -219,7 +219,7 @@ class Verdict:
 
     Attributes:
         text: of the candidate.
-        rule: the name of the first rule that it broke, None where it was kept.
+        rule: the name of the first rule that it broke, None if it was kept.
         score: its ROUGE-L F-measure (0 to 1) with the neighbour, only where it was too similar.
         neighbour: the id of the seed or the name of the instruction that it is too similar to.
         instances: those that came with it, only where it was kept.
@@ -252,8 +252,8 @@ class CheckVerdict:
 
     Attributes:
         instance: its number among the instances of the task, from 0.
-        rule: why it was rejected, None where it was kept.
-        score: what was measured, None where nothing could be (`note` then says why).
+        rule: why it was rejected, None if it was kept.
+        score: what was measured, None if nothing could be (`note` then says why).
         note: further detail, such as the text that it is too similar to.
     """
 

@@ -75,7 +75,7 @@ async def adoctor(model: str | None = None, *, base_url: str | None = None) -> D
 def doctor() -> None:
     """Find out what is installed, and, with a model, what its server supports.
 
-    It takes the parameters of `adoctor`, which is the one to await inside a running event loop.
+    It takes the parameters of `adoctor`, which is the function to await inside a running event loop.
 
     Example:
         >>> import bootstruct as bs

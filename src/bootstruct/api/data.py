@@ -57,7 +57,7 @@ def dedup(
             all its instances survive or none, and rows equal in all texts are kept once; `instruction` compares
             instructions alone, as the paper does, and keeps one row of each; `instruction+input`; or `all` texts of a row.
         field: the field with the text; left out, `instruction`, `text`, `prompt` ... or the first message.
-        fields: names of fields by what they hold, as in `{"instruction": "task", "output": "reply"}`.
+        fields: the names of fields by their meaning, as in `{"instruction": "task", "output": "reply"}`.
         container: what `out` becomes, whatever its name says; `dataset` is a folder of `datasets`.
         list_dropped: whether the result lists every dropped row; without it only the most similar ones, which saves memory.
         ray: hold the kept texts on a Ray cluster, for sets that outgrow one machine.

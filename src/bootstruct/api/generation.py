@@ -54,7 +54,7 @@ class GenerateResult:
         run: the run, to read.
         progress: the last snapshot: counts, tokens, cost, seconds.
         stopped: why it ended before the goal (budget, stall, silence), or why nothing of what it brought is usable, in a
-            sentence or two; empty where the goal was reached.
+            sentence or two; empty if the goal was reached.
     """
 
     run: Run
@@ -138,7 +138,7 @@ async def agenerate(
         batch: how requests that can wait are asked by batch; None asks all at once.
         retry_failed: ask again what failed for good while completing or checking tasks.
         ignore_stall: go on although the last 100 requests brought nothing new, or the last 100 tasks no instance.
-        trust_remote_code: run the code that a local model brings along.
+        trust_remote_code: run the code that comes with a model.
         trust: confirm, once for this folder, where its `machine.yaml` sends requests and which key they carry. It is needed
             where neither you nor your `init` gave these: a folder from somebody else, moved, copied or edited.
         ray_address: the Ray cluster, for `ray/` models.
@@ -224,7 +224,7 @@ def generate() -> None:
     """Grow a run to `tasks` accepted instructions, each classified and with instances.
 
     Running it again resumes: whatever was answered is read from the journal, never paid twice. A higher `tasks` extends
-    the run. It takes the parameters of `agenerate`, which is the one to await inside a running event loop.
+    the run. It takes the parameters of `agenerate`, which is the function to await inside a running event loop.
 
     Example:
         >>> import bootstruct as bs
@@ -249,7 +249,7 @@ def _with_truth(state: State, stopped: str) -> str:
 
 
 def _observers(log: str | PathLike[str] | None, trace: bool, folder: Path) -> list[RunLog | RequestTracer]:
-    """Who is told of each request. Raises InputError where the log cannot be written or packages are missing."""
+    """Who is told of each request. Raises InputError if the log cannot be written or packages are missing."""
     found: list[RunLog | RequestTracer] = [RequestTracer()] if trace else []
     if log is not None:
         run_log = RunLog(Path(log))
@@ -275,7 +275,7 @@ def _reused(folder: Path, reuse: Sequence[str | PathLike[str]]) -> RecordedEngin
 
 
 def _require_prices(folder: Path, state: State, machine: MachineSettings, limits: BudgetLimits) -> None:
-    """Raises InputError where money is capped and the price of a model that will be asked is not known."""
+    """Raises InputError if money is capped and the price of a model that will be asked is not known."""
     steps = ["rewrite"] if state.origin == "rewrite" else ["propose", "kind", "instances"]
     names = [state.recipe.model_at(step) for step in steps]
     unknown = next((name for name in names if machine.prices.of(name) is None), None)

@@ -37,14 +37,14 @@ def diversity(
         runs: run folders, exports, or any files of instruction data.
         on: which texts: `instruction` of each task, `output` of each instance, or `all` texts of a task as one.
         size: texts of each set that are compared; left out, as many as the smallest set has, at most 1,000.
-        seeds: the seed tasks whose coverage is measured; a run brings its own.
-        fields: names of fields of files by what they hold, as in `{"instruction": "task", "output": "reply"}`.
+        seeds: the seed tasks whose coverage is measured; a run has its own.
+        fields: the names of fields of files by their meaning, as in `{"instruction": "task", "output": "reply"}`.
         whole: take the measures that take time in proportion to the texts over all texts as well.
         embed: measure meaning as well, by vectors of this model: `openai/MODEL`, `hf/FOLDER`, `static/FOLDER` or `hashed`.
         base_url: with `embed="openai/MODEL"`: the server.
         embeddings: a folder that keeps the vectors; left out, `embeddings` in the first run folder, else they are not kept.
         on_step: called with what is being done.
-        accounts: a list that receives what became of the rows of each file.
+        accounts: a list that receives an account of the rows of each file.
 
     Returns:
         For each set its measures, each with value, interval, direction and source.

@@ -235,7 +235,7 @@ class Run:
         return export(self._state, journal, format, place, seeds, without, **options)
 
     def to_pandas(self) -> Any:
-        """The training rows as a pandas DataFrame. Raises InputError where pandas is missing."""
+        """The training rows as a pandas DataFrame. Raises InputError if pandas is missing."""
         try:
             import pandas
         except ImportError:
@@ -243,7 +243,7 @@ class Run:
         return pandas.DataFrame(self.instances, columns=["id", "instruction", "input", "output", "is_classification"])
 
     def to_dataset(self) -> Any:
-        """The training rows as a Hugging Face `datasets.Dataset`. Raises InputError where datasets is missing."""
+        """The training rows as a Hugging Face `datasets.Dataset`. Raises InputError if datasets is missing."""
         try:
             import datasets
         except ImportError:
@@ -313,7 +313,7 @@ def init(
             `output`, `is_classification`) or of instructions; or `"simple"`, the shipped set of short everyday tasks (a file
             that is called so is `"./simple"` or a path object). Left out, the 175 shipped ones.
         keep_away: files of texts that no instruction may come near (test sets).
-        fields: names of fields of these files by what they hold, as in `{"instruction": "task", "output": "reply"}`.
+        fields: the names of fields of these files by their meaning, as in `{"instruction": "task", "output": "reply"}`.
         rejudge: begin with this run's replies, judged anew by the new recipe (left out: its own): nothing is asked.
         rewrite_outputs: begin with this run's completed tasks, whose outputs `model` will write anew.
         api: how that model is asked, `text` or `chat`; empty for as the old run was.

@@ -49,7 +49,7 @@ def select(
         base_url: with `embed="openai/MODEL"`: the server.
         embeddings: a folder that keeps the vectors.
         seed: of `random`.
-        fields: names of fields by what they hold.
+        fields: the names of fields by their meaning.
         on_step: called with what is being done.
 
     Returns:

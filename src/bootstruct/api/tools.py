@@ -42,7 +42,7 @@ async def apreview(
         tasks: accepted instructions that the estimate is for.
         engine: an engine of your own, or the name of one; left out, the run's machine settings say.
         base_url: the server.
-        trust_remote_code: run the code that a local model brings along.
+        trust_remote_code: run the code that comes with a model.
         trust: confirm, once for this folder, where its `machine.yaml` sends requests and which key they carry.
         ray_address: the Ray cluster, for `ray/` models.
         rules: rules in Python that the run uses.
@@ -75,7 +75,7 @@ async def apreview(
 def preview() -> None:
     """Make the first requests of a run and estimate what the whole run will take.
 
-    It takes the parameters of `apreview`, which is the one to await inside a running event loop.
+    It takes the parameters of `apreview`, which is the function to await inside a running event loop.
 
     Example:
         >>> import bootstruct as bs
@@ -114,7 +114,7 @@ async def atopics_from_seeds(run: StrPath, *, engine: Engine | None = None) -> t
 def topics_from_seeds() -> None:
     """Ask the model once for topics of the run's own seeds, and write them into its recipe.
 
-    It takes the parameters of `atopics_from_seeds`, which is the one to await inside a running event loop.
+    It takes the parameters of `atopics_from_seeds`, which is the function to await inside a running event loop.
 
     Example:
         >>> import bootstruct as bs
@@ -142,15 +142,15 @@ def report(
         runs: run folders, exports, or any files of instruction data; several are set side by side.
         out: the page to write; left out, report.html in the run, or a file beside the data.
         rows: tasks to browse in the page: a number (a random sample) or `all`; None for 1,000, fewer where they are long.
-        seeds: the seed tasks to compare a file with; a run brings its own.
+        seeds: the seed tasks to compare a file with; a run has its own.
         test_sets: files of test tasks that the data should not hold, or folders of Super-NaturalInstructions.
-        fields: names of fields of files by what they hold, as in `{"instruction": "task", "output": "reply"}`.
+        fields: the names of fields of files by their meaning, as in `{"instruction": "task", "output": "reply"}`.
         test_tasks: of a folder of Super-NaturalInstructions, the test tasks and those that its split excludes as well.
         other_languages: of a folder of Super-NaturalInstructions, tasks in other languages than English as well.
         on_step: called with what is being done.
 
     Returns:
-        The files written, with their sizes in bytes, what was measured, and what became of the rows of each file.
+        The files written, with their sizes in bytes, what was measured, and an account of the rows of each file.
 
     Raises:
         InputError: a source or the place to write cannot be used.
@@ -199,7 +199,7 @@ def finetune(
         seeds: whether a run's seed tasks are trained on as well.
         mix: further sources, with how many times each is taken.
         trainer: options of TRL's SFTConfig, or of its DPOConfig with `method="dpo"`.
-        fields: names of fields of files by what they hold, as in `{"instruction": "task", "output": "reply"}`.
+        fields: the names of fields of files by their meaning, as in `{"instruction": "task", "output": "reply"}`.
         test_tasks: of Super-NaturalInstructions, train on the test tasks and those that its split excludes as well.
         other_languages: of Super-NaturalInstructions, train on tasks in other languages than English as well.
         resume: go on from the last checkpoint in `out`.

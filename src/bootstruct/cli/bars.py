@@ -17,7 +17,7 @@ class Move(Protocol):
         Args:
             part: which part of the work it is; each begins at nothing and has a time of its own.
             done: how much of it is done.
-            total: how much there is; None where that is not known.
+            total: how much there is; None if that is not known.
             shown: what is shown before the bar in place of the part.
         """
 

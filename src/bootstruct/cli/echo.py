@@ -54,7 +54,7 @@ def echo_accounts(accounts: "Iterable[RowAccount]", lines: bool = False) -> None
     """Say on stderr, in one line per file, how many rows were read, of which shape, and what was left out and why.
 
     Args:
-        accounts: what became of the rows of each file.
+        accounts: an account of the rows of each file.
         lines: whether the lines of the rows that were left out are listed.
     """
     for account in accounts:

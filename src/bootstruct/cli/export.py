@@ -155,7 +155,7 @@ def _print(result: "ExportResult", err: bool) -> None:
 
 
 def _what_is_open(sources: "list[RunSource]", runs: tuple[Path, ...], result: "ExportResult") -> str:
-    """Which tasks are not completed, and what can be done about it; empty where all are."""
+    """Which tasks are not completed, and what can be done about it; empty if all are."""
     if result.completed == result.tasks:
         return ""
     done = f"{number(result.completed)} of {number(result.tasks)} accepted tasks are completed"

@@ -164,7 +164,7 @@ def _print_estimate(estimate: "Estimate") -> None:
 
 
 def _between(found: "Range | None", shown: "Callable[[float], str]") -> str:
-    """An interval as it follows an estimate; empty where there is none."""
+    """An interval as it follows an estimate; empty if there is none."""
     return "" if found is None else f"  (90%: {shown(found[0])} to {shown(found[1])})"
 
 

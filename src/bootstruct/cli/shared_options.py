@@ -51,7 +51,7 @@ class Concurrency(_ConcurrencyBase):
 
 
 class FieldNames(_FieldNamesBase):
-    """`instruction=task,output=reply`: names of fields by what they hold."""
+    """`instruction=task,output=reply`: the names of fields by their meaning."""
 
     name = "ROLE=NAME,..."
 

@@ -25,7 +25,7 @@ def confirmed(run: Path, is_trusted: bool, flags: Mapping[str, Any]) -> bool:
         flags: what else was given; `engine`, `base_url` and `ray_address` decide what there is to confirm.
 
     Returns:
-        True where the user has confirmed now. False asks nothing, or leaves it to the command to stop with the sentence
+        True if the user has confirmed now. False asks nothing, or leaves it to the command to stop with the sentence
         that shows both the address and the variable.
     """
     from bootstruct.config.machine import read_machine

@@ -66,7 +66,7 @@ class RecipePlace:
     folder: Path | None
 
     def file(self, name: str, key: str) -> Path | None:
-        """The file of this name beside the recipe, None where there is none. Raises InputError for one elsewhere."""
+        """The file of this name beside the recipe, None if there is none. Raises InputError for one elsewhere."""
         parts = Path(name).parts
         if Path(name).is_absolute() or ".." in parts:
             raise InputError(

@@ -51,7 +51,7 @@ class Prices:
         return self.table[max(known, key=len)] if known else None
 
     def cost(self, model: str, prompt_tokens: int, completion_tokens: int) -> float | None:
-        """US dollars, None where the price is not known."""
+        """US dollars, None if the price is not known."""
         price = self.of(model)
         return None if price is None else (price[0] * prompt_tokens + price[1] * completion_tokens) / 1e6
 
@@ -79,7 +79,7 @@ class MachineSettings:
         concurrency: requests in flight; None adapts the number to the server.
         timeout: seconds after which a request is given up.
         thinking_tokens: tokens beyond `max_tokens` for a model's thoughts; None finds out from the replies.
-        trust_remote_code: run code that a model brings; never from a settings file.
+        trust_remote_code: run code that comes with a model; never from a settings file.
         key_header: the header that holds the key (`api-key` for Azure).
         headers: more headers, none of them secret.
         ray_address: HOST:PORT, `auto` or `local` (None: RAY_ADDRESS, else local).
@@ -87,7 +87,7 @@ class MachineSettings:
         ray_actors: the least, and the most unless as many as fit.
         ray_wait: seconds that the first actor may look for a place.
         unconfirmed: why nothing may be sent yet, as a sentence: the run folder chose where to, and the user has not
-            confirmed it. Empty where all is well.
+            confirmed it. Empty if all is well.
         unconfirmed_prices: likewise, why no cap on money can be computed yet.
     """
 
@@ -145,7 +145,7 @@ def read_machine(folder: Path | None = None, trust: bool = False, **flags: Any) 
     """The machine's settings for a run folder; flags that are None (or empty) say nothing.
 
     Args:
-        folder: the run folder; None where no run is concerned.
+        folder: the run folder; None if no run is concerned.
         trust: the user confirms what the folder says about where requests go, which key they carry, and prices; recorded.
         flags: fields of `MachineSettings`.
     """

@@ -41,7 +41,7 @@ def read_seeds(
         equals: what happens to a row that has the instruction of another: `refuse` it with an error, `keep` it as a seed
             of its own, or `merge` it: its instances join those of the first.
         folder: the run folder that the file belongs to, if any (see `io.trust`).
-        fields: names of fields by what they hold, as `--fields` gives them.
+        fields: the names of fields by their meaning, as `--fields` gives them.
         account: counts the rows.
 
     Raises:
@@ -194,7 +194,7 @@ def _paper_seed(row: dict[str, Any], position: int, task_type: bool | None) -> S
 def shipped_seeds(name: str = "") -> Path:
     """Return the file of seed tasks that come with the package: the 175, or the set of this name.
 
-    Raises InputError where no set has the name.
+    Raises InputError if no set has the name.
 
     Example:
         >>> from bootstruct.config.seeds import read_seeds, shipped_seeds

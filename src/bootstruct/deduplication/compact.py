@@ -37,7 +37,7 @@ class Places:
         return len(self._rows)
 
     def __getitem__(self, number: int) -> RowPlace:
-        """The place with this number, from 0. Raises IndexError where there is none."""
+        """The place with this number, from 0. Raises IndexError if there is none."""
         begin, end = self._ends[number - 1] if number else 0, self._ends[number]
         text = self._texts[begin:end].decode("utf-8", "surrogatepass")
         return RowPlace(self._paths[self._files[number]], self._rows[number], text)

@@ -28,7 +28,7 @@ class ComparedText:
 
     Attributes:
         on: a name of `WAYS`.
-        fields: names of fields by what they hold, as `--fields` gives them.
+        fields: the names of fields by their meaning, as `--fields` gives them.
     """
 
     on: On = "group"
@@ -52,7 +52,7 @@ class ComparedText:
         return "\n".join((instruction, *inputs))
 
     def shape(self, row: Json) -> str:
-        """How the shape of a row is called to users, by the names of its fields; empty where it has none."""
+        """How the shape of a row is called to users, by the names of its fields; empty if it has none."""
         names = tuple(row)
         if names not in self._shapes:
             if len(self._shapes) > _SHAPES:
@@ -74,7 +74,7 @@ class Entry:
 
     Attributes:
         row: the row.
-        place: where its text stands, None where it has none.
+        place: where its text stands, None if it has none.
         leader: number of the first row of its group, by which it is decided; None for such a first row itself.
         equal: where an earlier row with all the same texts stands.
     """
@@ -113,7 +113,7 @@ class Groups:
         self._files.append(len(self._paths) - 1)
 
     def _place(self, first: int, text: str, number: int) -> RowPlace | None:
-        """Where the first of equal rows stands, None where it is this one."""
+        """Where the first of equal rows stands, None if it is this one."""
         return None if first == number else RowPlace(self._paths[self._files[first]], self._lines[first], text)
 
 

@@ -67,7 +67,7 @@ class DedupResult:
         in_meaning: number of rows dropped by the rule of meaning.
         dropped_rows: number of all dropped rows.
         lists_dropped: whether `dropped` holds all of them, which takes memory.
-        accounts: what became of the rows of each file: those to filter, then those to keep away from.
+        accounts: an account of the rows of each file: those to filter, then those to keep away from.
         written: what was written, and how values were changed that the file has no room for.
     """
 
@@ -162,7 +162,7 @@ def dedup(
 
 
 def _rows(files: Iterable[tuple[Path, RowAccount]], compared: ComparedText) -> Iterator[tuple[Json, RowPlace | None]]:
-    """All rows in order, each with its text and place, None where it has no text."""
+    """All rows in order, each with its text and place, None if it has no text."""
     for path, account in files:
         texts, first = 0, tuple[str, ...]()
         for number, row in read(path, account, compared):

@@ -19,7 +19,7 @@ class MeaningRule:
         threshold: the cosine above which a text is too near.
         cache: a folder that keeps the vectors.
 
-    Raises InputError where the threshold is out of range.
+    Raises InputError if the threshold is out of range.
     """
 
     def __init__(self, embedder: Embedder, threshold: float, cache: Path | None = None) -> None:

@@ -78,7 +78,7 @@ class Shard:
 class Shards(Generic[P]):
     """A pool over so many shards.
 
-    Raises EngineUnavailableError where the cluster is not there, has no room, or loses a shard.
+    Raises EngineUnavailableError if the cluster is not there, has no room, or loses a shard.
 
     Args:
         away: a set that nothing kept may come near to. P is told of each text with a hit.
@@ -110,7 +110,7 @@ class Shards(Generic[P]):
     def decide(self, blocks: Iterable[list[tuple[str, P]]]) -> Iterator[list[tuple[Hit[P] | None, bool]]]:
         """For each text of each block, in order.
 
-        What it is too near to (None where it is kept), and whether that is of the set to keep away from. One block is
+        What it is too near to (None if it is kept), and whether that is of the set to keep away from. One block is
         on its way to the shards while the one before is decided.
         """
         before: list[tuple[str, P]] = []  # kept in the block decided last

@@ -51,7 +51,7 @@ class VectorCache:
     def find(self, texts: Sequence[str]) -> dict[int, NDArray[np.float32]]:
         """The vectors of those texts that have one, by their number.
 
-        Raises InputError where the file is none of ours, or damaged.
+        Raises InputError if the file is none of ours, or damaged.
         """
         if self.path is None or not self.path.is_file():
             return {}

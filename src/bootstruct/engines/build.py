@@ -157,7 +157,7 @@ class BatchOptions:
 def _with_batches(
     ordinary: Engine, machine: MachineSettings, options: BatchOptions, budget: Budget, forms: RequestForms
 ) -> tuple[BatchRouter, BatchEngine | None]:
-    """An engine that sends by batch what can wait. Raises InputError where the engine has no batch API."""
+    """An engine that sends by batch what can wait. Raises InputError if the engine has no batch API."""
     router = BatchRouter(ordinary)
     client = open_servers(machine, forms)[0]  # a client of its own: files may take longer than requests
     factor = machine.prices.batch_factor

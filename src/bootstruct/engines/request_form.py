@@ -72,7 +72,7 @@ class RequestForm:
         server: the address without credentials.
         model: the model's name.
         changes: by field, what is sent in its place: another name of the limit, another form of the schema, a number of
-            tokens; empty where the field is left out.
+            tokens; empty if the field is left out.
         has_fixed_room: whether the user says how many tokens a thought may have.
         has_proven_schema: whether a reply came to a request with a schema.
         exploring: held by the request that finds out what the server takes.

@@ -39,10 +39,10 @@ class ServerError:
     """A failure as a server reports it.
 
     Attributes:
-        status: the HTTP status that it amounts to, which need not be that of the response; 0 where there is none.
+        status: the HTTP status that it amounts to, which need not be that of the response; 0 if there is none.
         message: one short line, without anything shaped like a key.
         code: the server's own word for it, in lower case.
-        param: the field of the request that it is about; empty where the server does not say.
+        param: the field of the request that it is about; empty if the server does not say.
     """
 
     status: int
@@ -96,7 +96,7 @@ def error_in(status: int, body: bytes) -> ServerError:
 
 
 def parsed(body: bytes) -> Any:
-    """A body as JSON; None where it is none. A byte order mark, NaN, lone surrogates and text behind it do no harm."""
+    """A body as JSON; None if it is none. A byte order mark, NaN, lone surrogates and text behind it do no harm."""
     try:
         return orjson.loads(body)
     except ValueError:
@@ -108,7 +108,7 @@ def parsed(body: bytes) -> Any:
 
 
 def packed(value: Any) -> bytes:
-    r"""A value that `parsed` returned as JSON again; empty where it is nested more deeply than any reply.
+    r"""A value that `parsed` returned as JSON again; empty if it is nested more deeply than any reply.
 
     Example:
         >>> packed({"half a character": "\ud800"}), packed(10**30)
@@ -152,7 +152,7 @@ def _read_choice(choice: dict[str, Any], body: dict[str, Any], prompt: Prompt) -
 
 
 def reasoning_tokens(body: bytes) -> int:
-    """How many tokens of a reply were thoughts that the server counts but does not show; 0 where it does not say."""
+    """How many tokens of a reply were thoughts that the server counts but does not show; 0 if it does not say."""
     if b"reasoning_tokens" not in body:
         return 0
     value = parsed(body)

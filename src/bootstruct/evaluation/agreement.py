@@ -1,6 +1,6 @@
 """How far raters agree, and how far scores follow ratings.
 
-Plain formulas on numpy; nan where a figure is not defined.
+Plain formulas on numpy; nan if a figure is not defined.
 
 Ratings are whole numbers, higher is better (A = 3 ... D = 0). Section 4.4 of the paper reports Cohen's kappa on the
 four levels and on A/B against C/D, and Spearman's rank correlation.
@@ -16,7 +16,7 @@ Scale = Literal["nominal", "ordinal"]
 
 
 def cohens_kappa(first: ArrayLike, second: ArrayLike) -> float:
-    """Agreement of two raters beyond chance on the same cases, categories unordered. nan where chance agrees always."""
+    """Agreement of two raters beyond chance on the same cases, categories unordered. nan if chance agrees always."""
     a, b = np.asarray(first), np.asarray(second)
     if len(a) == 0:
         return float("nan")
@@ -36,7 +36,7 @@ def ranks(values: ArrayLike) -> NDArray[np.float64]:
 
 
 def pearson(first: ArrayLike, second: ArrayLike) -> float:
-    """The linear correlation; nan where one side is constant or there are fewer than two cases."""
+    """The linear correlation; nan if one side is constant or there are fewer than two cases."""
     a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return float("nan")
@@ -73,10 +73,10 @@ def kendall(first: ArrayLike, second: ArrayLike) -> float:
 def krippendorff(ratings: Sequence[Sequence[float]] | NDArray[np.float64], scale: Scale = "ordinal") -> float:
     """Krippendorff's alpha of any number of raters.
 
-    Cases with one rating count for nothing. nan where all ratings are equal, or no case was rated twice.
+    Cases with one rating count for nothing. nan if all ratings are equal, or no case was rated twice.
 
     Args:
-        ratings: one row a rater, one column a case, nan where not rated.
+        ratings: one row a rater, one column a case, nan if not rated.
     """
     table = np.asarray(ratings, dtype=np.float64)
     values = np.unique(table[~np.isnan(table)])

@@ -28,7 +28,7 @@ MOST_AT_ONCE: Final = 1024  # requests handed to the engine; how many are in fli
 
 
 def read_facts(folder: Path) -> dict[str, Fact]:
-    """The replies in an evaluation folder by key; empty where it has none yet. Raises JournalError at file:line."""
+    """The replies in an evaluation folder by key; empty if it has none yet. Raises JournalError at file:line."""
     path = folder / NAME
     facts: dict[str, Fact] = {}
     if path.is_file():
@@ -93,7 +93,7 @@ class EvaluationSession:
             self.usage[name] = self.usage.get(name, Usage()).plus(Usage.of(fact))
 
     def unanswered(self, questions: Mapping[str, Prompt], retry_failed: bool = False) -> list[tuple[str, Prompt]]:
-        """What is still to be asked. Raises ReplayMismatchError where another request is recorded under a key."""
+        """What is still to be asked. Raises ReplayMismatchError if another request is recorded under a key."""
         left = []
         for key, prompt in questions.items():
             fact = self.facts.get(key)
@@ -146,7 +146,7 @@ async def _work(queue: Iterator[tuple[str, Prompt]], asker: Asker) -> None:
 
 @contextmanager
 def opened(folder: Path) -> Iterator[EvaluationSession]:
-    """An evaluation folder for asking; made where it is not there. Raises InputError where another process writes to it."""
+    """An evaluation folder for asking; made where it is not there. Raises InputError if another process writes to it."""
     require_no_links(folder)
     folder.mkdir(parents=True, exist_ok=True)
     journal = Journal(folder / NAME)

@@ -40,8 +40,8 @@ class EvaluationProgress:
         cost: US dollars so far; None if the price is not known.
         seconds: since the first request.
         seconds_left: how long the rest will take; None until it can be estimated.
-        batches: what the server's batch API is doing, in words; empty where it is not used.
-        failure_streak: what the server answers in place of replies; None where the last answer was a reply.
+        batches: what the server's batch API is doing, in words; empty if it is not used.
+        failure_streak: what the server answers in place of replies; None if the last answer was a reply.
     """
 
     folder: Path
@@ -74,7 +74,7 @@ class ModelOptions(TypedDict, total=False):
         max_requests: stop before more replies than this, over the whole evaluation folder.
         max_tokens: stop before more tokens than this, over the whole evaluation folder.
         max_cost: stop before more US dollars than this, over the whole evaluation folder.
-        trust_remote_code: run the code that a local model brings along.
+        trust_remote_code: run the code that comes with a model.
         ray_address: the Ray cluster, for `ray/` models.
         ray_actors: how many Ray actors: (least,) or (least, most).
         batch: use the server's batch API: half the price, up to a day.

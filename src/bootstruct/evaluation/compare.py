@@ -46,7 +46,7 @@ class AnswerSource:
 
 @dataclass(frozen=True, slots=True)
 class ScorePair:
-    """`second` less `first` on the instances both have answered; None where there are none."""
+    """`second` less `first` on the instances both have answered; None if there are none."""
 
     first: str
     second: str
@@ -75,7 +75,7 @@ class ModelComparison:
     Attributes:
         levels: who rated -> model -> level -> ratings.
         acceptable: who rated -> model -> the share of answers that are acceptable.
-        accounts: what became of the rows of each file of ratings; those of answers stand in `scored`.
+        accounts: an account of the rows of each file of ratings; those of answers stand in `scored`.
     """
 
     evaluation: Set
@@ -140,7 +140,7 @@ def answers_of(sources: Sequence[AnswerSource], accounts: list[RowAccount] | Non
 
     Args:
         sources: where they are.
-        accounts: takes what became of the rows of each file.
+        accounts: takes an account of the rows of each file.
 
     Raises:
         InputError: a file holds no such answers, or two models have the same name.
@@ -156,7 +156,7 @@ def compare(
 ) -> ModelComparison:
     """Score and compare.
 
-    Raises InputError where two models have the same name, or evaluations of different sets are mixed.
+    Raises InputError if two models have the same name, or evaluations of different sets are mixed.
 
     Args:
         cases: the instances there should be, where they are at hand.

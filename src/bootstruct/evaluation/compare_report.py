@@ -137,7 +137,7 @@ def bars_of(compared: ModelComparison) -> list[RatingBar]:
 
 
 def figure_of(compared: ModelComparison) -> str | None:
-    """The stacked bars as SVG; None where nothing was rated."""
+    """The stacked bars as SVG; None if nothing was rated."""
     return (
         str(stacked_ratings(bars_of(compared), "Rated answers, A to D", standalone=True)) if compared.levels else None
     )

@@ -41,10 +41,10 @@ class JudgeResult:
     Attributes:
         ratings: absolute mode.
         comparisons: pairwise mode, one for each pair of models.
-        cost: US dollars at list price, None where the price is not known.
+        cost: US dollars at list price, None if the price is not known.
         folder: where the replies and the verdicts are; None before they are written.
         stopped: why not every answer was judged, in a sentence; else empty.
-        accounts: what became of the rows of each file of answers.
+        accounts: an account of the rows of each file of answers.
     """
 
     judge: str
@@ -118,13 +118,13 @@ def _pair_key(first: ModelAnswer, second: ModelAnswer) -> str:
 
 
 def read_level(reply: Reply) -> str | None:
-    """The level a judge gave; None where its reply has no line that says one."""
+    """The level a judge gave; None if its reply has no line that says one."""
     found = _LEVEL.findall(without_thought(reply).text)
     return found[-1].upper() if found else None
 
 
 def read_better(reply: Reply) -> Literal["1", "2", "tie"] | None:
-    """Which answer a judge found better; None where its reply has no line that says so."""
+    """Which answer a judge found better; None if its reply has no line that says so."""
     found = _BETTER.findall(without_thought(reply).text)
     return found[-1].lower() if found else None
 

@@ -29,7 +29,7 @@ def training_texts(
 
     Args:
         path: the run folder, file or folder of tasks.
-        fields: names of fields by what they hold, as `--fields` gives them.
+        fields: the names of fields by their meaning, as `--fields` gives them.
         accounts: takes what became of a file's rows.
         test_tasks: of Super-NaturalInstructions, the test tasks and those that its split excludes as well.
         other_languages: of Super-NaturalInstructions, tasks in other languages than English as well.

@@ -146,7 +146,7 @@ def write_header(folder: Path, note: EvaluationNote) -> None:
 
 
 def read_header(folder: Path) -> dict[str, Any] | None:
-    """What an evaluation folder says of itself, None where it says nothing yet. Raises InputError where it is broken."""
+    """What an evaluation folder says of itself, None if it says nothing yet. Raises InputError where it is broken."""
     path = folder / HEADER
     require_no_links(folder)
     if not path.is_file():

@@ -24,7 +24,7 @@ class LoadedPredictions:
     """What a file holds that can be scored.
 
     Attributes:
-        expected: instances there should be, None where nothing says so.
+        expected: instances there should be, None if nothing says so.
         account: what became of the file's rows.
     """
 
@@ -39,7 +39,7 @@ class _Row:
     """One line, before it is checked against the tasks.
 
     Attributes:
-        text: None where there is no prediction in it.
+        text: None if there is no prediction in it.
     """
 
     where: str
@@ -62,7 +62,7 @@ def read_predictions(
             known.
         names: category by task, where only that is known.
 
-    Raises InputError where no row is a prediction.
+    Raises InputError if no row is a prediction.
     """
     problems, rows, account = Problems(), [], RowAccount(str(path))
     for number, row in read_rows(path, surrogates="keep", account=account):

@@ -23,7 +23,7 @@ Statistic = Callable[[ArrayLike, ArrayLike], float]
 
 @dataclass(frozen=True, slots=True)
 class Coefficient:
-    """A figure between -1 and 1 over `count` answers; None where it is not defined. Interval: bootstrap over tasks."""
+    """A figure between -1 and 1 over `count` answers; None if it is not defined. Interval: bootstrap over tasks."""
 
     value: float | None
     interval: Interval | None
@@ -81,7 +81,7 @@ class AgreementResult:
         pairs: every two raters that rated at least one answer both.
         raters: all raters at once.
         correlations: automatic scores against people's ratings.
-        accounts: what became of the rows of each file, of ratings and of answers.
+        accounts: an account of the rows of each file, of ratings and of answers.
     """
 
     pairs: tuple[RaterAgreement, ...]

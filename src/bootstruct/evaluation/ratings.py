@@ -144,7 +144,7 @@ def _letters() -> Iterator[str]:
 
 
 def write_sheet(folder: Path, answers: Sequence[ModelAnswer], seed: int = 42) -> bool:
-    """Write sheet and key. False where a sheet of other answers is there: ratings may refer to it, so it is kept."""
+    """Write sheet and key. False if a sheet of other answers is there: ratings may refer to it, so it is kept."""
     rows, key = blind(answers, seed)
     require_no_links(folder)
     if (folder / KEY).is_file():
@@ -226,7 +226,7 @@ def ratings_in(
     Args:
         places: the files and folders.
         key: the key to a blind sheet, where ratings name items of it.
-        accounts: takes what became of the rows of each file.
+        accounts: takes an account of the rows of each file.
 
     Raises:
         InputError: a file or the key cannot be read.
@@ -246,9 +246,9 @@ class SheetResult:
         sheet: the file that raters are given.
         key: the file that says which model wrote which answer; raters must not see it.
         answers: how many answers it holds.
-        is_current: whether the sheet holds these answers; False where a sheet of other answers was kept, because it may
+        is_current: whether the sheet holds these answers; False if a sheet of other answers was kept, because it may
             have been rated.
-        accounts: what became of the rows of each file of answers.
+        accounts: an account of the rows of each file of answers.
     """
 
     sheet: Path

@@ -29,7 +29,7 @@ class Scorecard:
     """tables and points by cut (`raw`, `paragraph`, `sentence`); points in the order of `predictions`.
 
     Attributes:
-        expected: instances there should be, None where nothing says so.
+        expected: instances there should be, None if nothing says so.
         accounts: what became of the rows of the files that were read for it.
         unicode_tables: by cut, ROUGE-L over the words of every script, where it was wanted; no official score.
     """
@@ -66,7 +66,7 @@ def score(
 
     Args:
         predictions: what was answered.
-        expected: instances there should be, None where nothing says so.
+        expected: instances there should be, None if nothing says so.
         problems: what was found wrong while the predictions were read.
         name: of the model.
         with_unicode: whether ROUGE-L over the words of every script is computed beside the official one.

@@ -56,10 +56,10 @@ class PredictionScore:
 class MeanScore:
     """Means over `count` predictions, times 100, rounded to 4 digits.
 
-    Wilson's intervals over tasks, None where there are fewer than five tasks.
+    Wilson's intervals over tasks, None if there are fewer than five tasks.
 
     Attributes:
-        headline: which of the two stands for the category, empty where none was fixed.
+        headline: which of the two stands for the category, empty if none was fixed.
     """
 
     rouge_l: float
@@ -92,7 +92,7 @@ def normalised(text: str) -> str:
 
 
 def exact_match(prediction: str, references: Iterable[str]) -> float:
-    """1.0 where the prediction equals a reference, else 0.0."""
+    """1.0 if the prediction equals a reference, else 0.0."""
     own = normalised(prediction)
     return float(any(own == normalised(reference) for reference in references))
 

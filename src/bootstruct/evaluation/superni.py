@@ -69,7 +69,7 @@ def read_split(
         split: another list of task names.
         only: these tasks instead of a list. A task file that cannot be used is named and counted.
 
-    Raises InputError where the folder is no checkout, or none of its tasks can be read.
+    Raises InputError if the folder is no checkout, or none of its tasks can be read.
     """
     folder = tasks_folder(data)
     if folder is None:

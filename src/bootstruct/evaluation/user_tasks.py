@@ -45,7 +45,7 @@ def read_user_tasks(
 
     Args:
         path: the file; None for the tasks that come with the package.
-        fields: names of fields by what they hold, as `--fields` gives them.
+        fields: the names of fields by their meaning, as `--fields` gives them.
         accounts: takes what became of the file's rows, unless it is the one of the package.
 
     Returns:

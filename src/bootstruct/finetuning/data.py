@@ -116,7 +116,7 @@ def read_data(
         tasks: only so many tasks (seed tasks are not counted), 0 for all.
         read: reads one source; None for `read_part`.
 
-    Raises InputError where there is nothing to train on, or fewer tasks than asked for.
+    Raises InputError if there is nothing to train on, or fewer tasks than asked for.
     """
     sources, mixed = [], []
     for part in parts:
@@ -268,7 +268,7 @@ def paper() -> Recipe:
 
 
 def _file(path: Path, account: RowAccount, fields: Mapping[str, str]) -> tuple[str, list[TrainingExample]]:
-    """The shapes and examples of a file of rows. Raises InputError where nothing is left to learn, with the first reason."""
+    """The shapes and examples of a file of rows. Raises InputError if nothing is left to learn, with the first reason."""
     recipe, made, shapes = paper(), list[TrainingExample](), set[str]()
     for _, task in read_tasks(path, account, fields, accept=_nothing_to_learn):
         made += _of_row(recipe, task, account.read - 1)
@@ -277,7 +277,7 @@ def _file(path: Path, account: RowAccount, fields: Mapping[str, str]) -> tuple[s
 
 
 def _nothing_to_learn(task: TaskRow) -> str:
-    """Why a row holds nothing that a model can learn to write; empty where it does."""
+    """Why a row holds nothing that a model can learn to write; empty if it does."""
     if task.messages:
         return _untrainable_chat(task.messages)
     if task.shape == "text":

@@ -76,7 +76,7 @@ async def finetune_there(
     Args:
         job: follow this one instead of starting any.
 
-    Raises EngineUnavailableError where the API refuses, RunStoppedError where the job failed or the API cannot be
+    Raises EngineUnavailableError if the API refuses, RunStoppedError where the job failed or the API cannot be
     reached for long.
     """
     require_no_links(out)

@@ -112,7 +112,7 @@ def _file(path: Path, account: RowAccount) -> list[TrainingExample]:
 
 
 def _example(row: Mapping[str, Any]) -> PreferenceExample | str:
-    """The pair in a row, or why there is none. Raises ValueError where a chat cannot be read."""
+    """The pair in a row, or why there is none. Raises ValueError if a chat cannot be read."""
     prompt, chosen, rejected = row.get("prompt"), row.get("chosen"), row.get("rejected")
     if _is_chat(chosen) and _is_chat(rejected):
         given = turns_of(prompt) if _is_chat(prompt) else [Message("user", prompt)] if isinstance(prompt, str) else []

@@ -50,7 +50,7 @@ class FinetuneResult:
 def finetune(model: str, out: Path, settings: FinetuneSettings, resume: bool, tell: Tell) -> FinetuneResult:
     """Finetune `model` (a folder, a name on the hub, or `pocket`) on the settings' mixture and write a model folder.
 
-    Raises InputError before anything is trained where something cannot be used; EngineUnavailableError where the
+    Raises InputError before anything is trained if something cannot be used; EngineUnavailableError where the
     machine gives out.
     """
     require_extra()
@@ -126,7 +126,7 @@ def _settings_row(settings: FinetuneSettings) -> dict[str, Any]:
 
 
 def _check(out: Path, note: dict[str, str], resume: bool) -> None:
-    """Raises InputError where the folder holds something else, or a training that this one does not go on with."""
+    """Raises InputError if the folder holds something else, or a training that this one does not go on with."""
     require_no_links(out)
     path = out / NOTE
     if not path.is_file():

@@ -206,7 +206,7 @@ def _check(made: Mapping[str, Any], where: str) -> None:
 
 
 def _require_staying(trainer: Mapping[str, Any], path: Path) -> None:
-    """Raises InputError where a file, which may come from others, sends the model away."""
+    """Raises InputError if a file, which may come from others, sends the model away."""
     for name in SENDING:
         if trainer.get(name):
             raise InputError(

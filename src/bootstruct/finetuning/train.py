@@ -45,7 +45,7 @@ class TrainingResult:
 
 
 def require_extra() -> None:
-    """Raises InputError where a package of the extra is missing. Imports nothing."""
+    """Raises InputError if a package of the extra is missing. Imports nothing."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise InputError(f"finetune needs {', '.join(missing)}: pip install 'bootstruct[train]'.")
@@ -108,7 +108,7 @@ def load_model(place: str, settings: FinetuneSettings) -> tuple[Any, Any]:
 
 
 def longest_of(model: Any, settings: FinetuneSettings) -> int:
-    """The longest example in tokens. Raises InputError where the settings ask for more than the model's context."""
+    """The longest example in tokens. Raises InputError if the settings ask for more than the model's context."""
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if settings.max_length and context and settings.max_length > context:
         raise InputError(f"max_length: {settings.max_length} is more than the model's context of {context}.")
@@ -343,7 +343,7 @@ def _disk(out: Path) -> str:
 def require_disk(out: Path, model: Any, settings: FinetuneSettings) -> str:
     """What disk the training takes and what is free, in words.
 
-    Raises InputError where the disk cannot hold the model and two checkpoints: weights, and for those that are trained
+    Raises InputError if the disk cannot hold the model and two checkpoints: weights, and for those that are trained
     two numbers more each.
     """
     weights = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())

@@ -75,7 +75,7 @@ Range = tuple[float, float]  # from, to
 class Estimate:
     """What a run will take if it goes on as in its preview; later requests bring less.
 
-    The ranges are intervals of 90% from the variation among the previewed requests; None where it had fewer than two.
+    The ranges are intervals of 90% from the variation among the previewed requests; None if it had fewer than two.
 
     Attributes:
         tasks: the number of accepted instructions that it is for.
@@ -210,7 +210,7 @@ def interval(preview: Preview, tasks: int, parts: list[tuple[str, int, list[floa
         parts: for each step its name, how many requests it needs, and what each previewed reply took.
 
     Returns:
-        None where the preview has fewer than two requests for instructions.
+        None if the preview has fewer than two requests for instructions.
     """
     yields = [sum(v.kept for v in row.verdicts) for row in preview.requests if row.step == "propose"]
     total = sum(count * mean(values) for _, count, values in parts)

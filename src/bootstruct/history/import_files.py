@@ -59,7 +59,7 @@ class ImportFiles:
             (self.more_tasks if content == TASKS else self.passed_over).append(path)
 
     def rows(self, content: str) -> Iterator[NumberedRow]:
-        """The rows of one of them; none where there is no such file."""
+        """The rows of one of them; none if there is no such file."""
         if content not in self.paths:
             return
         account = self.accounts[content] = RowAccount(str(self.paths[content]))
@@ -156,7 +156,7 @@ def first_step_rows(files: ImportFiles, fields: Mapping[str, str] | None) -> lis
 
     Args:
         files: the files of the import.
-        fields: of a file of tasks, names of fields by what they hold.
+        fields: of a file of tasks, the names of fields by their meaning.
 
     Raises:
         InputError: a row of the released code has no instruction, or there is none at all.

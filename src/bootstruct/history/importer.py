@@ -70,7 +70,7 @@ class ImportResult:
         open_tasks: the number of accepted instructions that the files do not complete.
         notes: sentences on what the files lack and where they differ from the recipe.
         files: what was read, by what it holds.
-        accounts: what became of the rows of each file.
+        accounts: an account of the rows of each file.
     """
 
     rows: int = 0
@@ -103,7 +103,7 @@ def import_run(
             `original` recipe. Its checks of instances are left out: the files do not hold their replies.
         seeds: the seed tasks that the run was made with; by default the `seed_tasks.jsonl` among the files, else the
             shipped ones.
-        fields: of files of other tools, names of fields by what they hold.
+        fields: of files of other tools, the names of fields by their meaning.
         on_progress: called with the counts so far, after every 1,000 rows and events.
 
     Returns:

@@ -15,7 +15,7 @@ _LABEL_FIRST = re.compile(r"\s*(?:example \d+\s*)?class label\s*:", re.IGNORECAS
 
 
 def logged(row: Row, name: str = "metadata") -> Row:
-    """Return the metadata of a row, which hold a prompt and its response; empty where they are absent or something else."""
+    """Return the metadata of a row, which hold a prompt and its response; empty if they are absent or something else."""
     metadata = row.get(name)
     return metadata if isinstance(metadata, dict) else {}
 

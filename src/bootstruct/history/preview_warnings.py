@@ -50,7 +50,7 @@ def _share(part: list[PreviewedRequest], whole: list[PreviewedRequest]) -> str:
 
 
 def _reasons(rows: list[PreviewedRequest], rules: Counter[str]) -> str:
-    """The reasons with their counts, in brackets; empty where none is known."""
+    """The reasons with their counts, in brackets; empty if none is known."""
     reasons = Counter(row.unread for row in rows if row.unread) + rules
     named = ", ".join(f"{reason} {number(count)}" for reason, count in reasons.most_common(4))
     return f" ({named})" if named else ""

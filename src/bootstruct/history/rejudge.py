@@ -152,7 +152,7 @@ def _take_over(state: State, source: Path, old: str, record: Callable[[Event], N
 def _answer(
     state: State, task: Instruction, recorded: RecordedEngine, old: str, record: Callable[[Event], None]
 ) -> TaskCompleted | None:
-    """Complete a task from recorded replies; None where one is missing."""
+    """Complete a task from recorded replies; None if one is missing."""
     flow = annotate_in(state, task)
     try:
         prompt = next(flow)

@@ -254,7 +254,7 @@ class _Verifier:
         self._compare_verdicts(event, judged)
 
     def _judged(self, event: CandidatesJudged, candidates: list[Candidate]) -> tuple[Verdict, ...] | None:
-        """The verdicts that rules and novelty give; None where a rule in Python breaks, which is a disagreement."""
+        """The verdicts that rules and novelty give; None if a rule in Python breaks, which is a disagreement."""
         try:
             return self.pool.judge(event.index, candidates)
         except InputError as exc:
@@ -371,9 +371,7 @@ class _Verifier:
             self.result.disagreements.append(f"{name}: {exc}")
         else:
             running.close()
-            self.result.count_unchecked(
-                f"decisions of the check {check.name!r}: it waits for other things than its requests"
-            )
+            self.result.count_unchecked(f"decisions of the check {check.name!r}: it waits for more than its requests")
 
     async def _recorded_reply(self, key: str, prompt: Prompt) -> Reply | None:
         self.asked.add(key)

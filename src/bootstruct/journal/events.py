@@ -58,7 +58,7 @@ class ReplyReceived:
         reply: what the model answered.
         question: the prompt as text; stored by imports only.
         source: the run that a reused reply came from; else empty.
-        at: when it came, in seconds since 1970; 0 where that is not known. Nothing is ever decided by it.
+        at: when it came, in seconds since 1970; 0 if that is not known. Nothing is ever decided by it.
     """
 
     key: str
@@ -76,7 +76,7 @@ class RequestFailed:
     Attributes:
         key: where it is filed.
         digest: of the prompt, the sampling and the model.
-        status: HTTP status, 0 where there was none.
+        status: HTTP status, 0 if there was none.
         reason: what the server or the engine said.
         source: the run in which it failed, where that was another one; it is not asked again in this one.
     """
@@ -113,7 +113,7 @@ class TaskCompleted:
 
     Attributes:
         task: the task's name.
-        is_classification: the task type; false where the reply about it could not be read (`unread` then says so).
+        is_classification: the task type; false if the reply about it could not be read (`unread` then says so).
         instances: those that were kept.
         rejected: those that were not, each with its rule.
         failed: whether a request failed for good.
@@ -167,7 +167,7 @@ class ImportRecorded:
     Attributes:
         task: the task's name.
         most_similar: its nearest texts with their ROUGE-L F-measures.
-        mean: the mean F-measure over the pool; None where the files do not hold it.
+        mean: the mean F-measure over the pool; None if the files do not hold it.
         request_idx: number of the API call it came from (one call held several requests).
     """
 

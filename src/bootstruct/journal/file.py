@@ -107,7 +107,7 @@ class Journal:
         self.log = AppendLog(path, taken, remedy, begins=b'{"event":')
 
     def append(self, event: Event) -> int:
-        """Write one event and return its file offset. Raises RunStoppedError where the disk refuses."""
+        """Write one event and return its file offset. Raises RunStoppedError if the disk refuses."""
         return self.log.append(encode_line(event, self.log.size))
 
     def clear(self) -> None:
@@ -115,12 +115,12 @@ class Journal:
         self.log.cut(0)
 
     def close(self) -> None:
-        """Sync what is not on the disk yet and let go of the lock. Raises RunStoppedError where the disk refuses."""
+        """Sync what is not on the disk yet and let go of the lock. Raises RunStoppedError if the disk refuses."""
         self.log.close()
 
 
 def journal_path(folder: Path) -> Path:
-    """The journal of a run given as a folder or as the journal file itself. Raises InputError where there is none."""
+    """The journal of a run given as a folder or as the journal file itself. Raises InputError if there is none."""
     path = folder / NAME if folder.is_dir() else folder.resolve() if folder.is_symlink() else folder
     if not path.is_file():
         raise InputError(f"{folder}: is neither a run folder with a journal nor a journal.")

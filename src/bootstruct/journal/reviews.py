@@ -41,7 +41,7 @@ class ReviewPlanned:
 
     Attributes:
         of: tasks there were to draw from.
-        reviewers: who shares the items, empty where everybody sees all.
+        reviewers: who shares the items, empty if everybody sees all.
         overlap: the part that every reviewer sees, 0 to 1.
     """
 
@@ -120,14 +120,14 @@ class Reviews:
         return [stack[-1] for place, stack in self.stacks.items() if stack and place[:2] == (mode, sheet)]
 
     def is_standing(self, id: str) -> bool:
-        """True where a judgement is what its reviewer says now: neither taken back nor replaced."""
+        """True if a judgement is what its reviewer says now: neither taken back nor replaced."""
         judged = self.by_id.get(id)
         stack = self.stacks.get(judged.place) if judged else None
         return stack[-1].id == id if stack else False
 
 
 def apply_review(reviews: Reviews, event: ReviewEvent) -> None:
-    """Change `reviews` by one event. Raises JournalError where one takes back what does not stand."""
+    """Change `reviews` by one event. Raises JournalError if one takes back what does not stand."""
     match event:
         case ReviewPlanned():
             known = set(reviews.items)
@@ -152,11 +152,11 @@ def apply_review(reviews: Reviews, event: ReviewEvent) -> None:
 
 
 def read_reviews(path: Path) -> Reviews:
-    """The reviews in a file; none where there is no file.
+    """The reviews in a file; none if there is no file.
 
     A last line without its end is passed over.
 
-    Raises InputError where the file cannot be read, JournalError at file:line.
+    Raises InputError if the file cannot be read, JournalError at file:line.
     """
     reviews = Reviews()
     try:
@@ -186,7 +186,7 @@ def bad_tasks(reviews: Reviews) -> set[str]:
 
 
 def tasks_marked_bad(run: Path) -> set[str]:
-    """The bad tasks of a run folder, as its reviews say. Raises InputError where nobody has reviewed it."""
+    """The bad tasks of a run folder, as its reviews say. Raises InputError if nobody has reviewed it."""
     reviews = read_reviews((run if run.is_dir() else run.parent) / NAME)
     if not reviews.all_standing(QUALITY):
         raise InputError(f"{run}: has no judgements of its tasks; `bootstruct review {run}` lets people give some.")

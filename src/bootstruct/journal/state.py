@@ -110,7 +110,7 @@ class State:
         unread: by (step, reason), the replies that gave nothing to read.
         usage: totals by (step, model name as the server reported it).
         busy_spans: (first, last) second since 1970 between which at least one request was being answered, apart and in
-            order; empty where the journal does not tell.
+            order; empty if the journal does not tell.
         adaptations: by (server, model, field), how requests were changed because the server refused them.
     """
 

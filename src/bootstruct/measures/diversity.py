@@ -68,9 +68,9 @@ class DiversityValue:
 
     Attributes:
         measure: what is measured.
-        value: over the sample; nan where it is not defined.
-        low, high: the 95% interval; None where there are too few texts.
-        whole: over all texts of the set; None where only the sample is measured.
+        value: over the sample; nan if it is not defined.
+        low, high: the 95% interval; None if there are too few texts.
+        whole: over all texts of the set; None if only the sample is measured.
     """
 
     measure: Measure
@@ -162,7 +162,7 @@ def label_measures(
     """The measures of verb-object pairs and of nearest seeds, where they are known.
 
     Args:
-        pairs: the verb and object of each text, None where none was found; None without a reader of verbs.
+        pairs: the verb and object of each text, None if none was found; None without a reader of verbs.
         seeds: the number of the seed that is nearest to each text; None without seeds.
         seed_count: how many seeds there are.
     """

@@ -20,7 +20,7 @@ from bootstruct.reporting.verbs import VerbReader, reader
 
 @dataclass(frozen=True, slots=True)
 class ReportResult:
-    """What was written (path -> bytes), what was measured, and what became of the rows of each file that was read."""
+    """What was written (path -> bytes), what was measured, and an account of the rows of each file that was read."""
 
     files: dict[Path, int]
     measured: tuple[DatasetMeasures, ...]
@@ -46,10 +46,10 @@ def make_report(
         rows: at most so many tasks in the page's browser, None for all.
         bounded: fewer where they would make the page too big.
         test_sets: files of tasks that the data should not hold.
-        fields: names of fields of files by what they hold, as `--fields` gives them.
+        fields: the names of fields of files by their meaning, as `--fields` gives them.
         test_tasks, other_languages: what is kept of Super-NaturalInstructions besides its English training tasks.
 
-    Raises InputError where a source or the place to write cannot be used.
+    Raises InputError if a source or the place to write cannot be used.
     """
     target = out or default_out(paths[0])
     if target.is_dir():

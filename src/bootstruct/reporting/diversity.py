@@ -42,7 +42,7 @@ class SetDiversity:
         sample: how many of them were measured: a random sample of the size that all sets are compared at.
         on: which texts: `instruction`, `output`, or `all` of a task together.
         tokens: what the tokens of n-grams are: `blanks` (what stands between them) or `unicode` (words of any script).
-        reader: how verbs and objects were found; empty where they were not read.
+        reader: how verbs and objects were found; empty if they were not read.
         seeds: how many seeds the texts were compared with.
         values: the measures.
     """
@@ -57,7 +57,7 @@ class SetDiversity:
     values: tuple[DiversityValue, ...]
 
     def value(self, key: str) -> DiversityValue | None:
-        """The measure of that key, None where it was not measured."""
+        """The measure of that key, None if it was not measured."""
         return next((value for value in self.values if value.measure.key == key), None)
 
     def to_row(self) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _whole(task: ReportTask) -> str:
 def common_size(counts: Sequence[int], given: int | None = None) -> int:
     """How many texts of each set are compared: as many as the smallest set has, at most 1,000, or the number given.
 
-    Raises InputError where a set has fewer texts than the number given.
+    Raises InputError if a set has fewer texts than the number given.
     """
     smallest = min(counts, default=0)
     if given is not None and given > smallest:

@@ -49,7 +49,7 @@ def file_subject(path: Path, label: str, fields: Mapping[str, str] | None = None
     Args:
         path: the file, in any container and shape.
         label: how the page calls it.
-        fields: names of fields by what they hold, as `--fields` gives them.
+        fields: the names of fields by their meaning, as `--fields` gives them.
 
     Raises:
         InputError: it cannot be read, or no row of it has a known shape.

@@ -54,8 +54,8 @@ class StepUsage:
     """Usage of one step with one model.
 
     Attributes:
-        cost: US dollars at list price, None where the price is not known.
-        seconds: of answering, summed over replies; 0 where the journal does not tell.
+        cost: US dollars at list price, None if the price is not known.
+        seconds: of answering, summed over replies; 0 if the journal does not tell.
         retries: failed calls before them.
     """
 
@@ -71,7 +71,7 @@ class StepUsage:
 
 
 def funnel_of(subject: Dataset) -> Funnel | None:
-    """None where the subject is no run: only a run knows what was rejected."""
+    """None if the subject is no run: only a run knows what was rejected."""
     history = subject.history
     if history is None:
         return None

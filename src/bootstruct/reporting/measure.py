@@ -28,7 +28,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class DatasetMeasures:
-    """A subject and its numbers; None where it has nothing to measure.
+    """A subject and its numbers; None if it has nothing to measure.
 
     Attributes:
         order: see `statistics.order_of`.
@@ -53,7 +53,7 @@ class DatasetMeasures:
 
     @property
     def cost(self) -> float | None:
-        """US dollars at list price, None where a price is not known or nothing was paid for."""
+        """US dollars at list price, None if a price is not known or nothing was paid for."""
         costs = [entry.cost for entry in self.spent]
         return None if not costs or None in costs else sum(value for value in costs if value is not None)
 

@@ -34,7 +34,7 @@ class _Phrase:
 
 
 def head_noun(tokens: Tokens, start: int, verb: str) -> str | None:
-    """The head noun of the object that begins at `start`, None where the object is no noun."""
+    """The head noun of the object that begins at `start`, None if the object is no noun."""
     phrase, at = _Phrase(verb), start
     while at < len(tokens):
         step = _step(tokens, at, phrase)
@@ -59,7 +59,7 @@ def _is_number(word: str) -> bool:
 
 
 def _step(tokens: Tokens, at: int, phrase: _Phrase) -> int:
-    """How many tokens this one takes, 0 where the phrase ends before it."""
+    """How many tokens this one takes, 0 if the phrase ends before it."""
     word = tokens[at]
     low = word.lower()
     after = tokens[at + 1].lower() if at + 1 < len(tokens) else ""

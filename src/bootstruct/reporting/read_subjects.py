@@ -26,7 +26,7 @@ def read_subjects(
 
     Args:
         seeds: the seed tasks that files (not runs) are compared with.
-        fields: names of fields of files by what they hold, as `--fields` gives them.
+        fields: the names of fields of files by their meaning, as `--fields` gives them.
         test_tasks: of Super-NaturalInstructions, the test tasks and those that its split excludes as well.
         other_languages: of Super-NaturalInstructions, tasks in other languages than English as well.
         accounts: takes what became of the rows of the seeds; that of each subject's is its own.

@@ -162,7 +162,7 @@ def nearby_views(all_nearby: Sequence[HeldOutOverlap]) -> list[TestSetOverlapVie
 
 
 def sample_note(measured: DatasetMeasures) -> str:
-    """What the measures of diversity were taken of; empty where they were not."""
+    """What the measures of diversity were taken of; empty if they were not."""
     found = measured.diversity
     if found is None:
         return ""

@@ -26,7 +26,7 @@ POINTS = 60  # of a curve
 
 @dataclass(frozen=True, slots=True)
 class DatasetCounts:
-    """Table 1 of the paper. Means are in words; None where the source does not say or there is nothing to average."""
+    """Table 1 of the paper. Means are in words; None if the source does not say or there is nothing to average."""
 
     instructions: int
     classification: int | None
@@ -237,7 +237,7 @@ def verbs_of(subject: Dataset, order: Sequence[int], reader: VerbReader) -> Verb
 
 
 def labels_of(subject: Dataset) -> Labels | None:
-    """None where no classification task has an instance."""
+    """None if no classification task has an instance."""
     counts: Counter[str] = Counter()
     per_task: Counter[int] = Counter()
     several = one_label = 0
@@ -252,7 +252,7 @@ def labels_of(subject: Dataset) -> Labels | None:
 
 
 def vocabulary_of(subject: Dataset, tokenizer: str) -> Curve | None:
-    """Distinct words met in the first x instructions; None where there are fewer than two."""
+    """Distinct words met in the first x instructions; None if there are fewer than two."""
     total = len(subject.tasks)
     if total < 2:
         return None

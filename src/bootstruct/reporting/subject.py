@@ -16,7 +16,7 @@ class ReportTask:
     """One instruction.
 
     Attributes:
-        kind: is it a classification task, None where the source does not say.
+        kind: is it a classification task, None if the source does not say.
         status: WITH or WITHOUT instances, FAILED (never answered), WAITING (not annotated yet).
     """
 

@@ -117,7 +117,7 @@ def _pair_below(token: Any) -> VerbObjectPair | None:
 
 
 def pair(text: str) -> VerbObjectPair | None:
-    """Verb and object of an instruction by the rules, None where it has none."""
+    """Verb and object of an instruction by the rules, None if it has none."""
     titled: VerbObjectPair | None = None
     for sentence in [s for s in _SENTENCE.split(text.strip()) if s.strip()][:SENTENCES]:
         tokens = _TOKEN.findall(sentence)[:TOKENS]

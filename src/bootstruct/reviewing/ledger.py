@@ -12,7 +12,7 @@ from bootstruct.journal.reviews import ReviewEvent, read_reviews, review_to_json
 class ReviewLedger:
     """Appends review events. `reviews` is what the file held when it was opened; the holder applies what it writes.
 
-    Raises InputError where another page holds the file, JournalError where it cannot be read.
+    Raises InputError if another page holds the file, JournalError where it cannot be read.
     """
 
     def __init__(self, path: Path) -> None:

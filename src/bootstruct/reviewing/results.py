@@ -51,7 +51,7 @@ class ReviewAgreement:
     """Two reviewers on the items that both judged.
 
     Attributes:
-        kappa: Cohen's, None where it is not defined.
+        kappa: Cohen's, None if it is not defined.
     """
 
     first: str

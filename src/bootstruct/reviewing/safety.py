@@ -78,7 +78,7 @@ class Guard:
             await self._app(scope, bounded, _with_headers(send))
 
     def is_own_host(self, host: str) -> bool:
-        """True where a Host header names this server: what it is bound to, or `localhost` for the machine itself.
+        """True if a Host header names this server: what it is bound to, or `localhost` for the machine itself.
 
         Bound to all addresses, any address goes (rebinding needs a name), and the machine's own name.
         """
@@ -136,7 +136,7 @@ def _is_ours(headers: dict[str, str], host: str) -> bool:
 
 
 async def _bounded(receive: Receive) -> Receive | None:
-    """The request's body, read whole; None where it is longer than a form may be."""
+    """The request's body, read whole; None if it is longer than a form may be."""
     parts, size, more = [], 0, True
     while more:
         message = await receive()

@@ -68,7 +68,7 @@ def share(items: Sequence[str], reviewer: str, reviewers: Sequence[str], overlap
 
 
 def text_of(state: State, item: str, texts: dict[str, str]) -> tuple[str, str, str, bool] | None:
-    """(instruction, input, output, is it a classification) of an item, None where the run has no such item.
+    """(instruction, input, output, is it a classification) of an item, None if the run has no such item.
 
     Args:
         texts: instruction by task, so that finding one does not look through the whole run.

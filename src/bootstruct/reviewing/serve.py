@@ -42,7 +42,7 @@ class Bind:
 def open_session(run: Path, sheet: Path | None, wanted: ReviewOptions) -> tuple[RunReview, ReviewLedger]:
     """Read a run folder (its whole journal, once) and lock its reviews for writing.
 
-    Raises InputError where there is nothing to review, or where another review page is open on it.
+    Raises InputError where there is nothing to review, or if another review page is open on it.
     """
     if not run.is_dir():
         raise InputError(f"{run}: no such run folder.")
@@ -165,7 +165,7 @@ def listen(bind: Bind) -> socket.socket:
 
 
 def reviewers_of(text: str) -> tuple[str, ...]:
-    """The names in a list with commas. Raises InputError where one cannot be a name, or occurs twice."""
+    """The names in a list with commas. Raises InputError if one cannot be a name, or occurs twice."""
     try:
         names = tuple(reviewer_name(part) for part in text.split(","))
     except ValueError as exc:

@@ -39,7 +39,7 @@ class ReviewOptions:
 
     Attributes:
         tasks: size of the sample.
-        reviewers, overlap: None where it says nothing.
+        reviewers, overlap: None if it says nothing.
     """
 
     tasks: int | None = None
@@ -70,7 +70,7 @@ class ReviewProgress:
 
     @property
     def minutes_left(self) -> float | None:
-        """At the pace so far; None where nothing was timed."""
+        """At the pace so far; None if nothing was timed."""
         return None if self.seconds is None else self.left * self.seconds / 60
 
 
@@ -137,7 +137,7 @@ class RunReview:
         return list(dict.fromkeys([*self.reviewers, *(reviewer for _, _, reviewer in self.reviews.trails)]))
 
     def digest(self, mode: str) -> str:
-        """Of the sheet that a mode judges; empty where it judges the run."""
+        """Of the sheet that a mode judges; empty if it judges the run."""
         return "" if mode == QUALITY or self.sheet is None else self.sheet.digest
 
     def population(self) -> Population:
@@ -169,7 +169,7 @@ class RunReview:
         return ReviewProgress(len(done), len(items), statistics.median(looks) if looks else None)
 
     def card(self, mode: str, reviewer: str, item: str = "", after: str = "") -> ReviewCard | None:
-        """The item asked for, else the first without a judgement (behind `after`, if given); None where all are done."""
+        """The item asked for, else the first without a judgement (behind `after`, if given); None if all are done."""
         items = self.items(mode, reviewer)
         place = {text: number for number, text in enumerate(items)}
         if item not in place:

@@ -46,7 +46,7 @@ class RatingSheet:
     pairs: tuple[str, ...] = ()
 
     def key(self) -> dict[str, str] | None:
-        """Whose answer each item is; None where there is no key. Raises InputError where it is not the key to this sheet."""
+        """Whose answer each item is; None if there is no key. Raises InputError where it is not the key to this sheet."""
         path = self.folder / KEY
         if not path.is_file():
             return None
@@ -60,7 +60,7 @@ class RatingSheet:
 
 
 def find_sheet(run: Path, given: Path | None, seed: int) -> RatingSheet | None:
-    """The sheet in the folder given, else in the run folder or its folder `rating`; None where there is none."""
+    """The sheet in the folder given, else in the run folder or its folder `rating`; None if there is none."""
     if given is not None:
         folder = given.parent if given.name == SHEET else given
         if not (folder / SHEET).is_file():

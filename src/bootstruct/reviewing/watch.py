@@ -55,7 +55,7 @@ class JournalFollower:
         self._seen: deque[RunCounts] = deque()
 
     def look(self, most: int | None = SLICE) -> bool:
-        """Read what is new, at most so many bytes of it. True where nothing more was there to read."""
+        """Read what is new, at most so many bytes of it. True if nothing more was there to read."""
         try:
             about = os.stat(self.path)
         except OSError:

@@ -20,7 +20,7 @@ class FailureReason:
     """Failures with one reason.
 
     Attributes:
-        status: HTTP status, 0 where there was none.
+        status: HTTP status, 0 if there was none.
         reason: what the server or the engine said, `…` in place of numbers and ids that differ.
         count: how many requests failed so.
     """

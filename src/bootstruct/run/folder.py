@@ -41,7 +41,7 @@ def read_plan(folder: Path, begun: Recipe | None = None) -> tuple[Recipe, tuple[
     Args:
         begun: the recipe that the run began with (see `read_recipe`).
 
-    Raises InputError if it is no run folder.
+    Raises InputError if it is not a run folder.
     """
     if not (folder / RECIPE).is_file():
         raise InputError(f"{folder}: is not a run folder (it has no {RECIPE}); `bootstruct init {folder}` makes one.")

@@ -32,7 +32,7 @@ def split_model(model: str) -> tuple[str, str]:
 
     `pocket` is its own name.
 
-    Raises InputError where no engine is named.
+    Raises InputError if no engine is named.
     """
     if model in ("pocket", "ray/pocket"):
         return model, "pocket"
@@ -72,7 +72,7 @@ def init_run(
         recipe_text: the YAML text to write instead of that of `recipe`.
         code: rules and checks in Python that the run needs.
         fields: names of fields of the seed file and of `keep_away` by what they hold, as `--fields` gives them.
-        accounts: takes what became of the rows of each file given.
+        accounts: takes an account of the rows of each file given.
 
     Returns:
         What was written: name of the file -> what it is.
@@ -193,7 +193,7 @@ def trust_machine(folder: Path) -> None:
 
 
 def machine_file(engine: str, urls: tuple[str, ...]) -> str:
-    """The text of machine.yaml. Raises InputError where an address holds a secret."""
+    """The text of machine.yaml. Raises InputError if an address holds a secret."""
     for url in urls:
         require_no_secrets(url)
     url = f"base_url: {json.dumps(urls[0])}\n" if len(urls) == 1 else f"base_urls: {json.dumps(urls)}\n" if urls else ""

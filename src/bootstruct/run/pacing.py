@@ -277,7 +277,7 @@ class Pacer:
         self.more.close()
 
     def raise_if_ended(self) -> None:
-        """Raises BudgetUsedUpError, with what is completed and what is left, where the budget ended this session."""
+        """Raises BudgetUsedUpError, with what is completed and what is left, if the budget ended this session."""
         if not self._why or self.budget is None or self._workload is None:
             return
         waiting = sum(key.startswith("propose/") for key in self.state.replies)

@@ -37,7 +37,7 @@ class Progress:
         goal: tasks that will be completed at the goal; more than asked for where the last reply brought more than needed.
         accepted: accepted instructions.
         completed: accepted instructions whose task type and instances are decided.
-        checked: tasks that have been through all checks; None where the recipe has no checks.
+        checked: tasks that have been through all checks; None if the recipe has no checks.
         instances: instances of the completed tasks.
         passed_checks: instances that passed all checks; all of them where the recipe has no checks.
         rejections: rejected candidates by rule, most first.
@@ -49,22 +49,22 @@ class Progress:
         reused: replies reused free, over the whole run.
         prompt_tokens: tokens of prompts, over the whole run, as the servers counted them.
         completion_tokens: tokens of replies, likewise.
-        cost: US dollars over the whole run, None where a price is not known.
+        cost: US dollars over the whole run, None if a price is not known.
         replies_per_second: lately.
         accepted_per_second: lately.
         seconds: since this session began.
-        seconds_left: to the goal, at the present rates; None where that cannot be told yet.
+        seconds_left: to the goal, at the present rates; None if that cannot be told yet.
         phase: what is being done.
         in_flight: requests in flight.
         concurrency: how many may be in flight now.
         concurrency_is_fixed: whether the user set it; otherwise it is adapted to the server.
         retries: requests repeated after a failure, in this session.
         seconds_without_reply: since the last reply, or since the session began.
-        failure_streak: what the servers answer in place of replies; None where the last answer was a reply.
+        failure_streak: what the servers answer in place of replies; None if the last answer was a reply.
         timed_out: requests without a reply that the budget counts at their upper bound.
         suspended: servers that get no requests for now, and why.
         batches: what the server's batch API is doing, in words; empty without batches.
-        slowest: what the run waits for most, in words; empty where that cannot be told.
+        slowest: what the run waits for most, in words; empty if that cannot be told.
         went_wrong: a sentence for each thing of which more than half went wrong; known at the end only.
     """
 
@@ -270,7 +270,7 @@ class ProgressMeter:
         return "checking" if state.recipe.checks and state.checks_done < len(state.completed) else "ending"
 
     def _seconds_left(self, phase: Phase, accepting: float, completing: float) -> float | None:
-        """The slower of the two streams decides. None where one of them stands still, or only checks are left."""
+        """The slower of the two streams decides. None if one of them stands still, or only checks are left."""
         if phase not in ("growing", "completing"):
             return 0.0 if phase == "ending" else None
         goal = self.goal.target(self.state)

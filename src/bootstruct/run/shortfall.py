@@ -74,7 +74,7 @@ def no_instances_reason(state: State, tasks: int) -> str:
 
 
 def nothing_usable(state: State) -> str:
-    """Why nothing of the completed tasks can be exported, and what to do; empty where something can be, or none is completed.
+    """Why nothing of the completed tasks can be exported, and what to do; empty if something can be, or none is completed.
 
     Args:
         state: the run's state.

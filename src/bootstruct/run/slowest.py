@@ -32,7 +32,7 @@ class Activity:
         batches: whether a server's batch API is working.
         is_failing: whether the servers answer with errors.
         busy: this process's part of one core since the last moment.
-        growth: why no request for instructions may be sent: `ahead`, `budget`, `order`; empty where one may, or none is wanted.
+        growth: why no request for instructions may be sent: `ahead`, `budget`, `order`; empty if one may, or none is wanted.
         unfinished: accepted tasks without all their replies.
         uncommitted: tasks with all their replies that wait for an earlier one.
     """
@@ -52,7 +52,7 @@ class Activity:
 
 
 def slowest_part(now: Activity) -> tuple[str, str]:
-    """(a name for the slowest part, the same in words); both empty where nothing is slow.
+    """(a name for the slowest part, the same in words); both empty if nothing is slow.
 
     Example:
         >>> slowest_part(Activity({"instances": 12, "kind": 4}, level=16, queued=30))[1]

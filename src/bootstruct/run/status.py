@@ -29,7 +29,7 @@ class CheckStatus:
         reused: replies reused free.
         prompt_tokens: tokens of prompts.
         completion_tokens: tokens of replies.
-        cost: US dollars at list price, None where a price is not known.
+        cost: US dollars at list price, None if a price is not known.
     """
 
     name: str
@@ -75,13 +75,13 @@ class Status:
         reused: replies reused free.
         prompt_tokens: tokens of prompts, as the servers counted them.
         completion_tokens: tokens of replies, likewise.
-        cost: US dollars at list price, None where a model's price is not known.
+        cost: US dollars at list price, None if a model's price is not known.
         batched: of the replies paid for, those that came by batch.
-        saved: US dollars that batches saved against the list price; None where a price is not known.
+        saved: US dollars that batches saved against the list price; None if a price is not known.
         suspended: servers that a run which is going on sends nothing for now, and why.
         retries: attempts that failed before replies that came in the end.
         reply_seconds: time spent answering, summed over replies.
-        busy_seconds: time with at least one request in flight; 0 where the journal does not tell.
+        busy_seconds: time with at least one request in flight; 0 if the journal does not tell.
         sessions: in how many sessions that was.
         yield_rate: accepted instructions per request over the last 100 requests.
     """

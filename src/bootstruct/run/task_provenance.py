@@ -13,7 +13,7 @@ from bootstruct.types import Prompt, Reply
 
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
-    """A request as it was made: its prompt as text, and the reply to it; None where no reply was kept."""
+    """A request as it was made: its prompt as text, and the reply to it; None if no reply was kept."""
 
     prompt: str
     reply: Reply | None

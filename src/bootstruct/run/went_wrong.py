@@ -18,7 +18,7 @@ from bootstruct.stages.propose import NO_JSON
 
 
 def went_wrong(state: State) -> tuple[str, ...]:
-    """A sentence or two for each of these of which more than half went wrong, over the whole run; none where all is well.
+    """A sentence or two for each of these of which more than half went wrong, over the whole run; none if all is well.
 
     - requests for instructions that failed for good, or from whose replies nothing could be read;
     - replies about task types that could not be read;
@@ -44,7 +44,7 @@ def _requests(state: State) -> str:
     later += sum(event.failed for events in state.checked.values() for event in events)
     outcomes = Counter({reason: count for (step, reason), count in state.unread.items() if step == "propose"})
     outcomes[FAILED] += state.failures - later
-    outcomes[UNREADABLE] += state.rejections.get(NO_JSON, 0)  # one for each reply that is no list of tasks
+    outcomes[UNREADABLE] += state.rejections.get(NO_JSON, 0)  # one for each reply that is not a list of tasks
     failures = _failures(state, "propose")
     return _sentence("requests for instructions brought nothing to read", outcomes, len(state.accepted_after), failures)
 
@@ -84,7 +84,7 @@ def _check(state: State, place: int, check: Check) -> str:
 
 
 def _sentence(what: str, outcomes: Counter[str], total: int, failures: list[FailureReason]) -> str:
-    """How many of all went wrong, the causes, and what to change; empty where it was not more than half."""
+    """How many of all went wrong, the causes, and what to change; empty if it was not more than half."""
     if not _is_most(outcomes.total(), total):
         return ""
     advice = advice_for(outcomes.most_common(1)[0][0], failures)

@@ -20,7 +20,7 @@ BATCH: Final = 8
 def perplexities(
     available: Sequence[SelectableRow], name: str, tell: Callable[[int, int], None] = lambda done, of: None
 ) -> tuple[Floats, Floats]:
-    """The perplexity of each output after its prompt, and alone; nan where it has fewer than two tokens.
+    """The perplexity of each output after its prompt, and alone; nan if it has fewer than two tokens.
 
     The first token of an output is not counted in either, since alone nothing comes before it.
 

@@ -25,7 +25,7 @@ class SelectableRow:
     Attributes:
         place: its number among all rows.
         instruction, input, output: its texts.
-        group: what it is chosen within, empty where there are no groups.
+        group: what it is chosen within, empty if there are no groups.
     """
 
     place: int
@@ -56,7 +56,7 @@ class RuleInputs:
 
     Attributes:
         perplexities: (perplexity of each output after its prompt, and alone), shape (rows,) each.
-        grades: of each row; nan where it has none.
+        grades: of each row; nan if it has none.
         vectors: of each row's instruction, of length 1.
     """
 

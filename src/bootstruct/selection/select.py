@@ -77,7 +77,7 @@ class SelectionResult:
         rows: the chosen rows in the order of the input, each with the column `selection`: rank, rule, score, and why.
         available: how many rows there were to choose from.
         groups: chosen rows by group.
-        accounts: what became of the rows of each file.
+        accounts: an account of the rows of each file.
     """
 
     rows: list[Json]
@@ -187,7 +187,7 @@ def _group(row: Json, task: TaskRow, per: str | None) -> str:
 
 
 def _grade(row: Json, name: str) -> float:
-    """The grade in a field of a row; nan where there is none."""
+    """The grade in a field of a row; nan if there is none."""
     value: Any = row
     for part in name.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None

@@ -42,7 +42,7 @@ def normalize_answer(text: str) -> str:
 
 
 def answer_form(measure: str, text: str) -> str:
-    """Return the form in which an answer is compared with others; empty where it has none.
+    """Return the form in which an answer is compared with others; empty if it has none.
 
     Args:
         measure: `exact`: the text. `final`: the text of the stated answer. `numeric`: the last number of the stated answer,

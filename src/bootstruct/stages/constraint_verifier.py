@@ -76,7 +76,7 @@ def count_sentences(text: str) -> int:
 
 
 def detect_language(text: str) -> str | None:
-    """Return the language code of a text; None where it is too short or in a language that is not known here.
+    """Return the language code of a text; None if it is too short or in a language that is not known here.
 
     Japanese is told from Chinese by its kana. Languages with the Latin script are told apart by their most frequent words.
 
@@ -109,7 +109,7 @@ def _has_word(text: str, word: str) -> bool:
 
 
 def _paragraphs(text: str) -> list[str] | None:
-    """Paragraphs between lines of three asterisks; None where one in the middle is empty."""
+    """Paragraphs between lines of three asterisks; None if one in the middle is empty."""
     parts = re.split(r"\s?\*\*\*\s?", text)
     inner = [part for n, part in enumerate(parts) if part.strip() or 0 < n < len(parts) - 1]
     return None if any(not part.strip() for part in inner) else inner

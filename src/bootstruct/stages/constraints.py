@@ -94,7 +94,7 @@ def apply_constraints(
 
 
 def broken_constraint(constraints: Sequence[Constraint], output: str) -> str | None:
-    """Return the name of the rule under which an output is rejected; None where it follows every constraint."""
+    """Return the name of the rule under which an output is rejected; None if it follows every constraint."""
     return next((c.rule for c in constraints if not follows(c.name, c.values, output)), None)
 
 

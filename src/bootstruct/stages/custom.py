@@ -35,7 +35,7 @@ class CheckedInstance:
 
     Attributes:
         instruction: the task.
-        input: the instance's input; empty where the task needs none.
+        input: the instance's input; empty if the task needs none.
         output: its output.
         is_classification: the task's type.
     """
@@ -130,7 +130,7 @@ def check(name: str, version: str = "1") -> Callable[[Callable[..., Any]], Pytho
 
 
 def custom_code(rules: Iterable[PythonRule] = (), checks: Iterable[PythonCheck] = ()) -> CustomCode:
-    """Rules and checks by name. Raises InputError where two have one name, or something else was given."""
+    """Rules and checks by name. Raises InputError if two have one name, or something else was given."""
     made: list[dict[str, Any]] = []
     for kind, given in ((PythonRule, rules), (PythonCheck, checks)):
         word, by_name = ("rule" if kind is PythonRule else "check"), dict[str, Any]()

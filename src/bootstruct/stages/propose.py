@@ -25,7 +25,9 @@ from bootstruct.stages.templates import fill
 from bootstruct.stages.unread_replies import unread_reason
 from bootstruct.types import Candidate, Instruction, Message, Prompt, Reply, Seed
 
-NO_JSON: Final = "no JSON"  # the rule under which a reply is rejected that was asked for as JSON and is no list either
+NO_JSON: Final = (
+    "no JSON"  # the rule under which a reply is rejected that was asked for as JSON and is not a list either
+)
 _WRITING: Final = ("propose", "instances", "rewrite")  # the steps that the recipe's own system message is for
 LONGEST_CHATTER: Final = 300  # characters that are recorded of it
 

@@ -50,14 +50,14 @@ class Allowance:
         self.text = self.most_text = text
 
     def step(self) -> str:
-        """Take one step; empty text, so that it can stand in a template. Raises SecurityError where none is left."""
+        """Take one step; empty text, so that it can stand in a template. Raises SecurityError if none is left."""
         self.steps -= 1
         if self.steps < 0:
             raise SecurityError(f"takes more than {self.most_steps:,} steps")
         return ""
 
     def take(self, size: int) -> None:
-        """Take so many characters. Raises SecurityError where fewer are left."""
+        """Take so many characters. Raises SecurityError if fewer are left."""
         self.text -= size
         if self.text < 0:
             raise SecurityError(f"makes more than {self.most_text:,} characters of text")

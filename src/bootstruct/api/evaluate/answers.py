@@ -32,7 +32,7 @@ class OverlapResult:
     Attributes:
         report: the nearest training text of each task, and what they share.
         problems: what was left out of the files, and why.
-        accounts: what became of the rows of each file.
+        accounts: an account of the rows of each file.
     """
 
     report: OverlapReport
@@ -110,7 +110,7 @@ def overlap(
         split: with `data`: a list of task names.
         only: with `data`: these tasks only.
         instances: with `data`: the first so many of each task.
-        fields: names of fields of the training file by what they hold, as in `{"instruction": "task"}`.
+        fields: the names of fields of the training file by their meaning, as in `{"instruction": "task"}`.
         test_tasks: of a folder of Super-NaturalInstructions, the test tasks and those that its split excludes as well.
         other_languages: of a folder of Super-NaturalInstructions, tasks in other languages than English as well.
 

@@ -145,7 +145,7 @@ async def auser_tasks(
         out: holds one folder per model, and the sheet.
         prompt: a Jinja2 template of `instruction` and `input`; left out, the paper's form.
         seed: the random seed of the sheet.
-        fields: names of fields of the task file by what they hold, as in `{"instruction": "task"}`.
+        fields: the names of fields of the task file by their meaning, as in `{"instruction": "task"}`.
         options: how the models are reached and asked, the budget, and `on_progress` (see `ModelOptions`).
 
     Returns:

@@ -29,7 +29,7 @@ def object_in(value: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def objects_in(value: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    """The objects of the list under a name in what a server sent; none where there is something else."""
+    """The objects of the list under a name in what a server sent; none if there is something else."""
     found = value.get(name)
     return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
 
@@ -108,7 +108,7 @@ class BatchApi:
         return found
 
     async def _find(self, batch: SubmittedBatch) -> str:
-        """The id of a batch, by its own name in its metadata; empty where the server has none."""
+        """The id of a batch, by its own name in its metadata; empty if the server has none."""
         after = ""
         for _ in range(PAGES):
             path = f"/batches?limit=100{after}"

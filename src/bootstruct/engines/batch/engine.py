@@ -284,7 +284,7 @@ class BatchEngine:
 
 
 def parse_line(line: BatchResultLine, prompt: Prompt, client: OpenAIEngine) -> Reply:
-    """The reply in a line. Raises RequestRejectedError where the request was rejected, or there is no reply in it."""
+    """The reply in a line. Raises RequestRejectedError if the request was rejected, or there is no reply in it."""
     response = client.batched_response(prompt, line.status, line.body)
     if not isinstance(response, Reply):
         raise RequestRejectedError(line.status, line.reason or response.message)

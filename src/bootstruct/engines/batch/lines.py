@@ -25,7 +25,7 @@ class BatchResultLine:
 
     Attributes:
         custom_id: the name of the request.
-        status: the HTTP status, 0 where there was none (as in an expired batch).
+        status: the HTTP status, 0 if there was none (as in an expired batch).
         body: the parsed body of the response.
         reason: why there is none, as the server says it.
     """
@@ -64,7 +64,7 @@ def split_lines(lines: list[bytes], most: int = MOST_REQUESTS, most_bytes: int =
 
 
 def read_line(row: object) -> BatchResultLine | None:
-    """A result as OpenAI and vLLM write it, None where the row is none."""
+    """A result as OpenAI and vLLM write it, None if the row is none."""
     if not isinstance(row, dict) or not isinstance(row.get("custom_id"), str):
         return None
     response, error = row.get("response"), row.get("error")
@@ -94,7 +94,7 @@ def read_lines(content: bytes) -> Iterator[BatchResultLine]:
 
 
 def read_results(path: Path) -> dict[str, BatchResultLine]:
-    """The results in a file by custom_id; later ones win. Raises InputError where the file holds none."""
+    """The results in a file by custom_id; later ones win. Raises InputError if the file holds none."""
     try:
         found = {line.custom_id: line for line in read_lines(path.read_bytes())}
     except OSError as exc:

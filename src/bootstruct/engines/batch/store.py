@@ -63,7 +63,7 @@ class BatchStore:
         self.run, self.folder = folder, folder / FOLDER
 
     def read(self) -> list[SubmittedBatch]:
-        """All batches, oldest first. Raises InputError where a file does not describe one."""
+        """All batches, oldest first. Raises InputError if a file does not describe one."""
         require_inside(self.run, self.folder)
         found = []
         for path in sorted(self.folder.glob("*.json")):

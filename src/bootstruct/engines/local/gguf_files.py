@@ -46,7 +46,7 @@ def is_gguf(path: Path) -> bool:
 
 
 def gguf_in(folder: Path) -> Path | None:
-    """The GGUF file of a folder that holds no other weights, None where there is none.
+    """The GGUF file of a folder that holds no other weights, None if there is none.
 
     Raises:
         InputError: there are several, so it is not clear which one is meant.
@@ -76,7 +76,7 @@ def read_header(path: Path, name: str) -> GgufHeader:
         name: of the model, as shown to the user.
 
     Raises:
-        EngineUnavailableError: the file is no GGUF file, is damaged or incomplete, or is a part of a split model.
+        EngineUnavailableError: the file is not a GGUF file, is damaged or incomplete, or is a part of a split model.
     """
     try:
         with path.open("rb") as file:

@@ -105,7 +105,7 @@ class PrefixCache:
         return [*groups, (left, None)] if left else groups
 
     def _prefix_of(self, shared: tuple[int, ...], shortest: int) -> SharedPrefix | None:
-        """A kept prefix that covers most of the shared tokens, otherwise a new one; None where too few are left.
+        """A kept prefix that covers most of the shared tokens, otherwise a new one; None if too few are left.
 
         Args:
             shared: the tokens that the prompts share.

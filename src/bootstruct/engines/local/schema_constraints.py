@@ -16,7 +16,7 @@ BLANKS = r"[\x20\x0A]{0,8}"  # between the parts of a reply: models indent, and 
 
 
 def why_not_held() -> str:
-    """Why no reply can be held to a schema, in words for the user; empty where replies can be. Nothing is imported."""
+    """Why no reply can be held to a schema, in words for the user; empty if replies can be. Nothing is imported."""
     if importlib.util.find_spec("llguidance") is None:
         return "llguidance is not installed: pip install 'bootstruct[local]'"
     return ""
@@ -63,11 +63,11 @@ class SchemaConstraints:
     def __init__(self, tokenizer: Any, ends: frozenset[int], name: str) -> None:
         self._tokenizer, self._ends, self._name = tokenizer, ends, name
         self._vocabulary: Any = None  # llguidance's; built with the first schema
-        self._grammars: dict[str, str] = {}  # by schema; empty where the schema cannot be held
+        self._grammars: dict[str, str] = {}  # by schema; empty if the schema cannot be held
         self._is_unable = False
 
     def constraint(self, schema: str, width: int) -> ReplyConstraint | None:
-        """The constraint of a new reply, None where its schema is empty or cannot be held.
+        """The constraint of a new reply, None if its schema is empty or cannot be held.
 
         Args:
             schema: as JSON.
@@ -87,7 +87,7 @@ class SchemaConstraints:
         return ReplyConstraint(LLMatcher(self._vocabulary, grammar, log_level=0)) if grammar else None
 
     def _has_vocabulary(self, width: int) -> bool:
-        """Build the vocabulary if that was not done yet; False where it cannot be."""
+        """Build the vocabulary if that was not done yet; False if it cannot be."""
         if self._vocabulary is not None:
             return True
         reason = why_not_held()
@@ -118,7 +118,7 @@ class SchemaConstraints:
 
 
 def allowed_tokens(constraints: Sequence[ReplyConstraint | None], width: int, device: Any) -> Any:
-    """Which tokens may come next in each row: a tensor of shape (rows, width), or None where all may in every row."""
+    """Which tokens may come next in each row: a tensor of shape (rows, width), or None if all may in every row."""
     import torch
 
     if not any(constraints):

@@ -16,10 +16,10 @@ class ObservedOutcome:
 
     Attributes:
         prompt: the request.
-        reply: the reply to it; None where there was none.
+        reply: the reply to it; None if there was none.
         seconds: wall time from asking for it to its outcome: waiting for its turn, failed attempts and pauses included.
-        error: the name of the error that ended it (`RequestRejectedError` ...); empty where a reply came.
-        reason: what the error says; empty where a reply came.
+        error: the name of the error that ended it (`RequestRejectedError` ...); empty if a reply came.
+        reason: what the error says; empty if a reply came.
         status: the HTTP status of the error, 0 without one.
     """
 

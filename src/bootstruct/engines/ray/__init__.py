@@ -22,7 +22,7 @@ class Worker(Protocol):
         ...
 
     async def load(self, model: str) -> None:
-        """Load a model. Raises EngineUnavailableError where no worker could."""
+        """Load a model. Raises EngineUnavailableError if no worker could."""
         ...
 
     async def generate(self, prompts: list[Prompt]) -> list[GenerationResult]:
@@ -38,7 +38,7 @@ class Cluster(Protocol):
     """Where workers run."""
 
     async def open(self) -> None:
-        """Connect. Raises EngineUnavailableError where the cluster cannot be reached."""
+        """Connect. Raises EngineUnavailableError if the cluster cannot be reached."""
         ...
 
     def capacity(self) -> int:

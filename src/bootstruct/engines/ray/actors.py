@@ -61,7 +61,7 @@ class ModelActor:
         return __version__, str(ray.get_runtime_context().get_node_id())
 
     def load(self, name: str) -> str | None:
-        """Why the model of this name cannot be loaded, None where it is."""
+        """Why the model of this name cannot be loaded, None if it is."""
         try:
             if name not in self._models:
                 self._models[name] = self._load(name)

@@ -35,7 +35,7 @@ class RequestOutcome:
         seconds: time from start to end.
         step: the prompt's step; latencies are compared within one step.
         retry_after: seconds to wait, where the server said so.
-        status: the HTTP status, 0 where there was no response.
+        status: the HTTP status, 0 if there was no response.
         connected: whether the server was reached.
         is_malformed: whether a response came that is neither a reply nor an error.
         tokens: tokens of the reply.

@@ -185,7 +185,7 @@ class Budget:
         self._release(reservation)
 
     async def reserve(self, amount: BudgetAmount) -> None:
-        """Reserve this much as soon as the caps allow it. Raises BudgetUsedUpError where they never will.
+        """Reserve this much as soon as the caps allow it. Raises BudgetUsedUpError if they never will.
 
         Where it has to wait, the requests of the asyncio task that asked first go first, so that what was begun is finished.
         """

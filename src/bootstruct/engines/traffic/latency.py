@@ -34,7 +34,7 @@ class LatencyWindow:
 
 
 def slowdown(mine: LatencyWindow, others: Sequence[LatencyWindow]) -> float:
-    """How many times as long its latest replies certainly take as similar ones of the others; 0 where too little is known."""
+    """How many times as long its latest replies certainly take as similar ones of the others; 0 if too little is known."""
     usual, spread = _usual(others)
     if spread is None:
         return 0.0
@@ -55,13 +55,13 @@ def load_weight(mine: LatencyWindow, others: Sequence[LatencyWindow]) -> float:
 
 
 def last_slowdown(mine: LatencyWindow, others: Sequence[LatencyWindow]) -> float | None:
-    """How many times as long its last reply took as similar ones of the others; None where there are none to compare."""
+    """How many times as long its last reply took as similar ones of the others; None if there are none to compare."""
     differences = _differences(mine, _usual(others)[0], 1)
     return math.exp(differences[0]) if differences else None
 
 
 def longest_expected(mine: LatencyWindow, others: Sequence[LatencyWindow], step: str) -> float | None:
-    """Seconds that a request of this step may take before it is overdue; None where too little is known.
+    """Seconds that a request of this step may take before it is overdue; None if too little is known.
 
     A few times the longest latency lately, of the others and of this server before its latest replies (which may be slow
     already).
@@ -79,7 +79,7 @@ def _differences(mine: LatencyWindow, usual: Means, number: int) -> list[float]:
 
 
 def _usual(others: Sequence[LatencyWindow]) -> tuple[Means, float | None]:
-    """The mean by step and size, and the variance within these; None where too little is known."""
+    """The mean by step and size, and the variance within these; None if too little is known."""
     sums: dict[tuple[str, int], tuple[int, float, float]] = {}
     for other in others:
         for step, size, taken in other.rows:

@@ -68,7 +68,7 @@ class RetryingEngine:
 
     @property
     def failure_streak(self) -> FailureStreak | None:
-        """The failures since the last reply, None where there are none; to be read in the running event loop."""
+        """The failures since the last reply, None if there are none; to be read in the running event loop."""
         if self._silent_since is None:
             return None
         now = asyncio.get_running_loop().time()

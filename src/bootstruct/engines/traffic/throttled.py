@@ -31,7 +31,7 @@ class ThrottledEngine:
         self.engines, self.limiter = engines, limiter
 
     async def complete(self, prompt: Prompt) -> Reply:
-        """See `Engine`. Raises TransientError where all servers in service failed."""
+        """See `Engine`. Raises TransientError if all servers in service failed."""
         task, failed, errors = asyncio.current_task(), list[Backend](), list[TransientError]()
         while True:
             if task is not None and task.cancelling():

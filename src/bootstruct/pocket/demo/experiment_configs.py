@@ -69,7 +69,7 @@ class SeededModel:
 
     Attributes:
         model: the model.
-        seed: the finetuning seed; None where nothing is finetuned.
+        seed: the finetuning seed; None if nothing is finetuned.
         generation: the number of the run, 1 where the data are the same for all.
     """
 
