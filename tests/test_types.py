@@ -20,6 +20,25 @@ def test_it_is_of_the_whole_question_but_the_step(prompt: Prompt) -> None:
     assert digest_of(prompt) == digest_of(replace(prompt, step="other", ordered=True))
 
 
+def test_the_digest_is_that_of_the_canonical_json() -> None:
+    """Texts are written by a faster writer of JSON, which has to write every character alike."""
+    every = "".join(map(chr, (*range(0xD800), *range(0xE000, 0x11000), *range(0x1F000, 0x1F800), 0x10FFFF)))
+    for text in (every, "\ud800 half", ""):
+        for prompt in (replace(TEXT, text=text), replace(CHAT, messages=(Message("user", text),), schema=text)):
+            for sampling in (
+                SAMPLING,
+                Sampling(),
+                Sampling(1, -0.0, None, 1e-07, None, (text,), {"top_k": 40, "a": text}),
+            ):
+                asked = replace(prompt, sampling=sampling)
+                question = asdict(asked)
+                del question["step"], question["ordered"]
+                question["sampling"] = {k: v for k, v in question["sampling"].items() if v or k != "extra"}
+                question = {k: v for k, v in question.items() if v or k != "schema"}
+                assert digest_of(asked) == digest_of_value(question)
+    assert digest_of(replace(TEXT, sample=2**70)) != digest_of(TEXT)
+
+
 def test_every_field_counts() -> None:
     changes = {"model": "n", "sample": 8, "text": "y", "messages": (Message("user", "x"),), "schema": "{}"}
     digests = {digest_of(replace(TEXT, **{name: value})) for name, value in changes.items()}

@@ -5,6 +5,8 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+import orjson
+
 LATER: Final = {
     "later": True
 }  # metadata of fields that recipes did not always have: at their defaults they enter no digest
@@ -286,28 +288,56 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",
 
 def digest_of(prompt: Prompt) -> str:
     """The digest of a prompt and its sampling: equal for equal prompts, whatever their step or key."""
-    sampling = prompt.sampling
-    value: dict[str, object] = {  # by hand: called for every request, and dataclasses.asdict is slow
+    try:
+        return _digest(_canonical(prompt))
+    except TypeError:  # half a character in a text, or a number beyond 64 bits
+        return digest_of_value(_value_of(prompt))
+
+
+def _canonical(prompt: Prompt) -> bytes:
+    """The canonical JSON of a prompt's value, its texts by a faster writer. Raises TypeError for what that cannot write."""
+    messages = b",".join(
+        b'{"content":%b,"role":%b}' % (orjson.dumps(message.content), orjson.dumps(message.role))
+        for message in prompt.messages
+    )
+    fields = _CANONICAL.encode(_sampling_value(prompt.sampling)).encode("utf-8", "surrogatepass")
+    schema = b'"schema":%b,' % orjson.dumps(prompt.schema) if prompt.schema else b""
+    named = orjson.dumps(prompt.model), orjson.dumps(prompt.sample)
+    text = orjson.dumps(prompt.text)
+    return b'{"messages":[%b],"model":%b,"sample":%b,"sampling":%b,%b"text":%b}' % (
+        messages, *named, fields, schema, text,
+    )  # fmt: skip
+
+
+def _sampling_value(sampling: Sampling) -> dict[str, object]:
+    return {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "presence_penalty": sampling.presence_penalty,
+        "frequency_penalty": sampling.frequency_penalty,
+        "max_tokens": sampling.max_tokens,
+        "stop": sampling.stop,
+        **({"extra": sampling.extra} if sampling.extra else {}),
+    }
+
+
+def _value_of(prompt: Prompt) -> dict[str, object]:
+    value: dict[str, object] = {
         "model": prompt.model,
-        "sampling": {
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "presence_penalty": sampling.presence_penalty,
-            "frequency_penalty": sampling.frequency_penalty,
-            "max_tokens": sampling.max_tokens,
-            "stop": sampling.stop,
-            **({"extra": sampling.extra} if sampling.extra else {}),
-        },
+        "sampling": _sampling_value(prompt.sampling),
         "sample": prompt.sample,
         "text": prompt.text,
         "messages": [{"role": message.role, "content": message.content} for message in prompt.messages],
     }
     if prompt.schema:
         value["schema"] = prompt.schema
-    return digest_of_value(value)
+    return value
 
 
 def digest_of_value(value: object) -> str:
     """128 bits of BLAKE2b over the canonical JSON of a value, as hexadecimal digits."""
-    canonical = _CANONICAL.encode(value)
-    return hashlib.blake2b(canonical.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return _digest(_CANONICAL.encode(value).encode("utf-8", "surrogatepass"))
+
+
+def _digest(canonical: bytes) -> str:
+    return hashlib.blake2b(canonical, digest_size=16).hexdigest()

@@ -104,7 +104,10 @@ def _positions(name: str, rows: Iterable[Any]) -> Container:
 def _text_values(path: Path, file: io.BufferedReader, mark: re.Pattern[str] | None = None) -> Values:
     """The lines of plain text, without the mark of a list where there is one."""
     for number, line in lines_of(path, file):
-        text = (line.decode() if line.isascii() else decoded(line, path, number)).strip()
+        try:
+            text = line.decode().strip() if number > 1 else decoded(line, path, number).strip()
+        except UnicodeDecodeError:
+            text = decoded(line, path, number)  # raises an error that names the place
         if text := (mark.sub("", text, count=1) if mark else text):
             yield number, text
 

@@ -64,14 +64,19 @@ def json_lines(path: Path, file: io.BufferedReader, is_raw: bool) -> Values:
     """
     only: tuple[int, Any] | None = None  # a first line that may be all there is: one object of columns
     begun = False
+    broken: tuple[bytes, Any] = b"", None  # the last line that was no JSON: the next may be equal to it
     for number, line in lines_of(path, file):
         if not line.strip():
+            continue
+        if line == broken[0] and only is None:
+            yield number, broken[1]
             continue
         if only is not None:
             yield only
             only = None
         text = line.decode("utf-8", "surrogateescape") if is_raw else decoded(line, path, number)
         value = parse(text.rstrip("\r\n"))
+        broken = (line, value) if isinstance(value, RowFault) and number > 1 else broken
         if is_raw and isinstance(value, dict):
             value = SourceRow(value)
             value.line = line.rstrip(b"\r\n")

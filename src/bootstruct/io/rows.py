@@ -119,10 +119,12 @@ def _fault(row: object, surrogates: Surrogates, bare_text: bool) -> RowFault | N
 
 def _is_unicode(row: Row) -> bool:
     try:
-        if all(type(value) is str for value in row.values()):
-            "".join(map(str, (*row, *row.values()))).encode()
-            return True
-        json.dumps(row, ensure_ascii=False, default=str).encode()
+        for name, value in row.items():
+            if type(value) is not str or type(name) is not str:
+                json.dumps(row, ensure_ascii=False, default=str).encode()
+                return True
+            if not value.isascii() or not name.isascii():
+                f"{name}{value}".encode()
     except UnicodeEncodeError:
         return False
     return True

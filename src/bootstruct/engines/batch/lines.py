@@ -84,11 +84,14 @@ def read_line(row: object) -> BatchResultLine | None:
 
 def read_lines(content: bytes) -> Iterator[BatchResultLine]:
     """All results in a file; other lines are skipped, so that their requests count as without a result."""
+    broken = b""  # the last line that was no JSON: the next may be equal to it
     for text in content.split(b"\n"):
+        if text == broken:
+            continue
         try:
             line = read_line(orjson.loads(text)) if text.strip().startswith(b"{") else None
         except ValueError:
-            line = None
+            line, broken = None, text
         if line is not None:
             yield line
 

@@ -54,6 +54,7 @@ _PREFIX = re.compile(
     r"(?:task|instruction|question|prompt|aufgabe|tarea|tâche)[ \t]*(?:\#?\d{1,3})?[ \t]*:[ \t]+(?=\S)", re.IGNORECASE
 )
 _OWN_ANSWER = re.compile(r"^[ \t]*[*_]{0,2}(?:answer|response|solution)[*_]{0,2}[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_LETTER = re.compile(r"[^\W_]")  # or a digit
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _LEADING_BOLD = re.compile(r"\A\*\*(?=[^\s*])(.+?)(?<=[^\s*])\*\*")
 _QUOTES = ('""', "“”", "‘’", "''", "«»", "「」", "**", "__")  # pairs that may wrap an item; * and _ count as ** and __
@@ -235,7 +236,7 @@ def _one_line(part: str) -> str:
     for mark in _QUOTES:
         if len(line) > 2 and line[0] + line[-1] == mark[0] + mark[-1] and not any(c in line[1:-1] for c in mark):
             line = line[1:-1].strip()
-    return line if any(character.isalnum() for character in line) and not _REPEATED_HEADER.fullmatch(line) else ""
+    return line if _LETTER.search(line) and not _REPEATED_HEADER.fullmatch(line) else ""
 
 
 def reads_as_list(reply: Reply) -> bool:
