@@ -38,7 +38,7 @@ def count_words(text: str, count: str = "blanks") -> int:
             blanks between words (Chinese, Japanese, Thai ...) as a word of its own.
     """
     words = text.split()
-    if count == "blanks":
+    if count == "blanks" or text.isascii():
         return len(words)
     return sum(len(_BLANKLESS.findall(word)) or 1 for word in words)
 
