@@ -84,6 +84,7 @@ def test_every_command_and_option_exists() -> None:
             assert not word.startswith("--") or word in options, f"{word}: {words}"
 
 
+@pytest.mark.slow
 def test_the_commands_for_the_authors_data_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All that ask nothing and open no page; data of the authors are not in the repository."""
     if not (RELEASED_RUN.is_dir() and OFFICIAL.is_dir()):

@@ -168,6 +168,7 @@ def test_an_unwritable_folder(cli: Cli) -> None:
     assert "cannot be written" in one_sentence(err)
 
 
+@pytest.mark.slow
 def test_unreachable_server(cli: Cli, run: Path) -> None:
     code, _, err = cli("generate", run, "--tasks", "5")
     assert code == 2

@@ -202,7 +202,7 @@ def test_an_output_that_takes_nothing(folder: Path, words: list[str]) -> None:
     assert err == "error: the output: No space left on device; free some space, then run the command again.\n"
 
 
-@pytest.mark.parametrize("most", [7, 8, 9, 10, 12, 16, 24])
+@pytest.mark.parametrize("most", [7, 10, 24, *(pytest.param(n, marks=pytest.mark.slow) for n in (8, 9, 12, 16))])
 def test_few_file_handles(folder: Path, most: int) -> None:
     code, err = run("generate", folder, "--tasks", 20, "--concurrency", 64, limits=open_files(most))
     if code:

@@ -68,6 +68,7 @@ RAW = {
         ("alpaca json", "refused"),
     ],
 )
+@pytest.mark.slow
 def test_faults_of_every_kind(tmp_path: Path, recipe: str, schemas: str) -> None:
     cut = "cut-text=0.5" if "alpaca" in recipe else "cut-text=0.15"  # it asks few questions
     faults = [word for fault in (*FAULTS, cut) for word in ("--fault", fault)]

@@ -48,6 +48,7 @@ def test_a_run(tmp_path: Path, recipe: str) -> None:
         assert len(read_run(run).accepted) >= 60
 
 
+@pytest.mark.slow
 def test_faults_change_no_instruction(tmp_path: Path) -> None:
     kept = []
     for name, options in (("quiet", ()), ("faulty", ("--p429", "0.1", "--p500", "0.1"))):

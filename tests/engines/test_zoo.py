@@ -191,9 +191,16 @@ table = pytest.fixture(scope="module")(printed)
 doctor_table = pytest.fixture(scope="module", name="doctor_table")(printed)
 
 
+WAITING = (  # each takes more than a second of waiting
+    "hangs for ever", "hangs now and then", "hangs for ever beside a clean server", "503 for ever",
+    "200, error is a text for ever", "stops in the middle of the body",
+)  # fmt: skip
+
+
 def cases(failing: dict[str, str], names: Iterable[str] = tuple(QUIRKS)) -> list[Any]:
     marks = {name: [pytest.mark.xfail(strict=True, reason=why)] for name, why in failing.items()}
-    return [pytest.param(QUIRKS[name], id=name, marks=marks.get(name, [])) for name in names]
+    slow = {name: [pytest.mark.slow] for name in WAITING}
+    return [pytest.param(QUIRKS[name], id=name, marks=marks.get(name, []) + slow.get(name, [])) for name in names]
 
 
 @pytest.mark.parametrize("quirk", cases(FAILING))

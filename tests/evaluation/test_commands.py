@@ -123,6 +123,7 @@ def lines(journal: Path) -> int:
     return journal.read_bytes().count(b"\n") if journal.is_file() else 0
 
 
+@pytest.mark.slow
 def test_killed_evaluations_resume_without_asking_again(tmp_path: Path) -> None:
     chance, flying = random.Random(4), 8
     data = checkout(tmp_path / "ni", 60)
@@ -154,6 +155,7 @@ def test_killed_evaluations_resume_without_asking_again(tmp_path: Path) -> None:
         assert (out / "openai_sim" / name).read_bytes() == (tmp_path / "straight" / "openai_sim" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_user_tasks_from_asking_to_comparing(tmp_path: Path) -> None:
     """The same commands before and after: two models, a sheet, people's ratings, a judge, agreement, comparison."""
 

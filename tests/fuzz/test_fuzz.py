@@ -174,6 +174,7 @@ def test_arbitrary_input(target: str) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.slow
 def test_malicious_input_takes_no_longer_than_it_is(target: str) -> None:
     slowest = (0.0, "")
     long = INPUTS > 2000

@@ -118,7 +118,7 @@ def test_with_other_tokenizers(tokenizer: str, alphabet: int) -> None:
     check_index(NoveltyIndex(tokenizer=tokenizer), random.Random(10 + alphabet), ALPHABETS[alphabet], asks=400)
 
 
-@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("strict", [True, pytest.param(False, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("threshold", [0.02, 0.3, 0.5, 2 / 3, 0.9, 1.0])
 def test_at_other_thresholds(threshold: float, strict: bool) -> None:
     check_index(NoveltyIndex(threshold, strict), random.Random(round(100 * threshold)), ALPHABETS[1], asks=350)
@@ -284,6 +284,7 @@ def test_other_scripts_are_deduplicated_with_unicode_tokens(sentence: str) -> No
 SCRIPT = """
 import random, sys
 from bootstruct.novelty import index as novelty
+from tests.support.marks import trials
 novelty._FIRST_ORDER, novelty._MEMBERS_PER_ADD = 8, int(sys.argv[1])
 chance, index, words = random.Random(1), novelty.NoveltyIndex(), [f"w{k}" for k in range(40)]
 for step in range(1500):
@@ -310,6 +311,7 @@ def rows(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
 
 
+@pytest.mark.slow
 def test_twenty_thousand_real_instructions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(novelty, "_FIRST_ORDER", 64)
     index = NoveltyIndex()

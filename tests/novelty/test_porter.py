@@ -43,6 +43,7 @@ def test_any_token(word: str) -> None:
     assert stem(word) == REFERENCE.stem(word)
 
 
+@pytest.mark.slow
 def test_a_large_real_vocabulary() -> None:
     files = sorted(SHARED.glob("**/*.json*")) + sorted(SHARED.glob("rouge/*.txt"))
     if not files:

@@ -32,6 +32,7 @@ def instructions_of(text: str) -> list[str]:
     return [line.removeprefix("Task: ") for line in text.splitlines() if line.startswith("Task: ") and "{{" not in line]
 
 
+@pytest.mark.slow
 def test_the_headline_format_is_absent_from_the_corpus(documents: list[str]) -> None:
     assert not [text for text in documents if "Answer:" in text]
     instructions = {text for text in documents if re.search(r"^Task: .*\nInput:", text, re.MULTILINE)}

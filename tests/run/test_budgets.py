@@ -24,6 +24,7 @@ from bootstruct.run.scheduler import ActiveRun
 from bootstruct.types import Prompt, Reply, Verdict
 from tests.support.crashes import Crash, fragile
 from tests.support.journals import sealed
+from tests.support.marks import trials
 from tests.support.scripts import answer, open_journal, outcome, recipe, run_to
 
 PRICES = Prices({"scripted": (0.4, 1.6), "davinci-002": (0.4, 1.6)})
@@ -73,7 +74,7 @@ def without_completed(path: Path, cut: Path) -> None:
     cut.write_bytes(sealed(line for line in lines if b'"event":"annotated"' not in line))
 
 
-@pytest.mark.parametrize("trial", range(8))
+@pytest.mark.parametrize("trial", trials(2, 8))
 def test_ending_and_going_on_gives_the_bytes_of_going_through(tmp_path: Path, trial: int) -> None:
     rng = random.Random(trial)
     path, whole = tmp_path / "journal.jsonl", tmp_path / "whole.jsonl"

@@ -37,6 +37,7 @@ from tests.support.checked_runs import (
 )
 from tests.support.crashes import exported, run_with_crashes
 from tests.support.journals import sealed
+from tests.support.marks import trials
 from tests.support.scripts import answer, open_journal, outcome, run_to, unread_keys
 
 
@@ -103,7 +104,7 @@ def test_status_tells_what_each_check_took(straight: tuple[State, dict[str, byte
     assert [entry.asked for entry in result.checks][1:] == [entry.kept for entry in result.checks][:-1]
 
 
-@pytest.mark.parametrize("trial", range(8))
+@pytest.mark.parametrize("trial", trials(2, 8))
 def test_any_speed_any_crash_same_bytes(
     tmp_path: Path, straight: tuple[State, dict[str, bytes], Path], trial: int
 ) -> None:

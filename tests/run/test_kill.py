@@ -96,6 +96,7 @@ def test_fifty_kills(tmp_path: Path) -> None:
     check(tmp_path, 50)
 
 
+@pytest.mark.slow
 def test_many_kills_of_one_run(tmp_path: Path) -> None:
     """The same run killed again and again, with a torn line added each time, still ends as if nothing had happened."""
     with simulator("--latency", "0.01") as server:

@@ -21,6 +21,7 @@ from bootstruct.types import Prompt
 from tests.support import virtual_time
 from tests.support.crashes import exported, run_with_crashes
 from tests.support.journals import sealed
+from tests.support.marks import trials
 from tests.support.scripts import answer, finish, outcome, recipe, run_to
 
 TASKS = 60
@@ -36,7 +37,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> tuple[tuple[object, ..
     return outcome(state), exported(path, state)
 
 
-@pytest.mark.parametrize("trial", range(TRIALS))
+@pytest.mark.parametrize("trial", trials(5, TRIALS))
 def test_any_speed_any_crash_same_bytes(
     tmp_path: Path, expected: tuple[tuple[object, ...], dict[str, bytes]], trial: int
 ) -> None:
@@ -58,6 +59,7 @@ def test_a_finished_run_asks_nothing(tmp_path: Path, expected: tuple[tuple[objec
     assert path.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_run_extended_is_the_run_made_at_once(tmp_path: Path) -> None:
     parts, whole = tmp_path / "parts" / "journal.jsonl", tmp_path / "whole" / "journal.jsonl"
     parts.parent.mkdir(), whole.parent.mkdir()
@@ -85,6 +87,7 @@ def test_what_was_in_flight_at_the_end_is_kept_and_used(tmp_path: Path) -> None:
     assert len(keys) == len(set(keys))
 
 
+@pytest.mark.slow
 def test_other_seeds_of_the_hash_same_bytes(tmp_path: Path) -> None:
     code = (
         "from tests.support.scripts import *; from bootstruct.engines.scripted import ScriptedEngine; from pathlib import Path; import sys\n"

@@ -24,6 +24,7 @@ from bootstruct.types import Prompt, Reply, digest_of
 from tests.support.checked_runs import RUBRIC, checked_recipe, checking
 from tests.support.crashes import exported, run_with_crashes
 from tests.support.journals import sealed
+from tests.support.marks import trials
 from tests.support.scripts import SEEDS, open_journal, outcome, recipe, run_to
 
 TASKS = 60
@@ -85,7 +86,7 @@ def test_what_stays_unread_is_named_and_counted(straight: tuple[State, dict[str,
     )
 
 
-@pytest.mark.parametrize("trial", range(8))
+@pytest.mark.parametrize("trial", trials(2, 8))
 def test_any_speed_any_crash_same_bytes(
     tmp_path: Path, straight: tuple[State, dict[str, bytes], Path], trial: int
 ) -> None:

@@ -150,6 +150,7 @@ def solving(prompt: Prompt) -> Reply:
     return Reply(f"Let me see.\nAnswer: {left + right + (n % 7 + 1 if wrong else 0)}", "stop", 30, 9, "scripted")
 
 
+@pytest.mark.slow
 def test_any_speed_any_crash_same_bytes(tmp_path: Path) -> None:
     chosen = recipe("cot")
     (check,) = chosen.checks

@@ -40,6 +40,7 @@ def answering(prompt: Prompt) -> Reply:
     return Reply(new if n % 3 else f" {old} Now.", "stop", 20, 9, "scripted")
 
 
+@pytest.mark.slow
 def test_any_speed_any_crash_same_bytes_and_the_parent_is_recorded(tmp_path: Path) -> None:
     state, path = at_any_speed(tmp_path, evolving(), answering, 60)
     names = [task.name for task in state.accepted]

@@ -207,6 +207,7 @@ def test_verdicts_are_those_of_the_design(study: Any) -> None:
     assert verdict({"value": -0.03, "interval": [-0.07, 0.01], "corrected p": 0.2}) == "null: not shown"
 
 
+@pytest.mark.slow
 def test_the_tests_are_paired_by_task_and_corrected(study: Any, tmp_path: Path) -> None:
     """Made-up losses: arm 4 is 0.1 below arm 3 in every task, and as good as the untrained model in its best format."""
     summary, options = study("summary"), study("options")

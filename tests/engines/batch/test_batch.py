@@ -194,6 +194,7 @@ def offline(folder: Path, address: str, out: Path | None, results: tuple[Path, .
     return go()
 
 
+@pytest.mark.slow
 def test_offline_the_same_requests_go_through_files(tmp_path: Path, ordinary: State) -> None:
     server = Server(Options(fail=0.1))
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.marks import trials
 from tests.support.simulated_servers import Server, ask_all
 from tests.support.virtual_time import now, run
 
@@ -49,7 +50,7 @@ def test_a_cap_that_rises_is_followed_up() -> None:
     assert taken < 6000 / 100  # staying at 20 would take 60 s
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", trials(2, 8))
 @pytest.mark.parametrize("limit", [None, 50])
 def test_rate_limiting_that_the_load_does_not_cause_does_not_lower_the_level_for_good(
     seed: int, limit: int | None
@@ -74,7 +75,7 @@ def test_growing_stops_where_more_bring_nothing() -> None:
     assert taken < 1.1 * 4000 / 64 * 0.5
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", trials(1, 5))
 def test_growing_goes_on_where_latencies_scatter(seed: int) -> None:
     _, level = seconds(Server(latency=0.5, sigma=1.2, seed=seed), 3000)
     assert level >= 256

@@ -92,6 +92,7 @@ class TestPrompts:
         assert len(fewer) < len(rows)
         assert all(rows[row["id"]] == row for row in fewer)
 
+    @pytest.mark.slow
     def test_development_prompts_share_no_phrasing_and_no_input_with_the_evaluation(self) -> None:
         asked = evaluation_rows(set(), FULL_PHRASINGS)
         rows = development_rows(set())

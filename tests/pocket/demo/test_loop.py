@@ -120,6 +120,7 @@ def test_what_the_demo_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert all(len(text) <= 80 for text in shown.splitlines())
 
 
+@pytest.mark.slow
 def test_a_model_that_failed_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = measured(tmp_path, True, missing="self-instruct-43")
     result = summarize(done)
@@ -134,6 +135,7 @@ def test_a_model_that_failed_is_shown(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "self-instruct" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_another_model_is_not_judged_by_the_reader(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     result = summarize(measured(tmp_path, True, model="hf/other"))
     assert "right" not in result["runs"][0]["instances"]
