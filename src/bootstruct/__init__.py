@@ -1,6 +1,6 @@
 """bootstruct: a language model teaches itself to follow instructions (Self-Instruct, arXiv 2212.10560).
 
-Make a run folder, grow it, and look at what it holds:
+Make a run folder, grow it, and look at its contents:
 
     >>> import random
     >>> import bootstruct as bs
@@ -18,7 +18,7 @@ Make a run folder, grow it, and look at what it holds:
     >>> result.run.export("messages", "train.jsonl").files
     {'train.jsonl': 5}
 
-With a real model it is `bs.init("runs/a", model="openai/gpt-4.1-mini")` and `bs.generate("runs/a", max_cost=5)`.
+With a real model, call `bs.init("runs/a", model="openai/gpt-4.1-mini")` and `bs.generate("runs/a", max_cost=5)`.
 
 Each command of `bootstruct --help` is a few lines that call these functions.
 """
@@ -204,5 +204,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """All public names, imported already or not."""
+    """All public names, whether or not they have been imported."""
     return sorted({*globals(), *__all__})

@@ -10,12 +10,12 @@ BootstructError             everything that a user can be told without a traceba
 ├── RunStoppedError         the run ended before its goal; everything is saved            (exit code 1)
 │   └── BudgetUsedUpError   a limit leaves no room for another request
 └── RequestError            one request brought no reply
-    ├── TransientError      worth asking again later: 408, 429, 5xx, timeouts             (exit code 1)
+    ├── TransientError      may succeed later: 408, 429, 5xx, timeouts                    (exit code 1)
     └── RequestRejectedError  this request would fail again: 400, 413, 422
 ```
 
-`exit_code` is what the command line returns: 1 where a run stopped short with everything saved, 2 (the default) where
-the user must change something.
+`exit_code` is what the command line returns: 1 if a run stopped short with everything saved, 2 (the default) if the
+user must change something.
 """
 
 __all__ = [
@@ -34,7 +34,7 @@ __all__ = [
 
 
 class BootstructError(Exception):
-    """Any error that a user is told about without a traceback.
+    """Any error that is shown to a user without a traceback.
 
     Attributes:
         exit_code: what the command line returns when the error reaches it.
@@ -100,10 +100,10 @@ class RequestError(BootstructError):
 
 
 class TransientError(RequestError):
-    """Worth asking again later: status 408, 429, 5xx, timeouts, connection resets, truncated bodies.
+    """The request may succeed later: status 408, 429, 5xx, timeouts, connection resets, truncated bodies.
 
     Attributes:
-        retry_after: seconds to wait, where the server said so.
+        retry_after: seconds to wait, if the server said so.
         connected: whether the server was reached; False if the connection was refused, or something else replied.
         is_malformed: whether a response came that is neither a reply nor an error.
     """

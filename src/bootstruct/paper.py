@@ -1,4 +1,4 @@
-"""Every figure and scale that the paper published (arXiv 2212.10560), kept once, here, and always shown as the paper's."""
+"""Every figure and scale that the paper published (arXiv 2212.10560), kept only here and shown as the paper's."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ TABLE_1: Final = {
 }
 SEEDS: Final = 175
 PAIRS: Final = 26_559  # instructions with a root verb and a direct noun object (section 3.1)
-COVERED: Final = 0.14  # of all instructions, by the 20 commonest verbs with their 4 commonest objects (figure 3)
+COVERED: Final = 0.14  # of all instructions, by the 20 most common verbs with their 4 most common objects (figure 3)
 VERBS, OBJECTS = 20, 4
 NEAR: Final = 0.3  # over half of the instructions stay below this ROUGE-L with their nearest seed (figure 4)
 

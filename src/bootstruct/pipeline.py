@@ -2,9 +2,9 @@
 
     seeds -> draw -> propose -> read -> judge -> pool -> annotate -> instances (-> checks) -> (export) -> training examples
 
-The streams run at once: one grows the pool, one completes the accepted tasks, and one runs the recipe's checks, if any. Each
-commits strictly in the order of its own index. Every request goes through `run.ask`, which looks in the journal first:
-running again *is* resuming.
+The streams run at once: one grows the pool, one completes the accepted tasks, and one runs the recipe's checks, if
+any. Each commits strictly in the order of its own index. Every request goes through `run.ask`, which looks in the
+journal first, so running again resumes.
 """
 
 from contextlib import aclosing
@@ -25,7 +25,7 @@ STALL_AFTER = 100  # committed requests in a row without a kept instruction befo
 
 
 async def generate(run: ActiveRun, goal: Goal | int, stall_after: int | None = STALL_AFTER) -> None:
-    """Bring the run to its goal: so many accepted instructions, all of them completed, or so many instances.
+    """Bring the run to its goal: a number of accepted instructions, all of them completed, or a number of instances.
 
     Raises RunStoppedError (budget, stall, silence) and EngineUnavailableError (key, model, server); all paid replies are kept.
     """

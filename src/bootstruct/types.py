@@ -1,4 +1,4 @@
-"""The values that all of bootstruct speaks of. Nothing here does I/O, waits, or draws a random number."""
+"""The values that all of bootstruct uses. Nothing here does I/O, waits, or draws a random number."""
 
 import hashlib
 import json
@@ -98,11 +98,11 @@ class Sampling:
 
     @property
     def most_tokens(self) -> int:
-        """The most tokens of the reply, also where the recipe does not limit them."""
+        """The most tokens of the reply, even if the recipe does not limit them."""
         return MOST_TOKENS if self.max_tokens is None else self.max_tokens
 
     def filled(self) -> "Sampling":
-        """The sampling with the API's defaults in place of None, for engines that choose tokens themselves."""
+        """The sampling with the API's defaults instead of None, for engines that choose tokens themselves."""
         return replace(
             self,
             temperature=1.0 if self.temperature is None else self.temperature,
@@ -129,10 +129,10 @@ class Prompt:
         step: the step that sends it (`propose`, `kind`, `instances`, `rewrite/0` ...); it is outside the digest.
         model: the model's name.
         sampling: how the reply is drawn.
-        sample: distinguishes requests that are otherwise equal; sent as the seed where the engine takes one.
+        sample: distinguishes requests that are otherwise equal; sent as the seed if the engine accepts one.
         text: the text to continue.
         messages: the chat messages to reply to.
-        schema: a JSON schema (as text) that the reply must match, where the engine can enforce one; empty for free text.
+        schema: a JSON schema (as text) that the reply must match, if the engine can enforce one; empty for free text.
         ordered: whether later requests depend on its reply, so that it goes first and never waits for a batch;
             outside the digest.
     """
@@ -148,7 +148,7 @@ class Prompt:
 
     @property
     def is_chat(self) -> bool:
-        """Whether it holds chat messages, not a text to continue."""
+        """Whether it holds chat messages instead of a text to continue."""
         return bool(self.messages)
 
     @property
@@ -163,15 +163,15 @@ class Reply:
 
     Attributes:
         text: without the stop string.
-        finish: why it ended, in the server's own word: `stop`, `length`, `content_filter` ...
+        finish: why it ended, in the server's own words: `stop`, `length`, `content_filter` ...
         prompt_tokens: as the server counted them, 0 if it did not say.
         completion_tokens: likewise.
         model: as the server named it.
         seconds: from sending the request to having the whole reply, without pauses and failed attempts; 0 if not
             measured.
         retries: failed attempts before this one.
-        via: `batch` where it came by a batch, otherwise empty.
-        thought: what the model thought before it answered, where the server tells it apart from the answer.
+        via: `batch` if it came by a batch, otherwise empty.
+        thought: what the model thought before it answered, if the server separates it from the answer.
     """
 
     text: str
@@ -206,8 +206,8 @@ class Candidate:
 
     Attributes:
         text: of the candidate.
-        flaw: the name of what was found wrong while reading, None if nothing was.
-        instances: those that came with it, where one request asks for both.
+        flaw: the name of the fault that was found while reading, None if nothing was.
+        instances: those that came with it, if one request asks for both.
     """
 
     text: str
@@ -217,14 +217,14 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was decided about a candidate instruction.
+    """The decision about a candidate instruction.
 
     Attributes:
         text: of the candidate.
         rule: the name of the first rule that it broke, None if it was kept.
-        score: its ROUGE-L F-measure (0 to 1) with the neighbour, only where it was too similar.
+        score: its ROUGE-L F-measure (0 to 1) with the neighbour, only if it was too similar.
         neighbour: the id of the seed or the name of the instruction that it is too similar to.
-        instances: those that came with it, only where it was kept.
+        instances: those that came with it, only if it was kept.
     """
 
     text: str
@@ -250,7 +250,7 @@ class RejectedInstance:
 
 @dataclass(frozen=True, slots=True)
 class CheckVerdict:
-    """What a check found about one instance of a task.
+    """The verdict of a check on one instance of a task.
 
     Attributes:
         instance: its number among the instances of the task, from 0.

@@ -1,1 +1,1 @@
-"""The Python front door: what the commands do, as functions. `bootstruct` re-exports their names."""
+"""The public Python functions, which do what the commands do. `bootstruct` re-exports their names."""

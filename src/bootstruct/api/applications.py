@@ -1,4 +1,4 @@
-"""What stands beside runs, from Python: diagnosis (`doctor`), the demo, and the review page with its exports."""
+"""Functions beside runs: diagnosis (`doctor`), the demo, and the review page with its exports."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class DoctorResult:
 
     Attributes:
         installed: Python, the package and each extra: whether it is there, and how to install it.
-        server: what the server, or the model on this machine, does about each feature; empty if none was probed.
+        server: how the server, or the model on this machine, supports each feature; empty if none was probed.
         base_url: the address of the server; empty if none was probed.
     """
 
@@ -41,9 +41,9 @@ async def adoctor(model: str | None = None, *, base_url: str | None = None) -> D
 
     Args:
         model: a server's model to probe with about 20 requests, as in `openai/gpt-4.1-mini`, or a model on this machine
-            to load and try, as in `hf/./model.gguf`; left out, no model is asked.
-        base_url: the server, by its address or a name such as `ollama`; without a model, it is asked only which models it
-            has. Left out, the user's settings say.
+            to load and try, as in `hf/./model.gguf`; without it, no model is used.
+        base_url: the server, by its address or a name such as `ollama`; without a model, it is asked only for the
+            list of its models. By default, the user's settings decide.
 
     Raises:
         InputError: the model is neither a server's nor on this machine.
@@ -95,22 +95,22 @@ def demo(
 ) -> dict[str, Any]:
     """Run the whole loop on this machine: grow instructions, finetune on them, measure before and after.
 
-    It needs no network and no key, and takes minutes. Calling it again goes on where it stopped. Its steps are commands,
-    which print what they do; every table is in `results.md` of the folder.
+    It needs no network and no key, and takes minutes. If it is called again, it continues where it stopped. Its steps
+    are commands, which print what they do; every table is in `results.md` of the folder.
 
     Args:
         out: the folder to write to.
-        tasks: accepted instructions to grow in a run, at least 10; left out, 120, or 200 with `full`.
-        full: all models and formats, two runs, three finetuning seeds, the curve over the amount of data.
+        tasks: accepted instructions to grow in a run, at least 10; by default 120, or 200 with `full`.
+        full: run all models and formats, two runs, three finetuning seeds, and the curve over the amount of data.
         model: `pocket`, or another local model as `hf/DIR`.
-        to_stderr: whether what the commands print goes to stderr.
+        to_stderr: whether the output of the commands goes to stderr.
         on_step: called with each line about the demo itself.
 
     Returns:
-        The results, as `summary.json` of the folder holds them; `failed` lists what could not be measured.
+        The results, as in `summary.json` of the folder; `failed` lists what could not be measured.
 
     Raises:
-        InputError: packages are missing, or the folder holds something else.
+        InputError: packages are missing, or the folder contains something else.
         RunStoppedError: the model wrote too few usable tasks.
     """
     from bootstruct.pocket.demo.grow import LEAST_TASKS
@@ -139,16 +139,16 @@ def review(
 ) -> None:
     """Serve the review page of a run until Ctrl+C, or until `stop` is set: people judge tasks and rate answers blind.
 
-    Judgements go to `reviews.jsonl` in the run as they are given.
+    Each judgement is written to `reviews.jsonl` in the run at once.
 
     Args:
         run: the run folder, or a folder with a rating sheet.
-        sheet: the folder of a rating sheet; left out, the run, or `rating` in it.
-        tasks: tasks to sample; left out, 200, as in the paper.
+        sheet: the folder of a rating sheet; by default the run, or `rating` in it.
+        tasks: tasks to sample; by default 200, as in the paper.
         seed: the random seed for the sample, its order and the sides of pairs.
-        reviewers: names to share the items out among; left out, everybody sees every item.
-        overlap: the share of the items that every reviewer sees, 0 to 1; left out, 1.
-        port: the port; left out, 8642, or a free one where that is taken.
+        reviewers: names among which the items are divided; by default everybody sees all.
+        overlap: the share of the items that every reviewer sees, 0 to 1; by default 1.
+        port: the port; by default 8642, or a free one if that is taken.
         host: the address to listen on.
         allow_remote: allow other machines to reach the page.
         stop: an event that ends it, for pages that are served in a thread.
@@ -167,7 +167,7 @@ def review(
 
 
 def export_judgements(run: StrPath, path: StrPath) -> int:
-    """Write what people judged on the review page of a run.
+    """Write the judgements that people gave on the review page of a run.
 
     Args:
         run: the run folder.

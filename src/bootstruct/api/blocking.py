@@ -1,4 +1,4 @@
-"""Blocking twins of coroutine functions, without writing anything twice."""
+"""Blocking counterparts of coroutine functions, without duplicated code."""
 
 import asyncio
 import functools

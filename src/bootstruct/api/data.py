@@ -47,24 +47,25 @@ def dedup(
 
     Args:
         files: one file or several, in any container and shape that `docs/files.md` lists; `-` is the standard input.
-        out: the file for the kept rows, which becomes what its name says (`train.csv.gz`), JSON Lines if it says nothing;
+        out: the file for the kept rows, of the kind that its name says (`train.csv.gz`), or JSON Lines if it says nothing;
             or a stream open for bytes.
         dropped: the file for one JSON line per dropped row: its text, its place and the row it is near.
-        against: files with rows that nothing may come near, as test sets.
+        against: files with rows that no kept row may be near, such as test sets.
         threshold: the ROUGE-L F-measure above which a row is dropped, in (0, 1].
         tokenizer: how a text is split into words: `unicode` (any script), `rouge`, or `rouge-stemmed`.
-        on: what counts as equal: `group` compares instructions and keeps the rows of one instruction together, so that
-            all its instances survive or none, and rows equal in all texts are kept once; `instruction` compares
-            instructions alone, as the paper does, and keeps one row of each; `instruction+input`; or `all` texts of a row.
-        field: the field with the text; left out, `instruction`, `text`, `prompt` ... or the first message.
+        on: what counts as equal: `group` compares instructions and keeps the rows of one instruction together, so
+            that all of its instances are kept or none, and rows equal in all texts are kept once; `instruction`
+            compares instructions alone, as the paper does, and keeps one row of each; `instruction+input`; or `all`
+            texts of a row.
+        field: the field with the text; by default `instruction`, `text`, `prompt` ... or the first message.
         fields: the names of fields by their meaning, as in `{"instruction": "task", "output": "reply"}`.
-        container: what `out` becomes, whatever its name says; `dataset` is a folder of `datasets`.
+        container: the kind of `out`, whatever its name is; `dataset` is a folder of `datasets`.
         list_dropped: whether the result lists every dropped row; without it only the most similar ones, which saves memory.
         ray: hold the kept texts on a Ray cluster, for sets that outgrow one machine.
-        ray_address: the cluster; left out, one on this machine.
-        shards: with `ray`: split the kept texts into so many shards; left out, one for each CPU.
-        semantic: drop rows too whose embedding has a higher cosine than this with a row kept before, though their words
-            differ; exact, each row against all kept.
+        ray_address: the cluster; by default one on this machine.
+        shards: with `ray`: split the kept texts into this number of shards; by default one for each CPU.
+        semantic: also drop rows whose embedding has a higher cosine than this with a row kept before, even if their
+            words differ; exact, each row against all kept ones.
         embed: with `semantic`: the model, as in `openai/MODEL`, `hf/FOLDER`, `static/FOLDER` or `hashed`.
         base_url: with `embed="openai/MODEL"`: the server.
         embeddings: a folder that keeps the vectors, so that nothing is embedded twice.
@@ -155,18 +156,18 @@ def import_run(
     Args:
         run: the run folder to make.
         sources: folders and files: one or several.
-        recipe: the recipe whose parsing and rules derive the decisions: the name of a shipped one, or a YAML file; left
-            out, the `recipe.yaml` among the files, which `export` writes, else `original`.
-        seeds: the seed tasks that the run was made with; left out, the `seed_tasks.jsonl` among the files, else those that
-            come with the package.
+        recipe: the recipe whose parsing and rules derive the decisions: the name of a shipped one, or a YAML file; by
+            default the `recipe.yaml` among the files, which `export` writes, else `original`.
+        seeds: the seed tasks with which the run was made; by default the `seed_tasks.jsonl` among the files, else
+            those that come with the package.
         fields: of a file of tasks, its fields by what they hold, as in `instruction=question,output=answer`.
         on_progress: called with the counts so far, after every 1,000 rows and events.
 
     Returns:
-        Counts, and notes on what the files lack and where they differ from the recipe.
+        Counts, and notes on what is missing in the files and where they differ from the recipe.
 
     Raises:
-        InputError: the folder holds a run, a file is missing, or a row cannot be read. Nothing is written then.
+        InputError: the folder contains a run, a file is missing, or a row cannot be read. Nothing is written then.
 
     Example:
         >>> import json, pathlib

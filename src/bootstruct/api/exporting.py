@@ -28,24 +28,24 @@ def export_runs(
 ) -> "ExportResult":
     """Write the completed tasks of runs as training data. The same runs give the same bytes.
 
-    Of several runs, the later ones add what is new beside the earlier ones: a task whose instruction is too similar to one
-    that is exported is left out and counted. Ids then begin with the name of the run.
+    Of several runs, each adds what is new compared with the earlier ones: a task whose instruction is too similar to
+    an exported one is left out and counted. Ids then begin with the name of the run.
 
     Args:
         runs: run folders: one or several.
         format: `messages`, `alpaca`, `prompt-completion`, `sharegpt`, `openai`, `parquet`, `preference`, `preference-text`
             or `original`.
-        path: the file to write; for `original` a folder. Its ending says what it becomes: `.jsonl`, `.json`, `.csv`,
+        path: the file to write; for `original` a folder. Its ending determines its kind: `.jsonl`, `.json`, `.csv`,
             `.tsv`, `.parquet`, `.arrow`, the first four also with `.gz` or `.zst`.
-        seeds: put the seed tasks in as well; None does so in `original` only.
+        seeds: include the seed tasks; None does so in `original` only.
         reviewed: `good` leaves out the tasks that most of their reviewers call bad.
         split: shares of parts that get files of their own, as in `{"test": 0.1}`; the rest is `train`. The instances of a
             task stay together, and a task is in the same part of every export.
-        container: what the file becomes, whatever its name says; `dataset` is a folder for `datasets.load_from_disk`.
-        threshold: of several runs, the ROUGE-L F-measure above which a later run's task is left out; None takes that of
-            the first run's recipe.
-        margin: of pairs of answers (`preference`, `preference-text`), the least margin. Their runs answer the same requests,
-            the better run named first, or are one run with an `agreement` check.
+        container: the kind of file, whatever its name is; `dataset` is a folder for `datasets.load_from_disk`.
+        threshold: with several runs, the ROUGE-L F-measure above which a later run's task is left out; None uses that
+            of the first run's recipe.
+        margin: with pairs of answers (`preference`, `preference-text`), the least margin. The pairs come from runs
+            that answer the same requests, with the better run named first, or from one run with an `agreement` check.
         on_progress: called with the number of rows written and that of all rows, after every 1,000 rows and at the end.
 
     Returns:

@@ -48,12 +48,12 @@ OnProgress = Callable[[Progress], object]
 
 @dataclass(frozen=True, slots=True)
 class GenerateResult:
-    """What a session of `generate` came to.
+    """The result of a session of `generate`.
 
     Attributes:
         run: the run, to read.
         progress: the last snapshot: counts, tokens, cost, seconds.
-        stopped: why it ended before the goal (budget, stall, silence), or why nothing of what it brought is usable, in a
+        stopped: why it ended before the goal (budget, stall, silence), or why none of its results is usable, in a
             sentence or two; empty if the goal was reached.
     """
 
@@ -81,7 +81,7 @@ class GenerateResult:
 
     @property
     def summary(self) -> str:
-        """What the session came to in a few lines, as `bootstruct generate` prints it."""
+        """The result of the session in a few lines, as `bootstruct generate` prints it."""
         return closing_summary(self.progress, self.run.folder, self.is_complete)
 
 
@@ -114,45 +114,48 @@ async def agenerate(
     log: str | PathLike[str] | None = None,
     trace: bool = False,
 ) -> GenerateResult:
-    """Grow a run to `tasks` accepted instructions: `generate` for a running event loop, as notebooks have one.
+    """Grow a run to `tasks` accepted instructions: `generate` for a running event loop, as in notebooks.
 
     Args:
         run: the run folder, as `init` made it.
-        tasks: accepted instructions to reach, 100 where neither this nor `instances` is given. If the run has more of them,
-            those are completed that a run with this goal has. A run of rewritten outputs does not grow, and a rejudged one
-            only with a goal; without one, all accepted tasks are completed.
-        instances: instances to reach, of those that passed the recipe's checks; with `tasks`, what is reached first counts.
-        grow: whether new instructions may be asked for; if not, only accepted ones are completed.
+        tasks: accepted instructions to reach; 100 if neither this nor `instances` is given. If the run has more of
+            them, only the tasks that a run with this goal has are completed. A run of rewritten outputs does not
+            grow, and a rejudged one grows only with a goal; without one, all accepted tasks are completed.
+        instances: instances to reach, of those that passed the recipe's checks; with `tasks`, the goal that is
+            reached first counts.
+        grow: whether new instructions may be requested; if not, only accepted ones are completed.
         engine: an engine of your own (anything with `complete` and `aclose`), or the name of one: `openai`, `hf`, `pocket`,
-            or `recorded:RUN` for another run's replies. Left out, the run's machine settings say.
+            or `recorded:RUN` for another run's replies. By default, the run's machine settings decide.
         base_url: the server, or several equal ones.
         concurrency: requests in flight; None adapts it to the server.
         timeout: seconds that a request may take.
-        thinking_tokens: tokens that a reply may have beyond the recipe's limit, for a model's thoughts; None finds out.
+        thinking_tokens: tokens that a reply may have beyond the recipe's limit, for a model's thoughts; None
+            determines it from the replies.
         ahead: accepted tasks that may be incomplete while the pool grows; None follows the requests in flight. It changes no
             byte of the data, only how complete it is at any time.
         max_requests: stop before more replies than this, over the whole run.
         max_tokens: stop before more tokens than this, over the whole run.
         max_cost: stop before more US dollars than this, over the whole run.
         reuse: other runs whose replies to the same requests are reused free.
-        batch: how requests that can wait are asked by batch; None asks all at once.
-        retry_failed: ask again what failed for good while completing or checking tasks.
-        ignore_stall: go on although the last 100 requests brought nothing new, or the last 100 tasks no instance.
+        batch: how requests that can wait are sent by batch; None sends all of them at once.
+        retry_failed: send requests again that failed for good while completing or checking tasks.
+        ignore_stall: continue although the last 100 requests brought nothing new, or the last 100 tasks no instance.
         trust_remote_code: run the code that comes with a model.
-        trust: confirm, once for this folder, where its `machine.yaml` sends requests and which key they carry. It is needed
-            where neither you nor your `init` gave these: a folder from somebody else, moved, copied or edited.
+        trust: confirm, once for this folder, where its `machine.yaml` sends requests and which key they carry. It is
+            needed if neither you nor your `init` set these: for a folder that came from somebody else, or was moved,
+            copied or edited.
         ray_address: the Ray cluster, for `ray/` models.
         ray_actors: how many Ray actors: (least,) or (least, most).
         rules: the run's rules in Python, as they were given to `init`.
         checks: the run's checks in Python, as they were given to `init`.
-        on_progress: called with a `Progress` four times a second and once at the end.
+        on_progress: called with a `Progress` four times per second and once at the end.
         log: a file to which a JSON object per line is appended for each request and for the beginning and end of the
             session; it holds no prompt, no reply and no key.
         trace: make an OpenTelemetry span of each request, with the tracer provider that the program has set up.
 
     Returns:
-        What it came to. A budget, a stall or a server's long silence ends it early with `stopped` set and everything saved;
-        `stopped` is set, too, where no task has an instance.
+        The result. A budget, a stall or a server's long silence ends it early with `stopped` set and everything saved;
+        `stopped` is also set if no task has an instance.
 
     Raises:
         InputError: the folder, an option or a key cannot be used as it is.
@@ -223,7 +226,7 @@ async def agenerate(
 def generate() -> None:
     """Grow a run to `tasks` accepted instructions, each classified and with instances.
 
-    Running it again resumes: whatever was answered is read from the journal, never paid twice. A higher `tasks` extends
+    Running it again resumes: recorded replies are read from the journal and never paid twice. A higher `tasks` extends
     the run. It takes the parameters of `agenerate`, which is the function to await inside a running event loop.
 
     Example:
@@ -243,13 +246,13 @@ def generate() -> None:
 
 
 def _with_truth(state: State, stopped: str) -> str:
-    """Why a session ended, with why nothing is usable where that is so and not said yet."""
+    """Why a session ended, and why nothing is usable if that is so and not yet said."""
     is_said = stopped and stopped == no_instances_reason(state, STALL_AFTER)
     return stopped if is_said else f"{stopped} {nothing_usable(state)}".strip()
 
 
 def _observers(log: str | PathLike[str] | None, trace: bool, folder: Path) -> list[RunLog | RequestTracer]:
-    """Who is told of each request. Raises InputError if the log cannot be written or packages are missing."""
+    """The observers of each request. Raises InputError if the log cannot be written or packages are missing."""
     found: list[RunLog | RequestTracer] = [RequestTracer()] if trace else []
     if log is not None:
         run_log = RunLog(Path(log))
@@ -287,7 +290,7 @@ def _require_prices(folder: Path, state: State, machine: MachineSettings, limits
 
 
 def _record_adapted(active: ActiveRun, event: RequestAdapted) -> None:
-    """Record how requests are put from now on, and say so once."""
+    """Record how requests are sent from now on, and say so once."""
     active.record(event)
     warn_of(event)
 
@@ -304,7 +307,7 @@ def _warn_of_extra_fields(recipe: Recipe, engine: str) -> None:
 
 
 def _warn_of_unknown_words(state: State) -> None:
-    """The pocket model knows one small world of words; it cannot carry on seeds that leave it."""
+    """The pocket model knows one small world of words and cannot continue seeds outside it."""
     from bootstruct.pocket.world.known_words import unknown_words
 
     unknown = unknown_words(state.seeds)

@@ -36,14 +36,14 @@ def diversity(
     Args:
         runs: run folders, exports, or any files of instruction data.
         on: which texts: `instruction` of each task, `output` of each instance, or `all` texts of a task as one.
-        size: texts of each set that are compared; left out, as many as the smallest set has, at most 1,000.
+        size: texts of each set that are compared; by default as many as the smallest set has, at most 1,000.
         seeds: the seed tasks whose coverage is measured; a run has its own.
         fields: the names of fields of files by their meaning, as in `{"instruction": "task", "output": "reply"}`.
-        whole: take the measures that take time in proportion to the texts over all texts as well.
+        whole: also apply the measures whose time grows in proportion to the texts to all texts.
         embed: measure meaning as well, by vectors of this model: `openai/MODEL`, `hf/FOLDER`, `static/FOLDER` or `hashed`.
         base_url: with `embed="openai/MODEL"`: the server.
-        embeddings: a folder that keeps the vectors; left out, `embeddings` in the first run folder, else they are not kept.
-        on_step: called with what is being done.
+        embeddings: a folder that keeps the vectors; by default `embeddings` in the first run folder, else they are not kept.
+        on_step: called with a line about the current step.
         accounts: a list that receives an account of the rows of each file.
 
     Returns:

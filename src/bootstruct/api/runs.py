@@ -1,4 +1,4 @@
-"""Runs from Python: make one (`init`), open one to read (`open`), and look at what it holds."""
+"""Runs from Python: make one (`init`), open one for reading (`open`), and look at its contents."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An accepted instruction and what it was completed with.
+    """An accepted instruction with its task type and instances.
 
     Attributes:
         name: where it came from: `812.3` is candidate 3 of request 812.
         instruction: its text.
         is_classification: its task type; None until it is completed.
-        instances: those that count: all it was completed with, or those that passed every check of the recipe.
+        instances: those that count: all of its instances, or those that passed every check of the recipe.
         is_completed: whether its task type and instances are decided.
     """
 
@@ -56,10 +56,10 @@ class Rejection:
     """A candidate instruction that was not accepted.
 
     Attributes:
-        request: number of the request that brought it.
+        request: the number of the request that brought it.
         text: its text.
         rule: name of the first rule it broke; `too similar` is the novelty filter.
-        score: ROUGE-L F-measure with the nearest text, where novelty rejected it.
+        score: ROUGE-L F-measure with the nearest text, if novelty rejected it.
         neighbour: that text's name: a seed's id or a task's name.
         note: the reason that a rule in Python gave.
     """
@@ -75,8 +75,8 @@ class Rejection:
 class Run:
     """A run, read only: its tasks, instances and rejections, its status, and files made from it.
 
-    It shows the run as it was when it was opened; `refresh` reads what came since. Reading never disturbs a run that is
-    going on, and spends nothing.
+    It shows the run as it was when it was opened; `refresh` reads what was added since. Reading never disturbs a
+    running run, and costs nothing.
 
     Example:
         >>> import bootstruct as bs
@@ -99,7 +99,7 @@ class Run:
         )
 
     def _repr_html_(self) -> str:
-        """A small table, as notebooks show it."""
+        """A small table for notebooks."""
         status = self.status()
         top = ", ".join(f"{rule} {number(count)}" for rule, count in list(status.rejected.items())[:4])
         rows = [
@@ -141,7 +141,7 @@ class Run:
 
     @property
     def instances(self) -> list[dict[str, Any]]:
-        """The training rows, seeds left out: dicts of `id`, `instruction`, `input`, `output`, `is_classification`."""
+        """The training rows, without seeds: dicts of `id`, `instruction`, `input`, `output`, `is_classification`."""
         from bootstruct.export.rows import training_rows
 
         return [
@@ -156,7 +156,7 @@ class Run:
         ]
 
     def changes_from(self, old: StrPath) -> "Rejudgement":
-        """How this run, rejudged from `old`, decided otherwise than `old` did, by rule.
+        """How this run, rejudged from `old`, decided differently from `old`, by rule.
 
         Args:
             old: the run that was named as `rejudge` to `init`.
@@ -186,8 +186,8 @@ class Run:
         """Derive every decision again from the recorded replies.
 
         Args:
-            on_progress: called now and then with the numbers of events read and of disagreements found so far.
-            rules: the run's rules in Python; without them what they decided is taken as recorded, and counted.
+            on_progress: called from time to time with the numbers of events read and of disagreements found so far.
+            rules: the run's rules in Python; without them, their decisions are accepted as recorded, and counted.
             checks: the run's checks in Python; likewise.
 
         Returns:
@@ -213,13 +213,13 @@ class Run:
         Args:
             format: `messages`, `alpaca`, `prompt-completion`, `sharegpt`, `openai`, `parquet`, `preference`,
                 `preference-text` or `original`.
-            path: the file to write, which its ending says more about (see `bootstruct.export_runs`); for `original` a
+            path: the file to write, whose ending determines its kind (see `bootstruct.export_runs`); for `original` a
                 folder.
-            seeds: put the seed tasks in as well; None does so in `original` only.
+            seeds: include the seed tasks; None does so in `original` only.
             reviewed: `good` leaves out the tasks that most of their reviewers call bad.
             split: shares of parts that get files of their own, as in `{"test": 0.1}`; the rest is `train`.
-            container: what the file becomes, whatever its name says, as in `csv` or `dataset`.
-            margin: of pairs of answers, the least margin.
+            container: the kind of file, whatever its name is, as in `csv` or `dataset`.
+            margin: with pairs of answers, the least margin.
 
         Raises:
             InputError: unknown format, nothing to write, or the place cannot be written.
@@ -277,7 +277,7 @@ class Run:
 
 
 def open(run: StrPath) -> Run:
-    """Open a run folder to read it.
+    """Open a run folder for reading.
 
     Raises:
         InputError: there is no run folder, or its journal cannot be read.
@@ -306,26 +306,26 @@ def init(
     Args:
         run: the folder to make.
         recipe: the name of a shipped recipe (`chat`, the default; `paper`, `alpaca`, `original`, `pocket`) or a YAML file.
-        model: who answers, as in `openai/gpt-4.1-mini`, `hf/Qwen/Qwen3-0.6B`, `pocket`, or `python/NAME` for an engine
+        model: the model, as in `openai/gpt-4.1-mini`, `hf/Qwen/Qwen3-0.6B`, `pocket`, or `python/NAME` for an engine
             of your own that is given to `generate`.
         base_url: the server; kept in the folder's machine settings.
-        seeds: seed tasks: a file in any container and shape, or a list of dicts (`instruction`, `instances` or `input` and
-            `output`, `is_classification`) or of instructions; or `"simple"`, the shipped set of short everyday tasks (a file
-            that is called so is `"./simple"` or a path object). Left out, the 175 shipped ones.
-        keep_away: files of texts that no instruction may come near (test sets).
+        seeds: seed tasks: a file in any container and shape, or a list of dicts (`instruction`, `instances` or
+            `input` and `output`, `is_classification`) or of instructions; or `"simple"`, the shipped set of short
+            everyday tasks (a file with this name is `"./simple"` or a path object). By default, the 175 shipped ones.
+        keep_away: files of texts that no instruction may be similar to (test sets).
         fields: the names of fields of these files by their meaning, as in `{"instruction": "task", "output": "reply"}`.
-        rejudge: begin with this run's replies, judged anew by the new recipe (left out: its own): nothing is asked.
-        rewrite_outputs: begin with this run's completed tasks, whose outputs `model` will write anew.
-        api: how that model is asked, `text` or `chat`; empty for as the old run was.
+        rejudge: begin with this run's replies, judged again by the new recipe (by default its own); no request is sent.
+        rewrite_outputs: begin with this run's completed tasks, whose outputs `model` will rewrite.
+        api: the form of the requests to that model, `text` or `chat`; empty for that of the old run.
         eject: copy the prompts into the folder as well, to edit them.
-        rules: rules for instructions in Python (`bootstruct.rule`); `generate` is given them again.
+        rules: rules for instructions in Python (`bootstruct.rule`); `generate` needs them again.
         checks: checks of instances in Python (`bootstruct.check`); likewise.
 
     Returns:
-        The run, to read.
+        The run, for reading.
 
     Raises:
-        InputError: the folder holds a run already, or an argument cannot be used. Nothing is written then.
+        InputError: the folder already contains a run, or an argument cannot be used. Nothing is written then.
 
     Example:
         >>> import bootstruct as bs

@@ -40,7 +40,7 @@ def select(
         by: the rule: `random`; `longest` outputs; `perplexity` of the output (lowest first) or `ifd`
             (instruction-following difficulty, highest below 1 first) under a small model; `grade`, a field of the rows;
             `k-center`, the row farthest from all chosen before; `mixture`, the rank by `quality` times that distance.
-        out: the file for the chosen rows, which becomes what its name says.
+        out: the file for the chosen rows, of the kind that its name says.
         per: choose equally many of each group: `type` (classification or not), or the name of a field, as in `topic`.
         quality: of `mixture`: `longest`, `perplexity`, `ifd` or `grade`.
         grade: the field with the grades; `a.b` is field b within a.
@@ -50,13 +50,13 @@ def select(
         embeddings: a folder that keeps the vectors.
         seed: of `random`.
         fields: the names of fields by their meaning.
-        on_step: called with what is being done.
+        on_step: called with a line about the current step.
 
     Returns:
-        The chosen rows in the order of the input, and what became of the others.
+        The chosen rows in the order of the input, and an account of the others.
 
     Raises:
-        InputError: a file cannot be read or written, options do not fit, or there are fewer rows than wanted.
+        InputError: a file cannot be read or written, options do not fit together, or there are fewer rows than `size`.
         EngineUnavailableError: a model cannot be loaded or reached.
 
     Example:

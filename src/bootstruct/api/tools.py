@@ -1,4 +1,4 @@
-"""What is done around a run, from Python: preview it, report on it, finetune on it."""
+"""Functions around a run: preview it, report on it, finetune on it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
@@ -39,8 +39,8 @@ async def apreview(
     Args:
         run: a run folder that has not begun.
         requests: requests for instructions to make, 1 to 5.
-        tasks: accepted instructions that the estimate is for.
-        engine: an engine of your own, or the name of one; left out, the run's machine settings say.
+        tasks: the number of accepted instructions to estimate for.
+        engine: an engine of your own, or the name of one; by default, the run's machine settings decide.
         base_url: the server.
         trust_remote_code: run the code that comes with a model.
         trust: confirm, once for this folder, where its `machine.yaml` sends requests and which key they carry.
@@ -53,7 +53,7 @@ async def apreview(
         accepted.
 
     Raises:
-        InputError: the run has begun, or something given cannot be used.
+        InputError: the run has begun, or an argument cannot be used.
         EngineUnavailableError: no key, no permission, unknown model, or the server cannot be reached.
     """
     from bootstruct.history.preview import preview
@@ -139,15 +139,15 @@ def report(
     """Write one self-contained HTML page about data sets, and a data set card in Markdown beside it.
 
     Args:
-        runs: run folders, exports, or any files of instruction data; several are set side by side.
-        out: the page to write; left out, report.html in the run, or a file beside the data.
-        rows: tasks to browse in the page: a number (a random sample) or `all`; None for 1,000, fewer where they are long.
+        runs: run folders, exports, or any files of instruction data; several are shown side by side.
+        out: the page to write; by default report.html in the run, or a file beside the data.
+        rows: tasks to browse in the page: a number (a random sample) or `all`; None for 1,000, or fewer if they are long.
         seeds: the seed tasks to compare a file with; a run has its own.
-        test_sets: files of test tasks that the data should not hold, or folders of Super-NaturalInstructions.
+        test_sets: files of test tasks that the data should not contain, or folders of Super-NaturalInstructions.
         fields: the names of fields of files by their meaning, as in `{"instruction": "task", "output": "reply"}`.
-        test_tasks: of a folder of Super-NaturalInstructions, the test tasks and those that its split excludes as well.
-        other_languages: of a folder of Super-NaturalInstructions, tasks in other languages than English as well.
-        on_step: called with what is being done.
+        test_tasks: whether the test tasks of a folder of Super-NaturalInstructions, and those that its split excludes, count.
+        other_languages: whether the tasks of a folder of Super-NaturalInstructions in languages other than English count.
+        on_step: called with a line about the current step.
 
     Returns:
         The files written, with their sizes in bytes, what was measured, and an account of the rows of each file.
@@ -197,19 +197,19 @@ def finetune(
         out: the folder of the new model; `hf/OUT` is then an engine.
         settings: a YAML file of settings (docs/finetune.md).
         seeds: whether a run's seed tasks are trained on as well.
-        mix: further sources, with how many times each is taken.
+        mix: further sources, with the number of times that each is used.
         trainer: options of TRL's SFTConfig, or of its DPOConfig with `method="dpo"`.
         fields: the names of fields of files by their meaning, as in `{"instruction": "task", "output": "reply"}`.
-        test_tasks: of Super-NaturalInstructions, train on the test tasks and those that its split excludes as well.
-        other_languages: of Super-NaturalInstructions, train on tasks in other languages than English as well.
-        resume: go on from the last checkpoint in `out`.
-        on_step: called with what is being done.
-        flags: settings by name, over those of the file: `tasks`, `format`, `method`, `merge`, `epochs`, `max_steps`,
+        test_tasks: whether to train on the test tasks of Super-NaturalInstructions, and on those that its split excludes.
+        other_languages: whether to train on tasks of Super-NaturalInstructions in languages other than English.
+        resume: continue from the last checkpoint in `out`.
+        on_step: called with a line about the current step.
+        flags: settings by name, which override those of the file: `tasks`, `format`, `method`, `merge`, `epochs`, `max_steps`,
             `learning_rate`, `held_out`, `patience`, `packing`, `seed`, `like_paper`.
 
     Raises:
         InputError: something cannot be used; nothing was trained.
-        EngineUnavailableError: memory or disk gave out.
+        EngineUnavailableError: memory or disk space ran out.
     """
     from bootstruct.finetuning.run import finetune as build
     from bootstruct.finetuning.settings import MixturePart, read_settings

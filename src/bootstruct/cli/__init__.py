@@ -64,7 +64,7 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """As usual; an unknown command names the nearest one."""
+        """As usual, but the error for an unknown command names the nearest one."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as exc:
@@ -100,13 +100,13 @@ def _show_warning(
     file: object = None,
     line: str | None = None,
 ) -> None:
-    """Print a warning as one line: those of bootstruct itself as notes, others with their place, as usual."""
+    """Print a warning as one line: warnings of bootstruct itself as notes, others with their place, as usual."""
     note = category is UserWarning
     echo(f"note: {message}" if note else f"{filename}:{lineno}: {category.__name__}: {message}", err=True)
 
 
 class _VisibleLog(logging.Handler):
-    """What libraries log, as notes on stderr: it may hold text of servers."""
+    """Print what libraries log as notes on stderr; it may contain text of servers."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one message."""
@@ -114,7 +114,7 @@ class _VisibleLog(logging.Handler):
 
 
 def main() -> None:
-    """Run the command line; errors are one sentence on stderr."""
+    """Run the command line; an error is one sentence on stderr."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 lacks most characters
@@ -152,7 +152,7 @@ def main() -> None:
             err=True,
         )
         raise SystemExit(2) from None
-    except Exception:  # a fault of ours; its message may hold text of files and servers
+    except Exception:  # a fault of ours; its message may contain text of files and servers
         echo(traceback.format_exc(), err=True, nl=False)
         echo("error: this is a fault of bootstruct, which the lines above show; please report it.", err=True)
         raise SystemExit(2) from None
@@ -161,7 +161,7 @@ def main() -> None:
 
 
 def _leave_stdout() -> None:
-    """Let what is still to be written to the standard output disappear: it cannot be written."""
+    """Discard what is still to be written to the standard output, because it cannot be written."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -1,4 +1,4 @@
-"""The progress bar of commands that go through many rows: on a terminal, what is done, and the time left."""
+"""The progress bar of commands that process many rows. On a terminal, it shows what is done and the time left."""
 
 import contextlib
 import sys
@@ -15,19 +15,19 @@ class Move(Protocol):
         """Show how much is done.
 
         Args:
-            part: which part of the work it is; each begins at nothing and has a time of its own.
+            part: which part of the work it is; each begins at zero and has a time of its own.
             done: how much of it is done.
             total: how much there is; None if that is not known.
-            shown: what is shown before the bar in place of the part.
+            shown: the text before the bar instead of the part.
         """
 
 
 @contextlib.contextmanager
 def progress_bar(hidden: bool = False) -> Iterator[Move]:
-    """What moves a bar on a terminal's stderr, which is taken away at the end of the block.
+    """A function that moves a bar on a terminal's stderr; the bar is removed at the end of the block.
 
     Args:
-        hidden: show nothing; nothing is shown either where stderr is no terminal.
+        hidden: show nothing; nothing is shown either if stderr is not a terminal.
     """
     if hidden or not sys.stderr.isatty():
         yield lambda part, done, total, shown="": None

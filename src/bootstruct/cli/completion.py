@@ -1,4 +1,4 @@
-"""Values that a shell completes: names of formats, recipes and servers, each with what it is."""
+"""Values that a shell completes: names of formats, recipes and servers, each with a description."""
 
 import click
 from click.shell_completion import CompletionItem

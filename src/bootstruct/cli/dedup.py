@@ -98,8 +98,9 @@ def dedup_command(
     Files may be JSON Lines, JSON, CSV, TSV, plain text, Parquet, Arrow or a folder of datasets.save_to_disk, also
     compressed with gzip or zstd; - is the standard input.
 
-    An instruction is dropped if its ROUGE-L with any kept before it exceeds the threshold; nothing is approximated. The
-    rows of one instruction, its instances, are kept or dropped together, unless --on says what each row is compared by.
+    An instruction is dropped if its ROUGE-L with any kept before it exceeds the threshold; nothing is approximated.
+    The rows of one instruction (its instances) are kept or dropped together, unless --on says how each row is
+    compared.
 
     \b
     Examples:
@@ -142,14 +143,14 @@ def dedup_command(
 
 @contextlib.contextmanager
 def _bar(files: tuple[Path, ...], hidden: bool) -> "Iterator[Callable[[DedupResult], None]]":
-    """A progress bar over the rows of the files; gives what moves it."""
+    """A progress bar over the rows of the files; yields the function that moves it."""
     from bootstruct.deduplication.filter import read
     from bootstruct.io.accounts import RowAccount
 
     hidden = hidden or not sys.stderr.isatty()
     with progress_bar(hidden) as move:
         are_small = all(path.is_file() and path.stat().st_size <= COUNTED for path in files)  # pipes are read once
-        there = are_small and not hidden  # what is missing is named by the work itself
+        there = are_small and not hidden  # the work itself reports a missing file
         total = sum(sum(1 for _ in read(path, RowAccount(str(path)))) for path in files) if there else None
         yield lambda result: move(
             "rows", result.rows, total, f"{counted(result.rows, 'row')}, {number(result.kept)} kept"

@@ -35,8 +35,9 @@ BAR_WIDTH = 40  # characters of a score of 100
 def demo_command(out: Path, tasks: int | None, full: bool, model: str, as_json: bool) -> None:
     """Grow instructions with the pocket model, finetune it on them, and measure it before and after.
 
-    It needs no network and no key. Each step is a command that is shown as it runs. Running the demo again goes on where it
-    stopped; --full goes on from a demo without it. All tables are in results.md, all figures in summary.json.
+    It needs no network and no key. Each step is a command that is shown as it runs. If you run the demo again, it
+    continues where it stopped; --full continues a demo that was begun without it. All tables are in results.md, all
+    figures in summary.json.
 
     \b
     Examples:
@@ -58,7 +59,7 @@ def demo_command(out: Path, tasks: int | None, full: bool, model: str, as_json: 
 
 
 def print_summary(summary: Json, out: Path) -> None:
-    """Print the tables of a demo and the sentences that belong to them."""
+    """Print the tables of a demo with their captions."""
     from rich.console import Console
     from rich.padding import Padding
 
@@ -114,7 +115,7 @@ def scores_table(summary: Json) -> "Table":
 
 
 def differences_table(summary: Json) -> "Table":
-    """Return what self-instruct data adds to every other model, with intervals; all groups are in results.md."""
+    """Return what self-instruct data adds to every other model, with intervals; results.md has all groups."""
     from bootstruct.pocket.demo.tables import difference_rows
 
     table = _table("What self-instruct adds, over ...", "", "all", "p", "held out")
@@ -124,7 +125,7 @@ def differences_table(summary: Json) -> "Table":
 
 
 def seeds_table(summary: Json) -> "Table":
-    """Return every tuned model's mean and spread over runs and finetuning seeds; each singly is in results.md."""
+    """Return every tuned model's mean and spread over runs and finetuning seeds; results.md lists each separately."""
     from bootstruct.pocket.demo.tables import seed_rows
 
     table = _table("Over runs and finetuning seeds: all prompts, first line", "", "mean", "spread")

@@ -50,10 +50,10 @@ def diversity_command(
 ) -> None:
     """Measure how diverse the texts of each RUN are: a run folder, an export, or any file of instruction data.
 
-    Distinct n-grams, self-repetition, Self-BLEU, compression, the Vendi score, the entropy of verbs with their objects,
-    how the texts spread over the seeds, and, with --embed, how far they are apart in meaning. Sets are compared on random
-    samples of one size, because most measures depend on it; in brackets stand 95% intervals. Which of them notice
-    duplicates, paraphrases, translations and a loss of topics is measured in docs/diversity.md.
+    Distinct n-grams, self-repetition, Self-BLEU, compression, the Vendi score, the entropy of verbs with their
+    objects, how the texts spread over the seeds, and, with --embed, how far they are apart in meaning. Sets are
+    compared on random samples of one size, because most measures depend on it; brackets hold 95% intervals.
+    docs/diversity.md shows which of them notice duplicates, paraphrases, translations and a loss of topics.
 
     \b
     Examples:
@@ -93,7 +93,7 @@ def diversity_command(
 
 
 def print_diversity(found: "tuple[SetDiversity, ...]") -> None:
-    """A table of all measures, and what they were taken of."""
+    """A table of all measures, and the texts that they measure."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -22,9 +22,10 @@ COLOURS = {"installed": "green", "missing": "yellow", "yes": "green", "no": "red
 @server_option()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor_command(model: str | None, base_url: str | None, as_json: bool) -> None:
-    """Show what is installed and what is missing. With --model: what the server, or the model on this machine, supports.
+    """Show what is installed and what is missing.
 
-    With --server alone: whether it is there, which variable holds its key, and which models it lists.
+    With --model, show what the server, or the model on this machine, supports. With --server alone, show whether it
+    answers, which variable holds its key, and which models it lists.
 
     Servers accept fields that they ignore, so each probe asks for something whose effect shows in the reply. A model on
     this machine is loaded and tried: chat template, context length, JSON schema, tokens per second.
@@ -52,7 +53,7 @@ def doctor_command(model: str | None, base_url: str | None, as_json: bool) -> No
 
 
 def _print_row(status: str, name: str, note: str) -> None:
-    """Print one row; a long note goes on below itself, so that no line is wider than the terminal."""
+    """Print one row; a long note is wrapped below itself, so that no line is wider than the terminal."""
     margin = 10 + 17
     width = max(20, shutil.get_terminal_size().columns - margin)
     first, *rest = textwrap.wrap(visible(note), width, break_on_hyphens=False) or [""]

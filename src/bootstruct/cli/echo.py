@@ -1,8 +1,7 @@
-"""The one way in which commands print: text of files, servers and models is made visible before a terminal sees it.
+"""The functions with which all commands print, so that hidden characters of untrusted text are made visible.
 
-Escape sequences, controls, direction marks and other hidden characters come out as marks that do nothing
-(`render.sanitize`), on a terminal and in a pipe alike. JSON keeps its values: there such characters are written as
-JSON's own escapes.
+Escape sequences, controls, direction marks and other hidden characters become harmless marks (`render.sanitize`), on
+a terminal and in a pipe alike. JSON keeps its values: there such characters are written as JSON's own escapes.
 """
 
 import dataclasses
@@ -27,7 +26,7 @@ class StyledText(str):
     __slots__ = ()
 
 
-CLEAR_LINE = StyledText("\r\x1b[K")  # back to the beginning of a terminal's line, which is emptied
+CLEAR_LINE = StyledText("\r\x1b[K")  # back to the beginning of a terminal's line, which is cleared
 
 
 def styled(text: str, **style: Any) -> StyledText:
@@ -40,7 +39,7 @@ def echo(*parts: str, err: bool = False, nl: bool = True, **style: Any) -> None:
 
     Args:
         parts: printed one after the other; what `styled` returned keeps its style.
-        err: to stderr in place of stdout.
+        err: to stderr instead of stdout.
         nl: whether a new line follows.
         style: of `click.style`, for all of it.
     """
@@ -62,12 +61,12 @@ def echo_accounts(accounts: "Iterable[RowAccount]", lines: bool = False) -> None
 
 
 def echo_json(value: Any, err: bool = False) -> None:
-    """Print a value as one line of JSON in which no character is hidden; what reads it gets the value unchanged."""
+    """Print a value as one line of JSON in which no character is hidden; a reader gets the value unchanged."""
     click.echo(HIDDEN.sub(_json_escape, json.dumps(value, ensure_ascii=False)), err=err)
 
 
 def made_visible(value: T) -> T:
-    """The same value with every text in it made visible: dataclasses, dicts, lists and tuples all through."""
+    """The same value with every text in it made visible, inside dataclasses, dicts, lists and tuples."""
     return _made_visible(value)  # type: ignore[no-any-return]
 
 

@@ -122,8 +122,9 @@ def finetune_command(
 ) -> None:
     """Finetune the model M on each SOURCE: a run, a file of instruction data, a folder of Super-NaturalInstructions tasks.
 
-    Files may have any container and shape that docs/files.md lists. The rows of one instruction are one task, which is
-    trained on or held out whole. Of Super-NaturalInstructions, test tasks and tasks in other languages are left out.
+    Files may have any container and shape that docs/files.md lists. The rows of one instruction are one task, which
+    is used for training or held out as a whole. Of Super-NaturalInstructions, test tasks and tasks in other languages
+    are left out.
 
     The loss is on the completions only. The result is a standard model folder with a card, and `--model hf/DIR` uses
     it. For several processes run torchrun --nproc_per_node 2 -m bootstruct finetune ... With --provider openai the model is
@@ -180,7 +181,7 @@ def finetune_command(
 
 
 def _json_row(done: "FinetuneResult") -> dict[str, object]:
-    """What was trained on, left out and reached as plain JSON values."""
+    """The sources, what was left out, and the results, as plain JSON values."""
     trained, data = done.trained, done.data
     return {
         "out": str(done.out),
@@ -198,7 +199,7 @@ def _json_row(done: "FinetuneResult") -> dict[str, object]:
 
 
 def _there(model: str, out: Path, settings: "FinetuneSettings", base_url: str | None, job: str, tell: "Tell") -> None:
-    """Through OpenAI's fine-tuning API."""
+    """Finetune through OpenAI's fine-tuning API."""
     import asyncio
 
     from bootstruct.config.machine import DEFAULT_URL, read_machine

@@ -166,7 +166,7 @@ def generate_command(
 
 
 def _print_result(result: "GenerateResult", as_json: bool) -> None:
-    """Print what a session came to; the reasons of exit code 1 on the standard error. Raises RunStoppedError and Exit."""
+    """Print the result of a session, and the reasons for exit code 1 on stderr. Raises RunStoppedError and Exit."""
     if as_json:
         row = {"is_complete": result.is_complete, "stopped": result.stopped, "next": result.next_commands}
         echo_json(row | dataclasses.asdict(result.progress))
@@ -182,7 +182,7 @@ def _print_result(result: "GenerateResult", as_json: bool) -> None:
 
 @contextlib.contextmanager
 def _tracing(wanted: bool) -> Iterator[None]:
-    """Send spans within the block where the user's environment says, and what is left of them at its end."""
+    """Send spans within the block to the place that the user's environment names, and the remaining ones at its end."""
     if not wanted:
         yield
         return
@@ -198,7 +198,7 @@ def _tracing(wanted: bool) -> Iterator[None]:
 def _begin(
     run: Path, rejudge: Path | None, rewrite: Path | None, model: str | None, api: "Api", base_url: tuple[str, ...]
 ) -> None:
-    """The old spelling of what `init --rejudge` and `init --rewrite-outputs` do; harmless where the run has begun so."""
+    """The old spelling of `init --rejudge` and `init --rewrite-outputs`; no effect if the run began in this way."""
     if rewrite is not None and rejudge is None:
         from bootstruct.cli.init import echo_rewritten
         from bootstruct.history.derived_runs import init_rewritten

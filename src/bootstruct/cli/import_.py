@@ -52,13 +52,13 @@ def import_command(
     list_left_out: bool,
     as_json: bool,
 ) -> None:
-    """Read the files of others into the new run folder RUN.
+    """Read the files of other tools into the new run folder RUN.
 
-    These are the files of the original code (machine_generated_instructions.jsonl ..., those in finetuning_data/ included),
+    These are the files of the original code (machine_generated_instructions.jsonl ..., including those in finetuning_data/),
     what `export --format original` wrote, or tasks in any file that bootstruct reads: Alpaca's regen.json, the output of
     CAMEL, distilabel, DataDesigner, curator and others, whose replies are not kept.
 
-    Decisions are derived from the logged replies and corrected where the files say otherwise. Tasks that the files do not
+    Decisions are derived from the logged replies and corrected where the files differ. Tasks that the files do not
     complete stay open. The run can then be verified, exported, reported and reused, but not extended.
 
     \b

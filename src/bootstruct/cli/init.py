@@ -21,7 +21,7 @@ LIST = "list"
 
 
 def _list(context: click.Context, _: click.Parameter, value: str | None) -> str | None:
-    """Print the shipped recipes and leave, where `--recipe` has no value."""
+    """Print the shipped recipes and exit if `--recipe` has no value."""
     if value != LIST or context.resilient_parsing:
         return value
     from bootstruct.config.loading import recipe_lines
@@ -102,10 +102,10 @@ def init_command(
 ) -> None:
     """Make the folder RUN with a recipe and seeds, ready to edit. The first `generate` fixes them.
 
-    A seed task is a row with an `instruction`, maybe an `input` and an `output` (or `instances`, a list of these), and
-    `is_classification` if its outputs are labels. JSON Lines, CSV and other files and shapes are read as well; rows of
-    one instruction become one task with several instances. docs/seeds.md describes the format. `--seeds simple` is always
-    the set of that name; a file that is called so is ./simple.
+    A seed task is a row with an `instruction`, optionally an `input` and an `output` (or `instances`, a list of
+    these), and `is_classification` if its outputs are labels. JSON Lines, CSV and other files and shapes are read as
+    well; rows of one instruction become one task with several instances. docs/seeds.md describes the format. `--seeds
+    simple` is always the set of that name; a file with this name is ./simple.
 
     \b
     Examples:
@@ -167,7 +167,7 @@ def init_command(
 
 
 def rejudgement_in_words(report: "Rejudgement", old: Path) -> str:
-    """Old against new decisions in a few lines: how many are as before, and the others by rule."""
+    """A comparison of old and new decisions in a few lines: how many are as before, and the others by rule."""
     changed = sum(change.count for change in report.changes)
     left = report.accepted - report.completed
     todo = f", {number(left)} need requests" if left else ""

@@ -55,8 +55,8 @@ def preview_command(
 ) -> None:
     """Send the first requests of RUN, show each prompt, its reply and what was parsed from it, and estimate the run.
 
-    Lines of a prompt begin with "|", lines of a reply with ">". The replies are kept: `generate` reuses them free. The estimate
-    has intervals from the variation among the replies, which more --requests narrow.
+    Lines of a prompt begin with "|", lines of a reply with ">". The replies are kept: `generate` reuses them free.
+    The estimate has intervals from the variation among the replies; more --requests make them narrower.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""What a running `generate` shows: a panel on a terminal, a plain line now and then elsewhere, nothing with --quiet."""
+"""The display of a running `generate`: a panel on a terminal, plain lines elsewhere, nothing with --quiet."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ WORDS = {"checking": "checking", "ending": "ending"}
 
 
 class ProgressDisplay:
-    """A context around a generation: shows each `Progress` it is given, and says at the end what the run came to."""
+    """A context around a generation that shows each `Progress`, and the result at the end."""
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
@@ -32,7 +32,7 @@ class ProgressDisplay:
         self._live: Live | None = None
 
     def __enter__(self) -> "ProgressDisplay":
-        """Start the panel where there is a terminal."""
+        """Start the panel if there is a terminal."""
         if not self.quiet and sys.stderr.isatty():
             from rich.console import Console
             from rich.live import Live
@@ -44,7 +44,7 @@ class ProgressDisplay:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take the panel away."""
+        """Remove the panel."""
         if self._live:
             self._live.stop()
 
@@ -120,7 +120,7 @@ def _time_left(progress: Progress) -> str:
 
 
 def _notes(progress: Progress) -> list[str]:
-    """What is going on beside the usual: trouble, failures, batches at a server, servers that get no requests for now."""
+    """Everything out of the ordinary: trouble, failures, batches at a server, suspended servers."""
     suspended = [f"{visible(name)} suspended: {why}" for name, why in progress.suspended.items()]
     failures = failures_in_words(progress) if progress.failures else ""
     unread = unread_in_words(progress) if progress.unread else ""
@@ -128,7 +128,7 @@ def _notes(progress: Progress) -> list[str]:
 
 
 def trouble(progress: Progress) -> str:
-    """What the servers answer in place of replies, once that has lasted for some seconds; empty if all is well."""
+    """What the servers answer instead of replies, after this has lasted for some seconds; empty if all is well."""
     if errors := streak_in_words(progress.failure_streak):
         return errors
     if progress.seconds_without_reply >= SILENT_SECONDS and progress.in_flight and not progress.batches:

@@ -63,11 +63,11 @@ def report_command(
 ) -> None:
     """Write one self-contained HTML page about RUN, and a data set card in Markdown beside it.
 
-    RUN is a run folder, an export, or any file of instruction data (docs/files.md lists containers and shapes), files of
-    the original code among them; - is the standard input. Several are shown side by side.
+    RUN is a run folder, an export, or any file of instruction data (docs/files.md lists containers and shapes),
+    including files of the original code; - is the standard input. Several are shown side by side.
 
-    Where people have judged tasks of a run (`bootstruct review`), the page shows their judgements. A FILE of --test-set may
-    have any of these shapes too.
+    If people have judged tasks of a run (`bootstruct review`), the page shows their judgements. A FILE of --test-set
+    may also have any of these shapes.
 
     \b
     Examples:

@@ -41,8 +41,9 @@ def review_command(
 ) -> None:
     """Serve the review page of RUN and print its address.
 
-    On the page people review a sample of tasks and rate the answers in a sheet blind (`bootstruct evaluate sheet`). It also
-    shows a running `generate` live, and the results. Judgements go to reviews.jsonl in RUN as they are given.
+    On the page, people review a sample of tasks and rate the answers in a sheet blind (`bootstruct evaluate sheet`).
+    It also shows a running `generate` live, and the results. Each judgement is written to reviews.jsonl in RUN at
+    once.
 
     \b
     Examples:

@@ -10,7 +10,7 @@ from bootstruct.cli.echo import echo_json
 def schema_command(name: str) -> None:
     """Print the JSON Schema of recipe.yaml (recipe), or of machine.yaml and your own settings file (machine).
 
-    Editors complete and check these files by it; docs/editors.md says how.
+    Editors use it to complete and check these files; docs/editors.md says how.
 
     \b
     Examples:

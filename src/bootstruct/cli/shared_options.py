@@ -74,7 +74,7 @@ def number_option(
 
     Args:
         flag: as in `--tasks`.
-        text: of the help.
+        text: the help text.
         least: the least number allowed.
         most: the most, None without a limit.
         default: the number if the option is left out.
@@ -84,10 +84,10 @@ def number_option(
 
 
 def server_option(more: str = "", multiple: bool = False) -> Callable[[Command], Command]:
-    """The option that says which server answers, by its address or by a name.
+    """The option that names the server, by its address or by a name.
 
     Args:
-        more: what the help text says beyond that.
+        more: a continuation of the help text.
         multiple: whether it may be given again for several equal servers.
     """
     return click.option(
@@ -159,7 +159,7 @@ def embedding_options(command: Command) -> Command:
 
 
 def superni_tasks(command: Command) -> Command:
-    """Add the options that let in tasks of Super-NaturalInstructions which are left out otherwise."""
+    """Add the options that include tasks of Super-NaturalInstructions that are otherwise left out."""
     for option in (
         click.option(
             "--other-languages",

@@ -11,7 +11,7 @@ REASONS = 5  # reasons of failures that are shown
 
 
 def _check_facts(check: CheckStatus) -> str:
-    """What a check did and took, in words."""
+    """What a check decided and used, in words."""
     parts = [f"of {number(check.asked)}"]
     parts += [f"{number(check.unreadable)} unreadable"] if check.unreadable else []
     parts += [f"{number(check.undecided)} failed for good"] if check.undecided else []
@@ -26,7 +26,7 @@ def _check_facts(check: CheckStatus) -> str:
 
 
 def status_table(status: Status) -> Table:
-    """The funnel of a run and what it took."""
+    """The funnel of a run and what it used."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(justify="right", no_wrap=True)
     table.add_column()

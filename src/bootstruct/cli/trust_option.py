@@ -1,4 +1,4 @@
-"""The flag `--trust`, and the question that a terminal asks in its place."""
+"""The flag `--trust`, and the question on a terminal that replaces it."""
 
 import sys
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ def confirmed(run: Path, is_trusted: bool, flags: Mapping[str, Any]) -> bool:
     Args:
         run: the run folder.
         is_trusted: whether `--trust` was given.
-        flags: what else was given; `engine`, `base_url` and `ray_address` decide what there is to confirm.
+        flags: the other flags; `engine`, `base_url` and `ray_address` determine what has to be confirmed.
 
     Returns:
         True if the user has confirmed now. False asks nothing, or leaves it to the command to stop with the sentence

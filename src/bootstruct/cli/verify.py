@@ -25,7 +25,7 @@ PROGRESS_SECONDS = 2.0
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def verify_command(ctx: click.Context, run: Path, as_json: bool) -> None:
-    """Derive every decision of RUN again from its recorded replies and list where the journal says otherwise.
+    """Derive every decision of RUN again from its recorded replies and list where the journal differs.
 
     It checks the prompts, the examples drawn, what was parsed from each reply, rules, novelty, task types, instances and
     checks, and exits with 2 if anything disagrees.

@@ -23,7 +23,7 @@ _SMALL: Final = 2048  # up to this many members, `top` compares with all of them
 _LIKELY: Final = 256  # members that `top` compares with first
 _TEXTS_AT_ONCE: Final = 4096  # compared with all seeds
 
-TokenCodes = str | tuple[int, ...]  # a string if every code is a code point, since rapidfuzz is fastest on strings
+TokenCodes = str | tuple[int, ...]  # a string if every code is a code point, because rapidfuzz is fastest on strings
 
 
 def _joined(codes: Sequence[int]) -> TokenCodes:
@@ -71,7 +71,7 @@ class Vocabulary:
 class NoveltyIndex:
     """An append-only index of texts that finds similar ones by ROUGE-L (section 2.2).
 
-    Results depend on the texts, the threshold, `strict` and the tokenizer only. Scores are ROUGE-L F-measures from 0 to 1, with
+    Results depend only on the texts, the threshold, `strict` and the tokenizer. Scores are ROUGE-L F-measures from 0 to 1, with
     the member of the index as the target; a text without tokens scores 0 with everything. Lists of members are sorted by
     score, then by position.
 

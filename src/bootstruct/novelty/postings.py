@@ -1,4 +1,4 @@
-"""Postings of the novelty index: find the members that may exceed the threshold with a text, without comparing texts.
+"""Postings of the novelty index, which find the members that may exceed the threshold without comparing texts.
 
 A text is a sequence of token codes. Orders, bits and filters only decide how much is compared: each step keeps every member
 that could reach the required length of the longest common subsequence (LCS), so no result depends on them.

@@ -137,7 +137,7 @@ def lcs_length(first: Sequence[str], second: Sequence[str]) -> int:
     numbers: dict[str, int] = {}
     one = [numbers.setdefault(token, len(numbers)) for token in first]
     other = [numbers.setdefault(token, len(numbers)) for token in second]
-    return LCSseq.similarity(one, other)  # numbers, since rapidfuzz compares strings by their hash
+    return LCSseq.similarity(one, other)  # numbers, because rapidfuzz compares strings by their hash
 
 
 def rouge_l(target: str, prediction: str, tokenizer: str = "rouge") -> float:

@@ -1,6 +1,6 @@
 """Measure models from Python, as the commands of `bootstruct evaluate` do: scores, ratings, judges, comparisons.
 
-Public as `bootstruct.evaluate`. Functions that ask a model record every reply in a folder; calling them again resumes.
+Public as `bootstruct.evaluate`. Functions that use a model record every reply in a folder; calling them again resumes.
 """
 
 from bootstruct.api.evaluate.answers import OverlapResult, agree, compare, overlap, score, sheet

@@ -1,4 +1,4 @@
-"""Measure answers that are there: scores, overlap with training data, rating sheets, agreement, comparisons."""
+"""Measure existing answers: scores, overlap with training data, rating sheets, agreement, comparisons."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ StrPaths = StrPath | Sequence[StrPath]
 
 @dataclass(frozen=True, slots=True)
 class OverlapResult:
-    """How near training data comes to an evaluation set.
+    """How close training data is to an evaluation set.
 
     Attributes:
         report: the nearest training text of each task, and what they share.
@@ -59,8 +59,8 @@ def score(
         split: with `data`: a list of task names.
         only: with `data`: these tasks only.
         instances: with `data`: the first so many of each task.
-        tokenizer: `official`, whose ROUGE-L sees a-z and 0-9 alone, or `unicode`, which puts ROUGE-L over the words of
-            every script beside it (`Scorecard.unicode_tables`).
+        tokenizer: `official`, whose ROUGE-L reads only a-z and 0-9, or `unicode`, which adds ROUGE-L over the words
+            of every script (`Scorecard.unicode_tables`).
 
     Returns:
         A scorecard for each file.
@@ -101,18 +101,18 @@ def overlap(
     test_tasks: bool = False,
     other_languages: bool = False,
 ) -> OverlapResult:
-    """Measure how near training data comes to each task of an evaluation set.
+    """Measure how close training data is to each task of an evaluation set.
 
     Args:
         training: a run folder, a file of instruction data, or a folder of Super-NaturalInstructions tasks.
-        tasks: a file of user-oriented tasks; left out, the 252 that come with the package.
+        tasks: a file of user-oriented tasks; by default the 252 that come with the package.
         data: a checkout of natural-instructions instead.
         split: with `data`: a list of task names.
         only: with `data`: these tasks only.
         instances: with `data`: the first so many of each task.
         fields: the names of fields of the training file by their meaning, as in `{"instruction": "task"}`.
-        test_tasks: of a folder of Super-NaturalInstructions, the test tasks and those that its split excludes as well.
-        other_languages: of a folder of Super-NaturalInstructions, tasks in other languages than English as well.
+        test_tasks: whether the test tasks of a folder of Super-NaturalInstructions, and those that its split excludes, count.
+        other_languages: whether the tasks of a folder of Super-NaturalInstructions in languages other than English count.
 
     Raises:
         InputError: there is nothing to read, or a file cannot be read.
@@ -141,7 +141,7 @@ def sheet(answers: AnswerFiles, out: StrPath, *, seed: int = 42) -> SheetResult:
         seed: the random seed for the letters and the order.
 
     Raises:
-        InputError: answers cannot be read, or the folder holds a sheet of other answers, which may have been rated.
+        InputError: answers cannot be read, or the folder contains a sheet of other answers, which may have been rated.
 
     Example:
         >>> import json, pathlib
@@ -159,15 +159,15 @@ def sheet(answers: AnswerFiles, out: StrPath, *, seed: int = 42) -> SheetResult:
 
 
 def agree(ratings: StrPaths, *, key: StrPath | None = None, answers: AnswerFiles = ()) -> AgreementResult:
-    """Measure how far raters agree, and how far automatic scores follow their ratings.
+    """Measure how far raters agree and how far automatic scores agree with their ratings.
 
     Cohen's kappa, Spearman and Kendall for every two raters, Krippendorff's alpha for all, with 95% intervals by bootstrap
     over tasks.
 
     Args:
         ratings: files of people's ratings and folders of judges: one or several.
-        key: the key to a blind sheet, where ratings name items of it.
-        answers: answers to score; their ROUGE-L and exact match are held against people's ratings.
+        key: the key to a blind sheet, if the ratings name its items.
+        answers: answers to score; their ROUGE-L and exact match are compared with people's ratings.
 
     Raises:
         InputError: a file cannot be read.
@@ -192,14 +192,14 @@ def agree(ratings: StrPaths, *, key: StrPath | None = None, answers: AnswerFiles
 def compare(
     answers: AnswerFiles, *, ratings: StrPaths = (), key: StrPath | None = None, out: StrPath | None = None
 ) -> ModelComparison:
-    """Compare models with one another: scores, ratings, and which differences are more than chance.
+    """Compare models with one another: scores, ratings, and which differences are larger than chance explains.
 
     Every two models are compared on the instances that both answered (sign-flip test over tasks, McNemar's exact test).
 
     Args:
         answers: evaluation folders or predictions files: a list, or a dict of paths by model.
         ratings: files of people's ratings and folders of judges: one or several.
-        key: the key to a blind sheet, where ratings name items of it.
+        key: the key to a blind sheet, if the ratings name its items.
         out: a folder for `compare.md`, `compare.html`, `compare.json` and `ratings.svg`.
 
     Raises:

@@ -36,9 +36,9 @@ async def ajudge(
         answers: evaluation folders of user tasks or predictions files: one, a list, or a dict of paths by model.
         judge: the model that judges, as in `openai/gpt-4.1`.
         pairwise: compare two answers instead of giving levels.
-        prompt: a Jinja2 template of your own; left out, the one that comes with the package.
-        out: holds one folder per judge, with replies and verdicts.
-        options: how the judge is reached and asked, the budget, and `on_progress` (see `ModelOptions`).
+        prompt: a Jinja2 template of your own; by default the one that comes with the package.
+        out: a folder with one folder per judge, with replies and verdicts.
+        options: how the judge is reached and used, the budget, and `on_progress` (see `ModelOptions`).
 
     Returns:
         Ratings or comparisons, what was unreadable, and the cost. A budget or a long silence of the server ends it early
@@ -90,7 +90,7 @@ def judge() -> None:
 
 
 def _spelled(answers: AnswerFiles) -> str:
-    """The answers as a command line would name them; `evaluation.json` says so."""
+    """The answers as a command line would name them, for `evaluation.json`."""
     if isinstance(answers, Mapping):
         return " ".join(f"{name}={path}" for name, path in answers.items())
     return str(answers) if isinstance(answers, str | PathLike) else " ".join(map(str, answers))

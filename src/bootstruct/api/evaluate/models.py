@@ -1,4 +1,4 @@
-"""Ask models an evaluation set and score their answers: `superni` and `user_tasks`."""
+"""Give models an evaluation set and score their answers: `superni` and `user_tasks`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ StrPath = str | PathLike[str]
 
 @dataclass(frozen=True, slots=True)
 class EvaluationResult:
-    """What an evaluation came to.
+    """The result of an evaluation.
 
     Attributes:
         scorecards: the scores of each model, in the order in which they were named.
@@ -63,22 +63,22 @@ async def asuperni(
     tokenizer: StrPath | None = None,
     **options: Unpack[ModelOptions],
 ) -> EvaluationResult:
-    """Ask models the test tasks of Super-NaturalInstructions and score their answers: `superni` for a running event loop.
+    """Give models the test tasks of Super-NaturalInstructions and score the answers: `superni` for a running event loop.
 
-    The prompt holds the task's definition and up to `examples` positive examples that fit. Scores are the official ones
-    (section 4.3 of the paper): ROUGE-L and exact match over all instances, shown raw and cut.
+    The prompt holds the task's definition and up to `examples` positive examples that fit. Scores are the official
+    ones (section 4.3 of the paper): ROUGE-L and exact match over all instances, shown raw and cut.
 
     Args:
         models: one model or several, as in `openai/gpt-4.1-mini`.
         data: a checkout of the public natural-instructions repository.
         out: holds one folder per model.
-        split: a list of task names; left out, the official test tasks.
+        split: a list of task names; by default the official test tasks.
         only: these tasks only.
-        instances: the first so many of each task.
+        instances: how many instances of each task are used, the first ones.
         examples: positive examples to show in the prompt.
         prompt_tokens: examples are added while the prompt fits into this many tokens.
         tokenizer: counts prompt tokens exactly; without it, four characters count as one token.
-        options: how the models are reached and asked, the budget, and `on_progress` (see `ModelOptions`).
+        options: how the models are reached and used, the budget, and `on_progress` (see `ModelOptions`).
 
     Returns:
         The scores. A budget or a long silence of the server ends it early with `stopped` set and everything saved.
@@ -106,7 +106,7 @@ async def asuperni(
 
 @blocking(asuperni, "bootstruct.evaluate")
 def superni() -> None:
-    """Ask models the test tasks of Super-NaturalInstructions and score their answers.
+    """Give models the test tasks of Super-NaturalInstructions and score their answers.
 
     Calling it again resumes: recorded replies are reused free. It takes the parameters of `asuperni`, which is the one to
     await inside a running event loop.
@@ -135,18 +135,18 @@ async def auser_tasks(
     fields: Mapping[str, str] | None = None,
     **options: Unpack[ModelOptions],
 ) -> EvaluationResult:
-    """Ask models user-oriented tasks (section 4.4 of the paper) and score their answers: `user_tasks` for a running loop.
+    """Give models user-oriented tasks (section 4.4 of the paper) and score the answers: `user_tasks` for a running loop.
 
-    ROUGE-L and exact match are a poor proxy for people here: a blind rating sheet of all models' answers is written too.
+    ROUGE-L and exact match are a poor proxy for people here, so a blind rating sheet of all models' answers is also written.
 
     Args:
         models: one model or several, as in `openai/gpt-4.1-mini`.
-        tasks: a task file in any shape of rows; left out, the 252 tasks that come with the package.
+        tasks: a task file in any shape of rows; by default the 252 tasks that come with the package.
         out: holds one folder per model, and the sheet.
-        prompt: a Jinja2 template of `instruction` and `input`; left out, the paper's form.
+        prompt: a Jinja2 template of `instruction` and `input`; by default the paper's form.
         seed: the random seed of the sheet.
         fields: the names of fields of the task file by their meaning, as in `{"instruction": "task"}`.
-        options: how the models are reached and asked, the budget, and `on_progress` (see `ModelOptions`).
+        options: how the models are reached and used, the budget, and `on_progress` (see `ModelOptions`).
 
     Returns:
         The scores and the sheet. A budget or a long silence of the server ends it early with `stopped` set.
@@ -172,7 +172,7 @@ async def auser_tasks(
 
 @blocking(auser_tasks, "bootstruct.evaluate")
 def user_tasks() -> None:
-    """Ask models user-oriented tasks (section 4.4 of the paper), score their answers and make a blind rating sheet.
+    """Give models user-oriented tasks (section 4.4 of the paper), score their answers and make a blind rating sheet.
 
     Calling it again resumes: recorded replies are reused free. It takes the parameters of `auser_tasks`, which is the one
     to await inside a running event loop.
@@ -197,21 +197,21 @@ async def _evaluate(
     about: tuple[str, str],
     options: ModelOptions,
 ) -> EvaluationResult:
-    """Ask one model after another and write its results.
+    """Evaluate one model after another and write its results.
 
     Args:
         models: their names.
         out: holds one folder per model.
         kind: the evaluation.
-        task_set: what is asked.
+        task_set: the tasks.
         texts: the text of each request, by key.
         about: the prompt and the tasks, in words, as `evaluation.json` says them.
-        options: how the models are reached and asked.
+        options: how the models are reached and used.
     """
     cards: list[Scorecard] = []
     folders: list[Path] = []
     cases = task_set.cases or ()
-    for model in [asked_model(name, options) for name in models]:  # a typing error shows before anything is asked
+    for model in [asked_model(name, options) for name in models]:  # a typing error shows before any request is sent
         note = EvaluationNote(kind, model.given, model.api, model.sampling, *about, len(cases))
         folders.append(out / folder_name(model.given))
         requests = {key: question_of(text, model.name, model.api, model.sampling) for key, text in texts.items()}

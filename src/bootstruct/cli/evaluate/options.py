@@ -1,4 +1,4 @@
-"""What the commands of `evaluate` that ask a model share: their flags, and the line that shows their progress."""
+"""The flags and the progress line that all commands of `evaluate` with a model share."""
 
 import shutil
 import sys
@@ -69,9 +69,9 @@ def asking_flags(command: Command) -> Command:
 
 
 class ProgressLine:
-    """A context around a function that asks a model: its `update` is the function's `on_progress`.
+    """A context around a function that uses a model: its `update` is the function's `on_progress`.
 
-    It keeps a line up to date on a terminal, and prints a plain line now and then elsewhere.
+    It updates a line on a terminal, and prints a plain line from time to time elsewhere.
     """
 
     def __init__(self, quiet: bool) -> None:

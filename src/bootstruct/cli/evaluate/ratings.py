@@ -48,9 +48,9 @@ def judge_command(
 ) -> None:
     """Have a model judge the answers of MODEL..., each an evaluation folder of user tasks, a file, or NAME=PATH.
 
-    The judge gives levels A-D by a rubric. With --pairwise it compares every two models in both orders, and the result is
-    win rates with ties, also at equal length, and how much the order mattered. The judge sees no names. Levels are written
-    as ratings, for `compare` and `agree`.
+    The judge gives levels A-D by a rubric. With --pairwise, it compares every two models in both orders, and reports
+    win rates with ties, also at equal length, and the effect of the order. The judge sees no names. Levels are
+    written as ratings, for `compare` and `agree`.
 
     \b
     Examples:

@@ -28,7 +28,7 @@ _models = click.option(
 
 
 def _part_of_the_data(command: Command) -> Command:
-    """Add the options that choose tasks of Super-NaturalInstructions where --data names a checkout of it."""
+    """Add the options that choose tasks of Super-NaturalInstructions if --data names a checkout of it."""
     for option in (
         number_option("--instances", "With --data: use the first N instances of each task.", default=100),
         click.option("--task", "only", multiple=True, help="With --data: use this task only; may be repeated."),
@@ -67,7 +67,7 @@ def superni_command(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Ask each model the official test split of Super-NaturalInstructions and score its answers.
+    """Give each model the official test split of Super-NaturalInstructions and score its answers.
 
     The prompt holds the task's definition and, with --examples, as many positive examples as fit. Scores are the official
     ones: ROUGE-L and exact match over all instances, shown raw, cut at the first blank line, and cut to one sentence.
@@ -108,7 +108,7 @@ def superni_command(
 def user_tasks_command(
     models: tuple[str, ...], list_left_out: bool, as_json: bool, quiet: bool, **options: Any
 ) -> None:
-    """Ask each model the user-oriented tasks, score the answers, and write a blind rating sheet of all models.
+    """Give each model the user-oriented tasks, score the answers, and write a blind rating sheet of all models.
 
     ROUGE-L and exact match are a poor proxy for the judgement of people: have answers rated (`bootstruct review`) or
     judged (`bootstruct evaluate judge`). The sheet is sheet.jsonl; key.json says which model wrote which answer.
@@ -132,7 +132,7 @@ def user_tasks_command(
 
 
 def _say_what_was_read(result: "EvaluationResult", quiet: bool, list_left_out: bool) -> None:
-    """Say what became of the rows of the evaluation set, which all models were asked."""
+    """Report the rows of the evaluation set, which all models answered."""
     if result.scorecards and (not quiet or list_left_out):
         echo_accounts(result.scorecards[0].accounts, list_left_out)
 
@@ -202,11 +202,12 @@ def score_command(files: tuple[str, ...], by_task: bool, as_json: bool, list_lef
 @list_left_out
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with all tasks.")
 def overlap_command(training: Path, rows: int, list_left_out: bool, as_json: bool, **task_set: Any) -> None:
-    """Report how near TRAINING comes to each task of an evaluation set.
+    """Report how close TRAINING is to each task of an evaluation set.
 
-    TRAINING is a run folder, a file of rows (docs/files.md), or a folder of Super-NaturalInstructions tasks, of which test
-    tasks and tasks in other languages are left out. Shown are the best ROUGE-L of each task's instruction, equal instructions
-    and inputs, and shared runs of 13 words. To keep a run away from a set, give the set to `bootstruct init --keep-away`.
+    TRAINING is a run folder, a file of rows (docs/files.md), or a folder of Super-NaturalInstructions tasks, of which
+    test tasks and tasks in other languages are left out. The report shows the best ROUGE-L of each task's
+    instruction, equal instructions and inputs, and shared sequences of 13 words. To keep a run away from a set, give
+    the set to `bootstruct init --keep-away`.
 
     \b
     Examples:
