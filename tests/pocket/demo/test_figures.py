@@ -1,29 +1,18 @@
-"""The demo's own parts: prompts, training data, steps that are done once, figures. The whole loop is in test_loop."""
+"""The demo's figures: its models, their scores, their differences and the curve."""
 
 import re
-from pathlib import Path
-from random import Random
 
 import pytest
 
-from bootstruct.config.seeds import read_seeds
-from bootstruct.errors import InputError, RunStoppedError
-from bootstruct.journal.events import CandidatesJudged, RunStarted, TaskCompleted
-from bootstruct.journal.state import State, apply, begin
 from bootstruct.pocket.demo.curve import curve_svg
 from bootstruct.pocket.demo.evaluation_data import (
-    FULL_PHRASINGS,
     GENERATED,
     GROUPS,
     NEITHER,
     SEEDED,
-    development_rows,
-    evaluation_rows,
-    family_groups,
 )
 from bootstruct.pocket.demo.experiment_configs import BEST_FORMAT, SIZES, model_table, seeded_models
-from bootstruct.pocket.demo.formats import FEW_SHOT, FORMATS, HEADLINE, format_template
-from bootstruct.pocket.demo.loop import absolute_model
+from bootstruct.pocket.demo.formats import FEW_SHOT, FORMATS
 from bootstruct.pocket.demo.model_steps import finetune_command
 from bootstruct.pocket.demo.scores import (
     ScoredAnswer,
@@ -35,192 +24,6 @@ from bootstruct.pocket.demo.scores import (
     scores_by_family,
     seed_spread,
 )
-from bootstruct.pocket.demo.steps import CommandStep, StepRecord, do_once, open_record, run_command, seconds_left
-from bootstruct.pocket.demo.training_data import (
-    count_instances,
-    count_instructions,
-    input_first_rows,
-    right_output,
-    run_rows,
-    seed_instance_rows,
-    seed_rows,
-    seed_rows_in_all_templates,
-    share_right,
-    shuffled_rows,
-    solved_rows,
-)
-from bootstruct.pocket.world.families import FAMILIES
-from bootstruct.pocket.world.strict_reader import ReadTask, read_instruction
-from bootstruct.stages.templates import fill
-from bootstruct.types import Instance, Verdict
-from tests.support.paths import PACKAGE
-from tests.support.scripts import recipe
-
-SEEDS = read_seeds(PACKAGE / "config" / "recipes" / "pocket" / "seeds.jsonl")
-ODD = "Sing me something nobody knows."
-
-
-def grown() -> State:
-    """A run of the small world with a right, a wrong, a misplaced and an unread instance."""
-    state = begin(RunStarted(recipe("pocket"), SEEDS))
-    apply(state, CandidatesJudged(0, (), (Verdict("Give the plural of the noun."), Verdict(ODD))))
-    kept = (Instance("farmer", "farmers"), Instance("mouse", "mouses"), Instance("3 and 4", "7"))
-    apply(state, TaskCompleted("0.0", False, kept))
-    apply(state, TaskCompleted("0.1", False, (Instance("", "la"),)))
-    return state
-
-
-class TestPrompts:
-    def test_differ_from_those_that_were_generated(self) -> None:
-        rows = evaluation_rows(set())
-        assert len(rows) > 200
-        assert rows == evaluation_rows(set())
-        assert rows != evaluation_rows(set(), sample=1)
-        for row in rows:
-            task = read_instruction(row["instruction"])
-            if isinstance(task, ReadTask):
-                assert row["family"] == task.family.name
-                (instance,) = row["instances"]
-                assert task.family.is_right(instance["input"], instance["output"], task.params)
-        left_out = {rows[0]["instruction"], rows[9]["instruction"]}
-        assert not left_out & {row["instruction"] for row in evaluation_rows(left_out)}
-
-    def test_keep_their_names_whatever_is_left_out(self) -> None:
-        rows = {row["id"]: row for row in evaluation_rows(set(), FULL_PHRASINGS)}
-        assert len(rows) == len(evaluation_rows(set(), FULL_PHRASINGS))
-        fewer = evaluation_rows({rows["list_reverse_0"]["instruction"]})
-        assert len(fewer) < len(rows)
-        assert all(rows[row["id"]] == row for row in fewer)
-
-    @pytest.mark.slow
-    def test_development_prompts_share_no_phrasing_and_no_input_with_the_evaluation(self) -> None:
-        asked = evaluation_rows(set(), FULL_PHRASINGS)
-        rows = development_rows(set())
-        assert len({row["family"] for row in rows}) > 120
-        own = {name: [row for row in asked if row["family"] == name] for name in FAMILIES}
-        for row in rows:
-            family, core = FAMILIES[row["family"]], _core(row["instruction"])
-            used = [n for n, template in enumerate(family.templates) if _is_of(family.name, template, core)]
-            assert used, row["instruction"]
-            for other in own[row["family"]]:
-                assert not any(_is_of(family.name, family.templates[n], _core(other["instruction"])) for n in used)
-                same = row["instances"][0]["input"] == other["instances"][0]["input"]
-                assert not same or not row["instances"][0]["input"]
-        known = {rows[0]["instruction"]}
-        assert not known & {row["instruction"] for row in development_rows(known)}
-
-    def test_a_family_is_in_a_seed_or_generated_or_neither(self) -> None:
-        groups = family_groups([seed.instruction for seed in SEEDS], ["Double the number.", "Reverse the list.", ODD])
-        assert {name for name, group in groups.items() if group == SEEDED} == {
-            task.family.name for seed in SEEDS if isinstance(task := read_instruction(seed.instruction), ReadTask)
-        }
-        assert [name for name, group in groups.items() if group == GENERATED] == ["double"]
-        assert sum(group == NEITHER for group in groups.values()) == len(FAMILIES) - len(SEEDS) - 1
-
-    def test_formats_hold_instruction_and_input_and_demonstrations_come_before(self) -> None:
-        for name in FORMATS:
-            shown = fill(format_template(name), instruction="Add.", input="1 and 2")
-            assert shown.index("Add.") < shown.index("1 and 2")
-        shown = fill(format_template(FEW_SHOT), instruction="Add.", input="1 and 2")
-        assert shown.endswith("\n\nTask: Add.\nExample 1\nInput: 1 and 2\nOutput:")
-        assert shown.count("Output: ") > 8
-
-    def test_the_headline_format_is_one_that_the_run_is_encoded_in(self) -> None:
-        shown = fill(HEADLINE, instruction="Add.", input="1 and 2"), fill(HEADLINE, instruction="Name one.", input="")
-        assert shown == ("Add.\n1 and 2\nAnswer:", "Name one.\nAnswer:")
-        rules = recipe("pocket").encode
-        assert shown[0] in [fill(entry, instruction="Add.", input="1 and 2") for entry in rules.with_input]
-        assert shown[1] in [fill(entry, instruction="Name one.", input="") for entry in rules.without_input]
-
-
-def _core(text: str) -> str:
-    from bootstruct.pocket.world.strict_reader import _without_context
-
-    return min(_without_context(text), key=len)
-
-
-def _is_of(name: str, template: str, core: str) -> bool:
-    from bootstruct.pocket.world.grammar import PhraseReader
-
-    return PhraseReader((template,), FAMILIES[name].slots).fits(core)
-
-
-class TestData:
-    def test_the_strict_reader_counts_each_kind_apart(self) -> None:
-        state = grown()
-        checked = count_instances(state)
-        assert checked == {"right": 1, "wrong": 1, "bad input": 1, "unread": 1}
-        assert share_right(checked) == 0.25
-        assert count_instructions(state) == {"read": 1, "unread": 1}
-        assert share_right(count_instances(begin(RunStarted(recipe("pocket"), SEEDS)))) is None
-
-    def test_seeds_alone_are_encoded_as_in_the_training_on_the_run(self, tmp_path: Path) -> None:
-        from bootstruct.finetuning.data import read_data
-        from bootstruct.finetuning.settings import MixturePart
-        from bootstruct.journal.file import Journal
-
-        state = grown()
-        (tmp_path / "run").mkdir()
-        journal = Journal(tmp_path / "run" / "journal.jsonl")
-        journal.append(RunStarted(state.recipe, state.seeds))
-        journal.append(CandidatesJudged(0, (), (Verdict("Give the plural of the noun."),)))
-        journal.append(TaskCompleted("0.0", False, (Instance("farmer", "farmers"),)))
-        journal.close()
-        trained = read_data((MixturePart(str(tmp_path / "run")),), 0, 0.0, 42).train
-        own = {(entry.prompt, entry.completion) for entry in trained if entry.is_seed}
-        assert {(row["prompt"], row["completion"]) for row in seed_rows(state)} == own
-        assert len(own) == len(SEEDS)
-
-    def test_the_rows_of_a_run_are_those_that_finetune_has(self) -> None:
-        rows = run_rows(grown())
-        assert rows[: len(SEEDS)] == seed_rows(grown())
-        assert [row["completion"].strip() for row in rows[len(SEEDS) :]] == ["farmers", "mouses", "7", "la"]
-        assert run_rows(grown(), 22) == rows[:22]
-
-    def test_seeds_stand_once_in_each_template(self) -> None:
-        rows = seed_rows_in_all_templates(grown())
-        assert len(rows) == 3 * len(SEEDS)
-        assert all(row in rows for row in seed_rows(grown()))
-
-    def test_instances_of_seed_instructions_are_taken_from_each_seed_in_turn(self) -> None:
-        first, second = SEEDS[0], SEEDS[2]
-        written = {
-            first.id: [Instance("a, b", "b, a"), Instance("c, d", "d, c"), Instance("e, f", "f, e")],
-            second.id: [Instance("cow", "cows")],
-        }
-        rows = seed_instance_rows(grown(), written, len(SEEDS) + 3)[len(SEEDS) :]
-        assert [row["completion"].strip() for row in rows] == ["b, a", "cows", "d, c"]
-        assert first.instruction in rows[0]["prompt"]
-
-    def test_other_instances_take_the_place_of_a_tasks_own(self) -> None:
-        rows = input_first_rows(grown(), {"0.0": [Instance("pig", "pigs")]}, 100)
-        assert [row["completion"].strip() for row in rows[len(SEEDS) :]] == ["pigs", "la"]
-
-    def test_shuffled_outputs_are_the_same_in_another_order(self) -> None:
-        rows, shuffled = run_rows(grown()), shuffled_rows(grown())
-        assert [row["prompt"] for row in rows] == [row["prompt"] for row in shuffled]
-        assert rows != shuffled
-        assert sorted(row["completion"] for row in rows) == sorted(row["completion"] for row in shuffled)
-
-    def test_the_solver_corrects_wrong_outputs_and_drops_what_has_no_right_one(self) -> None:
-        rows = solved_rows(grown())[len(SEEDS) :]
-        assert [row["completion"].strip() for row in rows] == ["farmers", "mice"]
-
-    @pytest.mark.parametrize("name", ["name_some", "repeat_word", "plural", "sentiment"])
-    def test_right_outputs_are_right(self, name: str) -> None:
-        family = FAMILIES[name]
-        rng = Random(1)
-        while True:
-            params = family.params(rng)
-            text = family.instruction(rng, params)
-            if isinstance(task := read_instruction(text), ReadTask):
-                break
-        given, output = family.instance(rng, params)
-        corrected = right_output(text, Instance(given, "certainly not this"), Random(2))
-        assert corrected is not None
-        assert task.family.is_right(given, corrected, task.params)
-        assert right_output(text, Instance(given, output), Random(2)) == output
-        assert right_output(ODD, Instance("", "la"), Random(2)) is None
 
 
 class TestTable:
@@ -325,101 +128,6 @@ class TestScores:
             ("y", NEITHER, 1, (0, 40)),
             ("x", SEEDED, 2, (20, 95)),
         ]
-
-
-class TestSteps:
-    def step(self, output: str, made_of: str = "one") -> CommandStep:
-        return CommandStep("finetuning", output, ("finetune",), output, made_of)
-
-    def done(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> list[str]:
-        """Commands succeed, make their folder and are counted."""
-        ran: list[str] = []
-
-        def run(words: tuple[str, ...], where: Path, *_: object, **__: object) -> str:
-            ran.append(words[0])
-            assert where == folder
-            (folder / "a").mkdir()
-            return "a: trained\nNext: something"
-
-        monkeypatch.setattr("bootstruct.pocket.demo.steps.run_command", run)
-        return ran
-
-    def test_what_is_done_is_not_done_again_until_its_sources_change(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        ran = self.done(monkeypatch, tmp_path)
-        assert do_once(self.step("a"), open_record(tmp_path, "pocket"), print)
-        assert do_once(self.step("a"), open_record(tmp_path, "pocket"), print)
-        assert ran == ["finetune"]
-        (tmp_path / "a" / "old").touch()
-        assert do_once(self.step("a", "another"), open_record(tmp_path, "pocket"), print)
-        assert ran == ["finetune"] * 2
-        assert not (tmp_path / "a" / "old").exists()
-
-    def test_what_is_half_made_or_gone_is_made_again(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        ran, record = self.done(monkeypatch, tmp_path), open_record(tmp_path, "pocket")
-        (tmp_path / "a" / "checkpoints").mkdir(parents=True)
-        assert do_once(self.step("a"), record, print)
-        assert not (tmp_path / "a" / "checkpoints").exists()
-        (tmp_path / "a").rmdir()
-        assert not record.has(self.step("a"))
-        assert do_once(self.step("a"), record, print)
-        assert ran == ["finetune"] * 2
-
-    def test_a_command_that_fails_is_not_done(self, tmp_path: Path) -> None:
-        written: list[str] = []
-        record = open_record(tmp_path, "pocket")
-        step = CommandStep(
-            "finetuning", "tuned", ("finetune", "nowhere", "--model", "pocket", "--out", "x"), "x", "one"
-        )
-        assert not do_once(step, record, written.append)
-        assert not record.has(step)
-        assert any("tuned: failed" in text for text in written)
-        assert open_record(tmp_path, "pocket").seconds["finetuning"] > 0
-
-    def test_commands_are_shown_and_say_how_they_ended(self, tmp_path: Path) -> None:
-        written: list[str] = []
-        with pytest.raises(InputError, match="ended with 2"):
-            run_command(["status", "nowhere"], tmp_path, written.append)
-        assert written == ["\n$ bootstruct status nowhere"]
-
-    def test_time_left_is_known_once_each_kind_was_seen(self, tmp_path: Path) -> None:
-        record = StepRecord(tmp_path / "steps.json", "pocket")
-        (tmp_path / "a").mkdir()
-        record.done["a"] = {"made_of": "one", "work": "finetuning", "seconds": 20.0}
-        asking = CommandStep("evaluation", "b", (), "b", "one")
-        assert seconds_left([self.step("a"), asking], record) is None
-        assert seconds_left([self.step("a"), self.step("c"), self.step("d")], record) == 40.0
-
-    def test_a_folder_belongs_to_one_model(self, tmp_path: Path) -> None:
-        open_record(tmp_path, "pocket").save()
-        with pytest.raises(InputError, match="contains a demo of the model pocket"):
-            open_record(tmp_path, "hf/other")
-        (tmp_path / "steps.json").write_text("{")
-        with pytest.raises(InputError, match="cannot be read"):
-            open_record(tmp_path, "pocket")
-
-    def test_stopping_short_is_distinguished_from_bad_input(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        class Ended:
-            returncode, stdout = 1, ""
-
-        monkeypatch.setattr("subprocess.run", lambda *_, **__: Ended)
-        with pytest.raises(RunStoppedError):
-            run_command(["generate", "run"], tmp_path, print)
-        Ended.returncode = 130
-        with pytest.raises(KeyboardInterrupt):
-            run_command(["generate", "run"], tmp_path, print)
-
-    def test_a_model_folder_is_named_so_that_it_is_found_from_anywhere(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        (tmp_path / "m").mkdir()
-        monkeypatch.chdir(tmp_path)
-        assert absolute_model("hf/m") == absolute_model("hf/./m") == f"hf/{(tmp_path / 'm').resolve()}"
-        assert absolute_model("hf/org/name") == "hf/org/name"
-        assert absolute_model("pocket") == "pocket"
 
 
 def test_the_curve_is_a_picture_of_its_own() -> None:
