@@ -1,1 +1,1 @@
-"""What a run is asked to do (the recipe, its seeds) and how a model is reached (the machine settings)."""
+"""What a run does (the recipe, its seeds) and how a model is reached (the machine settings)."""

@@ -1,4 +1,4 @@
-"""Addresses of servers: which may be shown, which may be written to a file, and which are this machine itself."""
+"""Addresses of servers: which may be shown, which may be written to a file, and which name this machine itself."""
 
 import ipaddress
 import re
@@ -20,7 +20,7 @@ def shown_address(url: str) -> str:
 
 
 def secrets_of(url: str) -> list[str]:
-    """What must not be shown of an address: user and password together, the password, secret values of its query."""
+    """The secret parts of an address: user and password together, the password, secret values of its query."""
     found = [value for name, value in _query(url) if _SECRET_NAME.search(name)]
     inside = re.search(r"//(.*)@", url, re.DOTALL)
     if inside:
@@ -43,7 +43,7 @@ def require_no_secrets(url: str) -> None:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether an address is this machine itself, by its literal host."""
+    """Whether an address names this machine itself, by its literal host."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:

@@ -18,8 +18,8 @@ _SIMPLE: Final = {str: "string", int: "integer", float: "number", bool: "boolean
 def json_schema(name: SchemaName) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a file that users edit.
 
-    It knows names and types. What else has to hold (a threshold in its range, prompts that fit each other) is checked by
-    `init` and `generate`.
+    It covers names and types. `init` and `generate` check all other conditions (a threshold in its range, prompts
+    that fit each other).
 
     Args:
         name: `recipe` for `recipe.yaml`; `machine` for `machine.yaml` and the user's settings file.
@@ -102,7 +102,7 @@ def _described(schema: dict[str, Any], text: str) -> dict[str, Any]:
 
 
 def _descriptions(cls: type) -> dict[str, str]:
-    """What the docstring of a class says of its attributes, by name."""
+    """The descriptions of attributes in the docstring of a class, by name."""
     _, _, text = inspect.cleandoc(cls.__doc__ or "").partition("Attributes:\n")
     found: dict[str, str] = {}
     for entry in re.split(r"\n(?=    \S)", f"\n{text}"):

@@ -1,4 +1,4 @@
-"""Reading files into the nouns: seeds, recipes, texts. Every fault is told as file:line and what to do about it."""
+"""Reading files into values: seeds, recipes, texts. Every fault is reported as file:line with what to do about it."""
 
 import dataclasses
 from importlib import resources
@@ -22,7 +22,7 @@ def recipe_names() -> list[str]:
 
 
 def recipe_lines() -> dict[str, str]:
-    """Each shipped recipe and the line that says what it is: the first one of its file."""
+    """Each shipped recipe with its description, which is the first line of its file."""
     first = {
         name: (recipe_folder(name) / "recipe.yaml").read_text(encoding="utf-8").split("\n")[0]
         for name in recipe_names()
@@ -38,12 +38,13 @@ def recipe_folder(name: str) -> Traversable:
 
 
 def read_recipe(path: Path, begun: Recipe | None = None, folder: Path | None = None) -> Recipe:
-    """The recipe in a YAML file, its prompt files read in.
+    """The recipe in a YAML file, with its prompt files read.
 
     A prompt value that ends in `.jinja` names a file: beside the recipe (or in `prompts/` beside it) if it is there,
-    else among the shipped recipes. Anything else is the template itself. `begun` is the recipe of the run the file
-    belongs to: shipped prompts are then those it began with, whatever this version ships. `folder` is the run folder
-    where the file belongs to one: links are not followed then. Files that a recipe names are in the recipe's own folder.
+    else among the shipped recipes. Anything else is the template itself. `begun` is the recipe of the run to which
+    the file belongs: shipped prompts are then those with which it began, whatever this version ships. `folder` is the
+    run folder, if the file belongs to one: links are not followed then. Files that a recipe names are in the recipe's
+    own folder.
     """
     mapping = parse_yaml(read_text(path, folder), str(path))
     if not isinstance(mapping, dict):
@@ -60,7 +61,7 @@ def read_recipe(path: Path, begun: Recipe | None = None, folder: Path | None = N
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RecipePlace:
-    """A recipe file, and the run folder that it belongs to, if any: where the files that it names are looked for."""
+    """A recipe file, and the run folder to which it belongs, if any; the files that it names are looked for there."""
 
     path: Path
     folder: Path | None
@@ -83,7 +84,7 @@ class RecipePlace:
 def _fill_in_check(
     check: dict[str, Any], mapping: dict[str, Any], place: RecipePlace, key: str, begun: Recipe | None
 ) -> None:
-    """What a check leaves open is as its kind is shipped (as it was, in a begun run); prompts and texts are read in."""
+    """Give omitted fields of a check the values shipped for its kind (or those of a begun run); read prompts and texts."""
     ask, kind = check.get("ask", {}), str(check.get("kind"))
     check.setdefault("name", kind)
     usual = _usual_check(mapping, ask.get("api") if isinstance(ask, dict) else None, kind)
@@ -107,7 +108,7 @@ def _fill_in_check(
 
 
 def _usual_check(mapping: dict[str, Any], api: object, kind: str) -> dict[str, Any]:
-    """The shipped settings of a kind of check: a recipe's own, else by whether its prompts are continued or answered."""
+    """The shipped settings of a kind of check: a recipe's own, else those for its prompts' `api`."""
     import yaml
 
     folder, own = resources.files("bootstruct.config") / "recipes", str(mapping.get("recipe"))
@@ -119,7 +120,7 @@ def _usual_check(mapping: dict[str, Any], api: object, kind: str) -> dict[str, A
 
 
 def _texts_to_avoid(text: object, place: RecipePlace, key: str) -> list[object]:
-    """A text as it is; of a file of rows (`*.jsonl` beside the recipe) the instructions and whatever has five words."""
+    """A text as it is; of a file of rows (`*.jsonl` beside the recipe), instructions and texts of five words or more."""
     from bootstruct.stages.contamination import LEAST_INPUT
 
     if not isinstance(text, str) or not text.endswith(".jsonl"):
@@ -170,7 +171,7 @@ def _template(name: str, recipe: object, place: RecipePlace, key: str, known: st
 def _is_file(place: Traversable) -> bool:
     try:
         return place.is_file()
-    except OSError:  # a name too long for a file, or a folder that may not be looked into
+    except OSError:  # a name too long for a file, or a folder that may not be read
         return False
 
 
@@ -181,7 +182,7 @@ def shipped_prompt(name: str) -> str:
 
 
 def prompt_files(name: str) -> dict[str, str]:
-    """File name -> text of every prompt of a shipped recipe, those it borrows included; for `init --eject`."""
+    """File name -> text of every prompt of a shipped recipe, including those that it borrows; for `init --eject`."""
     import yaml
 
     folder = recipe_folder(name)
@@ -200,7 +201,7 @@ def prompt_files(name: str) -> dict[str, str]:
 
 
 def check_prompts(name: str) -> dict[str, str]:
-    """File name -> text of the prompts that checks of a shipped recipe ask with; for `init --eject`."""
+    """File name -> text of the prompts that checks of a shipped recipe use; for `init --eject`."""
     import yaml
 
     mapping = yaml.safe_load((recipe_folder(name) / "recipe.yaml").read_text(encoding="utf-8"))

@@ -2,10 +2,10 @@
 
 Nothing here changes a byte of the data.
 
-Where a value comes from, first found wins: a flag, the environment (BOOTSTRUCT_BASE_URL), `machine.yaml` in the run
+The first of these that has a value wins: a flag, the environment (BOOTSTRUCT_BASE_URL), `machine.yaml` in the run
 folder, the user's settings file (BOOTSTRUCT_SETTINGS, else ~/.config/bootstruct/settings.yaml), the default.
 
-A run folder may come from somebody else. Where its `machine.yaml` says where requests go or which key they carry, the
+A run folder may come from somebody else. If its `machine.yaml` says where requests go or which key they carry, the
 settings are `unconfirmed` until the user confirms them, once for the folder and these values (see `io.trust`).
 """
 
@@ -39,14 +39,14 @@ class Prices:
     """US dollars for a million tokens, by model: (prompt, reply).
 
     Attributes:
-        batch_factor: the part of it that batches cost.
+        batch_factor: the fraction of the price that batches cost.
     """
 
     table: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     batch_factor: float = 0.5
 
     def of(self, model: str) -> tuple[float, float] | None:
-        """The price of a model; a dated name (`gpt-4o-2024-08-06`) has that of the longest known name it begins with."""
+        """The price of a model; a dated name (`gpt-4o-2024-08-06`) has that of the longest known name at its start."""
         known = [name for name in self.table if model == name or re.fullmatch(re.escape(name) + _DATED, model)]
         return self.table[max(known, key=len)] if known else None
 
@@ -58,9 +58,9 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class RayActorSettings:
-    """What an actor takes of a Ray cluster.
+    """The resources that an actor uses on a Ray cluster.
 
-    Gpus (parts of one too; None for one where the cluster has any), cpus, and resources by names of your own.
+    GPUs (also fractions; None for one if the cluster has any), CPUs, and resources with names of your own.
     """
 
     gpus: float | None = None
@@ -73,20 +73,20 @@ class MachineSettings:
     """How a model is reached and how fast; no part of the data.
 
     Attributes:
-        engine: who answers (`openai`, `hf` or `pocket` for a model on this machine, or `recorded:PATH`).
+        engine: the engine (`openai`, `hf` or `pocket` for a model on this machine, or `recorded:PATH`).
         base_url: one or more servers.
         key_env: the environment variable that holds the key.
         concurrency: requests in flight; None adapts the number to the server.
-        timeout: seconds after which a request is given up.
-        thinking_tokens: tokens beyond `max_tokens` for a model's thoughts; None finds out from the replies.
+        timeout: seconds after which a request is abandoned.
+        thinking_tokens: tokens beyond `max_tokens` for a model's thoughts; None determines it from the replies.
         trust_remote_code: run code that comes with a model; never from a settings file.
         key_header: the header that holds the key (`api-key` for Azure).
-        headers: more headers, none of them secret.
+        headers: further headers, none of them secret.
         ray_address: HOST:PORT, `auto` or `local` (None: RAY_ADDRESS, else local).
-        ray_actor: what each actor takes of the cluster.
-        ray_actors: the least, and the most unless as many as fit.
-        ray_wait: seconds that the first actor may look for a place.
-        unconfirmed: why nothing may be sent yet, as a sentence: the run folder chose where to, and the user has not
+        ray_actor: the resources of each actor.
+        ray_actors: the least number, and the most (without it, as many as fit).
+        ray_wait: how many seconds the first actor may wait for a place.
+        unconfirmed: why nothing may be sent yet, as a sentence: the run folder chose the destination, and the user has not
             confirmed it. Empty if all is well.
         unconfirmed_prices: likewise, why no cap on money can be computed yet.
     """
@@ -112,7 +112,7 @@ class MachineSettings:
         """Raise InputError where a run folder chose the destination and the user has not confirmed it.
 
         Args:
-            is_money_capped: whether the prices have to be the user's too.
+            is_money_capped: whether the prices must also be the user's.
         """
         if self.unconfirmed:
             raise InputError(self.unconfirmed)
@@ -127,7 +127,7 @@ class MachineSettings:
         return key or None
 
 
-# Prices are a table of their own; code is trusted by a flag only, and a folder by its user.
+# Prices are a table of their own; only a flag trusts code, and only the user trusts a folder.
 _NOT_IN_FILES = ("prices", "trust_remote_code", "unconfirmed", "unconfirmed_prices")
 _DESTINATION = ("base_url", "key_env", "key_header", "headers")  # of requests to servers, and what they carry
 
@@ -146,7 +146,7 @@ def read_machine(folder: Path | None = None, trust: bool = False, **flags: Any) 
 
     Args:
         folder: the run folder; None if no run is concerned.
-        trust: the user confirms what the folder says about where requests go, which key they carry, and prices; recorded.
+        trust: the user confirms the folder's destination, key and prices; this is recorded.
         flags: fields of `MachineSettings`.
     """
     own, mine, from_folder, servers = _own_settings(), dict[str, Any](), dict[str, Any](), dict[str, dict[str, Any]]()
@@ -215,7 +215,7 @@ def _check_addresses(machine: MachineSettings, servers: Mapping[str, dict[str, A
 
 
 def _own_settings() -> Path:
-    """The user's own settings file, there or not. Raises InputError where it is not the user's alone."""
+    """The user's own settings file, whether or not it exists. Raises InputError if it is not the user's alone."""
     named = os.environ.get("BOOTSTRUCT_SETTINGS")
     own = Path(named or config_folder("XDG_CONFIG_HOME", ".config") / "bootstruct" / "settings.yaml")
     if named and not own.is_file():
@@ -229,7 +229,7 @@ def _own_settings() -> Path:
 
 
 def _lowered(known: Prices, theirs: Prices) -> dict[str, Any]:
-    """What a folder's file says of prices that lets a cap on money allow more: lower ones, and those of unknown models."""
+    """The prices in a folder's file that let a cap on money allow more: lower ones, and those of unknown models."""
     found: dict[str, Any] = {}
     for model, price in theirs.table.items():
         before = known.of(model)
@@ -259,7 +259,7 @@ def _confirm(folder: Path, chosen: Mapping[str, Any]) -> None:
 def _chosen_by_folder(
     machine: MachineSettings, claims: dict[str, Any], mine: dict[str, Any], servers: Mapping[str, dict[str, Any]]
 ) -> dict[str, Any]:
-    """What a folder's file chose that only the user may: where requests go, what they carry, whose replies are read."""
+    """The choices of a folder's file that are the user's alone: destination, key and headers, source of replies."""
     provider = machine.engine.partition(":")[0]
     names: tuple[str, ...] = {"openai": _DESTINATION, "recorded": ("engine",)}.get(provider, ())
     if provider.startswith("ray/") and machine.ray_address not in ("auto", "local"):

@@ -1,9 +1,9 @@
 """Everything that can change a byte of the output, and nothing else.
 
-How a model is reached is the machine's business.
+How a model is reached belongs to the machine settings.
 
-A recipe is written as YAML (see `recipes/`), checked here, and stored whole in the journal: from then on the journal's
-copy is the authority. Section numbers are those of the paper (arXiv 2212.10560).
+A recipe is written as YAML (see `recipes/`), checked here, and stored whole in the journal: from then on the
+journal's copy counts. Section numbers are those of the paper (arXiv 2212.10560).
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from bootstruct.types import LATER, Sampling, digest_of_value
 
 Reading = Literal["robust", "original"]
 
-ASKS: Final = {  # where a request is described in a recipe -> the step that makes it; those of checks stand in `checks`
+ASKS: Final = {  # where a request is described in a recipe -> the step that makes it; those of checks are in `checks`
     ("propose", "ask"): "propose",
     ("propose", "evolve", "ask"): "propose",
     ("classify",): "kind",
@@ -27,7 +27,7 @@ ASKS: Final = {  # where a request is described in a recipe -> the step that mak
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How far behind the pool a request may be written: request k sees the pool as it stood after request k - lag(k).
+    """How far a request may lag behind the pool: request k sees the pool as it stood after request k - lag(k).
 
     lag(k) = min(most, max(least, k // share)). The released code draws five prompts before it sees any reply: least 5.
     """
@@ -43,12 +43,12 @@ class Lag:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One step's question. `prompt` is a Jinja2 template, `system` a chat system message.
+    """The request of one step. `prompt` is a Jinja2 template, `system` a chat system message.
 
     Attributes:
-        model, api: of this question alone; empty for the recipe's.
-        reply: `json` asks for a JSON object with the step's schema (`stages/schemas.py`); what cannot be read so is
-            read as text.
+        model, api: for this request alone; empty for the recipe's.
+        reply: `json` asks for a JSON object with the step's schema (`stages/schemas.py`); what cannot be read as JSON
+            is read as text.
     """
 
     prompt: str
@@ -61,13 +61,13 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One line of the rule table: its name, and exactly one check that a text must not meet.
+    """One line of the rule table: its name, and exactly one condition that a text must not meet.
 
     Attributes:
         words_at_most, words_above: number of words (counted between blanks, or, with `count: any script`, single
             characters of scripts that write no blanks as well).
-        matches: a regular expression found anywhere, case-blind.
-        python: version of a function of this name that the user gives to `generate`.
+        matches: a regular expression that is searched for anywhere, ignoring case.
+        python: the version of a function with this name that the user gives to `generate`.
     """
 
     name: str
@@ -83,10 +83,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Novelty:
-    """Refuse a text whose ROUGE-L F-measure with any pool member exceeds `threshold` (section 2.2: 0.7).
+    """Reject a text whose ROUGE-L F-measure with any pool member exceeds `threshold` (section 2.2: 0.7).
 
     Attributes:
-        at_threshold: what happens at exactly the threshold; the released code keeps, the paper's text refuses.
+        at_threshold: what happens at exactly the threshold; the released code keeps the text, the paper's wording rejects it.
         tokenizer: a name of `stages.rouge.TOKENIZERS`.
     """
 
@@ -97,12 +97,12 @@ class Novelty:
 
 @dataclass(frozen=True, slots=True)
 class Evolve:
-    """Requests that rewrite an accepted instruction in place of asking for new ones (beyond the paper; docs/evolve.md).
+    """Requests that rewrite an accepted instruction instead of asking for new ones (beyond the paper; docs/evolve.md).
 
     Attributes:
-        ask: its template sees `instruction` and `way`; its reply is read as that of `propose.ask`.
+        ask: its template sees `instruction` and `way`; its reply is read like that of `propose.ask`.
         share: the share of requests that do this, once there is an accepted instruction to rewrite.
-        ways: what may become of an instruction; each such request is given one of them.
+        ways: how an instruction may be rewritten; each such request gets one of them.
     """
 
     ask: Ask
@@ -112,13 +112,13 @@ class Evolve:
 
 @dataclass(frozen=True, slots=True)
 class Propose:
-    """Growing the pool (section 2.2): 8 examples a prompt, 6 seeds and up to 2 machine-made ones.
+    """Growing the pool (section 2.2): 8 examples per prompt, 6 seeds and up to 2 machine-written ones.
 
     Attributes:
-        hints: name -> values; each request is given one value of each.
-        with_instances: a request brings instances as well, and nothing more is asked for them (Alpaca's variant).
+        hints: name -> values; each request gets one value of each.
+        with_instances: a reply also contains instances, and no further request is made for them (Alpaca's variant).
         evolve: requests that rewrite accepted instructions.
-        one_kind: whether the seeds in a prompt are all classification tasks or all not, as the first one drawn.
+        one_kind: whether all seeds in a prompt have the task type of the first one drawn.
     """
 
     ask: Ask
@@ -136,14 +136,14 @@ class Propose:
 
 @dataclass(frozen=True, slots=True)
 class Instances:
-    """Writing instances (section 2.2): at most 5 a task go into the training data.
+    """Writing instances (section 2.2): at most 5 per task go into the training data.
 
     Attributes:
-        rewrite: asked for each instance that was kept; its reply takes the place of the output (the paper's ablation of
+        rewrite: a request for each kept instance; its reply replaces the output (the paper's ablation of
             output quality: a better model writes the outputs).
         output_rules: rules that outputs must not break (and, for classification tasks, inputs): refusals, placeholders.
         worked_seeds: how many seed tasks with their outputs a request shows at most, so that outputs follow their style.
-        worked_characters: how many characters these may have together; a seed task that does not fit is passed over.
+        worked_characters: how many characters these may have in all; a seed task that does not fit is skipped.
     """
 
     input_first: Ask
@@ -163,7 +163,7 @@ class Constraints:
         share: the share of these tasks that are dealt any.
         most: how many one task is dealt at most.
         kinds: names of `stages.constraints.DEALERS` (IFEval's); empty for all of them.
-        words: the words that an answer may be asked to use.
+        words: the words that a constraint may require.
     """
 
     share: float = 1.0
@@ -177,17 +177,17 @@ class Constraints:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A question about finished instances; those that do not pass are refused (beyond the paper; see docs/checks.md).
+    """A request about finished instances; those that do not pass are rejected (beyond the paper; see docs/checks.md).
 
-    agreement: `samples` answers to instruction and input. measure `exact`: the share of them equal to the output, but
-    for case, blanks and marks around it; `rouge`: their mean ROUGE-L with it; kept at `at_least` or more. rubric: a
-    grade of `scale` (worst first), kept at `level` or better. back-check: `samples` instructions written from input and
-    output, the best one's ROUGE-L with the real one; kept at `at_least` or more. decontamination: asks nobody; refuses
-    what shares `run_length` words in a row with a kept-away text or one of `texts`, or is nearer to it than ROUGE-L
-    `near`. ROUGE-L has the words of `propose.novelty.tokenizer`.
+    agreement: `samples` answers to instruction and input. measure `exact`: the share of them equal to the output,
+    except for case, blanks and surrounding marks; `rouge`: their mean ROUGE-L with it; kept at `at_least` or more.
+    rubric: a grade of `scale` (worst first), kept at `level` or better. back-check: `samples` instructions written
+    from input and output, the best one's ROUGE-L with the real one; kept at `at_least` or more. decontamination:
+    sends no request; rejects what shares `run_length` consecutive words with a kept-away text or one of `texts`, or
+    is nearer to it than ROUGE-L `near`. ROUGE-L uses the words of `propose.novelty.tokenizer`.
 
     Attributes:
-        unreadable: what becomes of an instance where no reply could be read.
+        unreadable: whether an instance is kept if no reply could be read.
         majority: agreement: whether the output must be the answer that most samples give; the share is then theirs.
         at_most: agreement: the highest share that is kept; a task that every sample solves teaches little.
         version: of a `python` check, whose function the user gives to `generate`.
@@ -211,7 +211,7 @@ class Check:
 
     @property
     def asks(self) -> int:
-        """How many questions it asks about an instance."""
+        """How many requests it makes about an instance."""
         return {"agreement": self.samples, "back-check": self.samples, "rubric": 1}.get(self.kind, 0)
 
 
@@ -220,7 +220,7 @@ class Encode:
     """Instance to training example (appendix A.2): templates with and without input, one drawn for each instance.
 
     Attributes:
-        drop_field_name: the share of inputs whose single field name ("Paragraph:") is taken off.
+        drop_field_name: the share of inputs whose single field name ("Paragraph:") is removed.
         end: what closes a completion in the files of the original format; trainers add a model's own end of text.
     """
 
@@ -237,11 +237,11 @@ class Recipe:
     """A whole recipe. `api` says whether prompts are texts to continue or chat messages to answer.
 
     Attributes:
-        classify_together: one question for all tasks accepted from one request, in place of one each.
-        language: what the tasks are to be written in; templates see it.
-        system: the system message of the requests that write tasks, instances or outputs and have none of their own.
-        constraints: what the answers to tasks are asked to keep to, checked by code.
-        more_tokens: how much higher `max_tokens` is where a reply was cut off before its answer and is asked for once more.
+        classify_together: one request for all tasks accepted from one request, instead of one each.
+        language: the language of the tasks; templates see it.
+        system: the system message of the requests for tasks, instances or outputs that have none of their own.
+        constraints: constraints on the answers to tasks, checked by code.
+        more_tokens: how much higher `max_tokens` is if a reply was cut off before its answer and is requested once more.
     """
 
     recipe: str
@@ -274,7 +274,7 @@ class Recipe:
         return ask.api or self.api
 
     def model_at(self, step: str) -> str:
-        """The model that is asked at a step (`propose`, `kinds`, `kind`, `instances`, `rewrite`, `check NAME`)."""
+        """The model of a step (`propose`, `kinds`, `kind`, `instances`, `rewrite`, `check NAME`)."""
         asks = {f"check {check.name}": check.ask for check in self.checks if check.ask is not None}
         for path, ask in asks_of(self).items():
             asks.setdefault(ASKS[path], ask)
@@ -293,7 +293,7 @@ def asks_of(recipe: Recipe) -> dict[tuple[str, ...], Ask]:
 
 
 def to_mapping(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as plain JSON values, defaults included (but for LATER fields); `from_mapping` reads it back."""
+    """The recipe as plain JSON values, including defaults (except of LATER fields); `from_mapping` reads it back."""
     mapping: dict[str, Any] = _plain(recipe)
     return mapping
 

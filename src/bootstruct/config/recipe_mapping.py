@@ -9,7 +9,7 @@ from bootstruct.config.validation import build, expression_fault
 from bootstruct.errors import InputError
 from bootstruct.types import Sampling
 
-OWN_FIELDS: Final = {  # of a request's body: they have a place of their own, or are what bootstruct itself decides
+OWN_FIELDS: Final = {  # of a request's body: they have a place of their own, or bootstruct itself decides them
     *("model", "messages", "prompt", "temperature", "top_p", "presence_penalty", "frequency_penalty", "stop", "seed"),
     *("max_tokens", "max_completion_tokens", "response_format", "stream", "n", "best_of", "tools", "functions"),
 }
@@ -20,7 +20,7 @@ def from_mapping(mapping: object, where: str) -> Recipe:
 
     Args:
         mapping: the values; fields that are left out have their defaults.
-        where: the file they came from, for messages.
+        where: the file from which they came, for messages.
 
     Raises:
         InputError: a key is unknown, a value has another type, or values cannot work together; it names the key.

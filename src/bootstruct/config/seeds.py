@@ -20,7 +20,7 @@ OURS = SHAPE_NAMES["seeds"]  # the shape of the rows that this package writes
 SEED_SETS = ("simple",)  # sets beside the 175, by the names that `init --seeds` takes
 MERGED = "merged into a task with the same instruction"
 _TWICE = "the same instruction as line {}; remove one of the two"
-_SHOWN = 20  # faults that are told in full
+_SHOWN = 20  # faults that are listed in full
 
 
 def read_seeds(
@@ -33,19 +33,19 @@ def read_seeds(
     """Return the seed tasks of a file of rows.
 
     A row has `instruction`, `instances` (a list of objects with `input` and `output`) and `is_classification`, as in the
-    paper's file, or it has one of the other shapes of `io/shapes.py` and thereby at most one instance. The rows of plain
+    paper's file, or it has one of the other shapes of `io/shapes.py` and then has at most one instance. The rows of plain
     text are instructions.
 
     Args:
         path: the file.
         equals: what happens to a row that has the instruction of another: `refuse` it with an error, `keep` it as a seed
             of its own, or `merge` it: its instances join those of the first.
-        folder: the run folder that the file belongs to, if any (see `io.trust`).
+        folder: the run folder to which the file belongs, if any (see `io.trust`).
         fields: the names of fields by their meaning, as `--fields` gives them.
         account: counts the rows.
 
     Raises:
-        InputError: the file cannot be read, or rows of it are no seed tasks; all of them are named with their places.
+        InputError: the file cannot be read, or some of its rows are not seed tasks; all of these are named with their places.
     """
     account = account or RowAccount(str(path))
     columns = (fields or {}).values()
@@ -58,7 +58,7 @@ def seeds_of(
 ) -> tuple[Seed, ...]:
     """The seed tasks of rows that are being read with this account; arguments and errors as for `read_seeds`."""
     seeds: list[Seed] = []
-    lines: dict[str, int] = {}  # where an instruction stands first
+    lines: dict[str, int] = {}  # where an instruction occurs first
     ids: set[str] = set()
     types: dict[str, bool] = {}
     faults: dict[int, str] = {}
@@ -95,13 +95,13 @@ def seeds_of(
 
 
 def _line_of_text(row: Row, lines: Mapping[str, int]) -> int | None:
-    """Return where the text of a row of plain text stood before, None for a text that is new and for any other row."""
+    """Return where the text of a row of plain text occurred before; None for a new text and for any other row."""
     text = row.get("text")
     return lines.get(text) if len(row) == 1 and isinstance(text, str) else None
 
 
 class _FaultError(ValueError):
-    """Why a row is no seed task."""
+    """Why a row is not a seed task."""
 
 
 def _require_no_faults(account: RowAccount, faults: dict[int, str]) -> None:
@@ -122,7 +122,7 @@ def _require_no_faults(account: RowAccount, faults: dict[int, str]) -> None:
 
 
 def _merged(seeds: Sequence[Seed], types: Mapping[str, bool]) -> tuple[Seed, ...]:
-    """Seeds of which those with one instruction are one: the first of them, with the instances of all."""
+    """Merge seeds with the same instruction into the first of them, with the instances of all."""
     merged: dict[str, Seed] = {}
     for seed in seeds:
         first = merged.setdefault(seed.instruction, seed)
@@ -172,7 +172,7 @@ def _seed(row: dict[str, Any], position: int, fields: Mapping[str, str] | None) 
 
 
 def _paper_seed(row: dict[str, Any], position: int, task_type: bool | None) -> Seed:
-    """A seed as the paper's file has it, each field of which is checked."""
+    """A seed in the form of the paper's file, with every field checked."""
     names = (row.get("id", f"seed_task_{position}"), row.get("name", ""))
     if not all(isinstance(name, str) for name in names) or not names[0]:
         raise _FaultError("`id` and `name` must be text")
@@ -209,7 +209,7 @@ def shipped_seeds(name: str = "") -> Path:
 def set_or_file(given: str | PathLike[str]) -> str | Path:
     """What `--seeds` names: the text `simple` is the set that comes with the package; all else is a file.
 
-    Where a file is meant that is called like a set, `./simple` says so, and in Python a path object.
+    A file with the name of a set is given as `./simple`, or in Python as a path object.
 
     Example:
         >>> from pathlib import Path

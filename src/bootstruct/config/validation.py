@@ -17,7 +17,7 @@ T = TypeVar("T")
 def build(cls: type[T], value: object, where: str) -> T:
     """The dataclass with these values.
 
-    Raises InputError naming `where` and the key: unknown (with the near one), missing, or of another type than the
+    Raises InputError naming `where` and the key: unknown (with the nearest one), missing, or of another type than the
     field's.
     """
     made: T = _build(cls, value, where, "")
@@ -29,7 +29,7 @@ def parse_yaml(text: str, where: str) -> Any:
 
     Args:
         text: the text.
-        where: what errors call it.
+        where: its name in errors.
 
     Raises:
         InputError: it is not YAML, or has more than a million parts.
@@ -62,7 +62,7 @@ def parse_yaml(text: str, where: str) -> Any:
 
 
 def require_small(value: object, where: str) -> None:
-    """Refuse a value with too many parts, as a few lines of YAML can make it by naming lists of lists again and again.
+    """Refuse a value with too many parts, which a few lines of YAML can make by repeating lists of lists.
 
     Raises:
         InputError: it has more than a million parts.
@@ -91,7 +91,7 @@ def expression_fault(expression: str) -> str | None:
 
 
 def _expression_size(pattern: Any) -> int:
-    """Elements of a parsed expression once every counted repetition is written out."""
+    """The number of elements of a parsed expression if every counted repetition is written out."""
     size = 0
     for part in pattern:
         argument = part[1]
@@ -165,7 +165,7 @@ def _convert(hint: Any, value: object, where: str, path: str) -> Any:
 
 
 def _json(value: object, where: str, path: str, depth: int = 0) -> object:
-    """The value, if it is JSON all through."""
+    """The value, if it is JSON throughout."""
     if depth > _DEEPEST:
         raise InputError(f"{where}: {path}: nested too deeply.")
     if isinstance(value, dict) and all(isinstance(key, str) and _is_json(key) for key in value):
@@ -178,7 +178,7 @@ def _json(value: object, where: str, path: str, depth: int = 0) -> object:
 
 
 def _is_json(value: object) -> bool:
-    """Can the value be written to a journal: a finite number, 64 bits, no half of a surrogate pair?"""
+    """Whether the value can be written to a journal: finite numbers of 64 bits, no half of a surrogate pair."""
     if isinstance(value, str):
         return value.isascii() or not _SURROGATE.search(value)
     return not isinstance(value, int | float) or -_LARGEST <= value < _LARGEST

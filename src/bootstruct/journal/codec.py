@@ -1,4 +1,4 @@
-"""Events as plain JSON values and back, one line of the journal each: two functions that are each other's inverse."""
+"""Events as plain JSON values and back, each one line of the journal: two functions that are inverse to each other."""
 
 import zlib
 from collections.abc import Iterable, Iterator
@@ -56,8 +56,8 @@ def decode_line(line: bytes, offset: int, needs_checksum: bool = False) -> Event
         needs_checksum: whether a line without a checksum is damaged (see `has_checksum`).
 
     Raises:
-        JournalError: the line is damaged, or is none of a journal; it says in which way.
-        NewerJournalError: a newer version wrote it, which may compute checksums otherwise.
+        JournalError: the line is damaged, or is not a line of a journal; the message says in which way.
+        NewerJournalError: a newer version wrote it, which may compute checksums differently.
     """
     fault, end = "", line[-_CHECKSUM_BYTES:]
     if (
@@ -85,7 +85,7 @@ def _refuse_newer(row: object) -> None:
 
 
 def has_checksum(line: bytes) -> bool:
-    """Whether a line carries a checksum. Where the first line of a journal does, every line has to."""
+    """Whether a line carries a checksum. If the first line of a journal does, every line has to."""
     return line.endswith(_END) and line[-_CHECKSUM_BYTES:].startswith(_CHECKSUM)
 
 

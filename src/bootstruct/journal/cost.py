@@ -1,4 +1,4 @@
-"""What replies cost: the one sum that budgets, `status`, `preview`, `evaluate` and the report all use."""
+"""The cost of replies: the only sum, which budgets, `status`, `preview`, `evaluate` and the report all use."""
 
 from collections.abc import Iterable, Iterator
 
@@ -9,12 +9,12 @@ PricedUsage = tuple[Usage, str, str]  # usage, the model as the server named it,
 
 
 def price_of(usage: Usage, model: str, requested: str, prices: Prices) -> float | None:
-    """Return what the replies of one model cost in US dollars, with batches at their part of the list price.
+    """Return what the replies of one model cost in US dollars, with batches at their fraction of the list price.
 
     Args:
         usage: the totals over the replies.
         model: the name that the server reported.
-        requested: the name that the requests were sent with; it counts where the reported one has no price.
+        requested: the name that the requests were sent with; it counts if the reported one has no price.
         prices: US dollars per million tokens.
 
     Returns:
@@ -44,7 +44,7 @@ def usage_cost(state: State, step: str, model: str, prices: Prices) -> float | N
     Args:
         state: the run so far; `state.usage` holds the tokens by (step, model).
         step: the step of the pipeline, a key of `state.usage`.
-        model: the name that the server reported; where it has no price, the recipe's name for the model counts.
+        model: the name that the server reported; if it has no price, the recipe's name for the model counts.
         prices: US dollars per million tokens.
     """
     return price_of(state.usage[step, model], model, state.recipe.model_at(step), prices)
@@ -56,7 +56,7 @@ def cost_of(state: State, prices: Prices, step: str | None = None) -> float | No
 
 
 def known_cost(state: State, prices: Prices) -> float:
-    """Return what the replies cost in US dollars, those without a known price being free: the start of a budget."""
+    """Return what the replies cost in US dollars, with unknown prices as 0; a budget starts from this."""
     return sum(price_of(usage, model, requested, prices) or 0.0 for usage, model, requested in _usages(state))
 
 

@@ -58,7 +58,7 @@ class ReplyReceived:
         reply: what the model answered.
         question: the prompt as text; stored by imports only.
         source: the run that a reused reply came from; else empty.
-        at: when it came, in seconds since 1970; 0 if that is not known. Nothing is ever decided by it.
+        at: when it came, in seconds since 1970; 0 if that is not known. No decision depends on it.
     """
 
     key: str
@@ -78,7 +78,7 @@ class RequestFailed:
         digest: of the prompt, the sampling and the model.
         status: HTTP status, 0 if there was none.
         reason: what the server or the engine said.
-        source: the run in which it failed, where that was another one; it is not asked again in this one.
+        source: the run in which it failed, if that was another one; it is not sent again in this one.
     """
 
     key: str
@@ -90,7 +90,7 @@ class RequestFailed:
 
 @dataclass(frozen=True, slots=True)
 class CandidatesJudged:
-    """What was decided on the candidates of one request for instructions.
+    """The decisions on the candidates of one request for instructions.
 
     Attributes:
         index: number of the request.
@@ -109,7 +109,7 @@ class CandidatesJudged:
 
 @dataclass(frozen=True, slots=True)
 class TaskCompleted:
-    """What was decided on one accepted instruction: its task type and its instances. A later one wins (`--retry-failed`).
+    """The decision on one accepted instruction: its task type and its instances. A later one wins (`--retry-failed`).
 
     Attributes:
         task: the task's name.
@@ -135,7 +135,7 @@ class TaskCompleted:
 
     @property
     def retried_steps(self) -> tuple[str, ...]:
-        """The steps that `--retry-failed` asks again because their replies were cut off or could not be read."""
+        """The steps whose requests `--retry-failed` repeats because their replies were cut off or could not be read."""
         return tuple(step for step, why in self.unread if step != "kinds" and why not in (REFUSAL, FILTERED))
 
 
@@ -179,13 +179,13 @@ class ImportRecorded:
 
 @dataclass(frozen=True, slots=True)
 class RequestAdapted:
-    """How requests to a server differ from what the recipe says, because the server refused that. Outside every digest.
+    """How requests to a server differ from the recipe because the server refused something. Outside every digest.
 
     Attributes:
         server: its address without credentials.
         model: the model's name.
         field: the field of the request that it is about, as in `temperature`.
-        change: what is sent in its place, as the machine reads it (see `engines.request_form`); empty for nothing.
+        change: what is sent instead, as the machine reads it (see `engines.request_form`); empty for nothing.
         reason: what the server said, or how the need for it showed.
     """
 

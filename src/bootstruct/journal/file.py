@@ -1,4 +1,4 @@
-"""The journal's file: events read line by line, and the one writer. Readers pass over a torn last line."""
+"""The journal's file: events are read line by line, and there is one writer. Readers ignore an incomplete last line."""
 
 import contextlib
 import gc
@@ -77,7 +77,7 @@ def read_state(path: Path, on_progress: Callable[[int], object] | None = None) -
 
 @contextlib.contextmanager
 def _without_collection() -> Iterator[None]:
-    """No search for cycles of garbage meanwhile: events have none, and each search goes over all that were read before."""
+    """Switch off the garbage collector meanwhile: events have no cycles, and each search would cover all of them."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -103,7 +103,7 @@ class Journal:
         taken = "another bootstruct is writing to this run; wait for it or stop it."
         remedy = "Everything before is saved; free some space, then run the same command again."
         if path.is_file():
-            next(read_events(path), None)  # what is no journal is refused before anything of it is cut
+            next(read_events(path), None)  # a file that is not a journal is refused before anything of it is cut
         self.log = AppendLog(path, taken, remedy, begins=b'{"event":')
 
     def append(self, event: Event) -> int:
@@ -111,11 +111,11 @@ class Journal:
         return self.log.append(encode_line(event, self.log.size))
 
     def clear(self) -> None:
-        """Forget everything: for a run that was begun and never answered."""
+        """Forget everything; for a run that was begun without any reply."""
         self.log.cut(0)
 
     def close(self) -> None:
-        """Sync what is not on the disk yet and let go of the lock. Raises RunStoppedError if the disk refuses."""
+        """Sync what is not on the disk yet and release the lock. Raises RunStoppedError if the disk refuses."""
         self.log.close()
 
 

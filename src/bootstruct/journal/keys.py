@@ -1,11 +1,11 @@
 """Keys: the name under which the reply to each request is recorded, and the step that a key belongs to."""
 
 SHARED = "kinds"  # the step at which one request serves all tasks accepted from one request
-AGAIN = "/again"  # ends the step and the key of a request that is made once more, with more room for the reply
+AGAIN = "/again"  # ends the step and the key of a request that is made once more, with a higher limit for the reply
 
 
 def key_of(task: str, step: str) -> str:
-    """The key under which a step asks about a task: the task's own, or its request's where one request serves all its tasks.
+    """The key under which a step asks about a task: the task's own, or its request's if that serves all its tasks.
 
     Example:
         >>> key_of("812.3", "kind/again"), key_of("812.3", "kinds")

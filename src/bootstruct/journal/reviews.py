@@ -1,8 +1,8 @@
-"""What people said about a run: `reviews.jsonl` beside the journal, its events, and the one function that folds them.
+"""People's judgements on a run: `reviews.jsonl` beside the journal, its events, and the one function that folds them.
 
 The review page writes the file; export and report read it. Append-only: a judgement is replaced by a later one of the
-same reviewer on the same item, taken back by another event, and never rewritten. An item of the quality review is named
-as exports name rows: `812.3/0` is the first instance of task 812.3.
+same reviewer on the same item, or withdrawn by another event, and never rewritten. An item of the quality review is
+named as exports name rows: `812.3/0` is the first instance of task 812.3.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ QUESTIONS: Final = {  # the paper, Table 2; our words
     "output": "Is the output a correct and acceptable response?",
 }
 TIE: Final = "tie"
-BETWEEN: Final = "\t"  # stands between the two items that make a pair
+BETWEEN: Final = "\t"  # separates the two items of a pair
 _Z: Final = 1.959963984540054  # two-sided 95%
 
 ReviewVerdict = Mapping[
@@ -37,10 +37,10 @@ ReviewVerdict = Mapping[
 
 @dataclass(frozen=True, slots=True)
 class ReviewPlanned:
-    """Items added to the quality review's sample, and how all items are shared out from here on.
+    """Items added to the quality review's sample, and how all items are divided from here on.
 
     Attributes:
-        of: tasks there were to draw from.
+        of: the number of tasks to draw from.
         reviewers: who shares the items, empty if everybody sees all.
         overlap: the part that every reviewer sees, 0 to 1.
     """
@@ -57,8 +57,8 @@ class ReviewRecorded:
     """One judgement.
 
     Attributes:
-        sheet: digest of the rating sheet the item stands in, empty for the quality review.
-        seconds: how long the item was looked at.
+        sheet: digest of the rating sheet that contains the item, empty for the quality review.
+        seconds: how long the reviewer looked at the item.
         at: UTC, as in 2026-01-31T12:00:00Z.
     """
 
@@ -80,7 +80,7 @@ class ReviewRecorded:
 
 @dataclass(frozen=True, slots=True)
 class ReviewUndone:
-    """A judgement taken back, by its id."""
+    """A judgement that was withdrawn, by its id."""
 
     id: str
     reviewer: str
@@ -92,13 +92,13 @@ ReviewEvent = ReviewPlanned | ReviewRecorded | ReviewUndone
 
 @dataclass(slots=True)
 class Reviews:
-    """What a file of reviews holds.
+    """The content of a file of reviews.
 
     Only `apply_review` changes one.
 
     Attributes:
         stacks: place -> judgements by one reviewer on one item, the last one stands.
-        trails: (mode, sheet, reviewer) -> ids of judgements not taken back, in the order they were given.
+        trails: (mode, sheet, reviewer) -> ids of judgements that were not withdrawn, in their order.
     """
 
     items: list[str] = field(default_factory=list)
@@ -116,11 +116,11 @@ class Reviews:
         return stack[-1] if stack else None
 
     def all_standing(self, mode: str, sheet: str = "") -> list[ReviewRecorded]:
-        """Every judgement that stands, in the order in which items and reviewers first appeared."""
+        """Every current judgement, in the order in which items and reviewers first appeared."""
         return [stack[-1] for place, stack in self.stacks.items() if stack and place[:2] == (mode, sheet)]
 
     def is_standing(self, id: str) -> bool:
-        """True if a judgement is what its reviewer says now: neither taken back nor replaced."""
+        """True if a judgement is what its reviewer says now: neither withdrawn nor replaced."""
         judged = self.by_id.get(id)
         stack = self.stacks.get(judged.place) if judged else None
         return stack[-1].id == id if stack else False
@@ -136,7 +136,7 @@ def apply_review(reviews: Reviews, event: ReviewEvent) -> None:
             reviews.seed = event.seed if reviews.seed is None else reviews.seed
             reviews.reviewers, reviews.overlap = event.reviewers, event.overlap
         case ReviewRecorded(id):
-            if id in reviews.by_id:  # sent twice, or two copies of one file put together
+            if id in reviews.by_id:  # sent twice, or two copies of one file joined
                 return
             reviews.by_id[id] = event
             reviews.stacks.setdefault(event.place, []).append(event)
@@ -232,7 +232,7 @@ ALL_THREE: Final = "all"
 def quality_table(judged: Iterable[ReviewRecorded]) -> list[Share]:
     """The four rows of Table 2 from judgements of the quality review.
 
-    A task that several reviewers judged counts once, as the share of them who call it good: 1/2 where two differ.
+    A task that several reviewers judged counts once, as the share of them who call it good: 1/2 if two differ.
     """
     votes: dict[str, list[ReviewRecorded]] = {}
     for review in judged:

@@ -1,4 +1,4 @@
-"""The state of a run: what its events add up to, and the one function that changes it."""
+"""The state of a run, which is the sum of its events, and the one function that changes it."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -24,7 +24,7 @@ from bootstruct.journal.events import (
 from bootstruct.journal.keys import SHARED, again, key_of, step_of
 from bootstruct.types import Instance, Instruction, Seed
 
-RECENT: Final = 100  # judged requests of which the state keeps what was decided
+RECENT: Final = 100  # judged requests whose decisions the state keeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Usage:
 
     @classmethod
     def of(cls, event: ReplyReceived) -> "Usage":
-        """What one recorded reply took; a reply reused from another run counts as that only."""
+        """What one recorded reply used; a reply reused from another run counts only as reused."""
         reply = event.reply
         if event.source:
             return cls(reused=1)
@@ -69,7 +69,7 @@ class Usage:
 
     def plus(self, other: "Usage") -> "Usage":
         """The sum of two totals."""
-        return Usage(  # written out: added up for every reply of a journal
+        return Usage(  # written out, because it runs for every reply of a journal
             self.requests + other.requests,
             self.prompt_tokens + other.prompt_tokens,
             self.completion_tokens + other.completion_tokens,
@@ -84,13 +84,13 @@ class Usage:
 
 @dataclass(slots=True)
 class State:
-    """What a journal's events add up to. Only `apply` changes one.
+    """The sum of a journal's events. Only `apply` changes one.
 
     Attributes:
-        recipe: the recipe the run began with.
+        recipe: the recipe with which the run began.
         seeds: its seed tasks.
         origin: `generate`, `import`, `rejudge` or `rewrite`.
-        source: the run it was made from; else empty.
+        source: the run from which it was made; else empty.
         inherited: requests taken from that run.
         version: of the journal's format, by which the run was begun.
         accepted: the accepted instructions, in order.
@@ -147,7 +147,7 @@ class State:
     def asks_again(self) -> bool:
         """Whether a request whose reply holds no answer is made once more, and replies without one are recorded by name.
 
-        Journals of version 1 and imports do neither. The reading of the released code asks nothing a second time (see
+        Journals of version 1 and imports do neither. The reading of the released code sends no second requests (see
         `second_request`), and records reasons since version 3.
         """
         if self.recipe.reading == "original" and self.version < 3:
@@ -162,14 +162,14 @@ class State:
 
     @property
     def checks_done(self) -> int:
-        """How many tasks have been through all checks, in order of the pool; those without instances count."""
+        """How many tasks have passed through all checks, in order of the pool; those without instances count."""
         last = next(reversed(self.checked.values()), ())
         return len(self.checked) - (0 < len(last) < len(self.recipe.checks))
 
     def passed_instances(self, task: str) -> tuple[Instance, ...]:
         """The instances of a task that count.
 
-        All it was completed with, or, where the recipe has checks, those that passed every one; none before that is
+        All of its instances, or, if the recipe has checks, those that passed every check; none before that is
         decided.
         """
         completed, checks = self.completed.get(task), self.recipe.checks
@@ -190,7 +190,7 @@ class State:
 
 
 def apply(state: State, event: Event, offset: int = 0) -> None:
-    """Change `state` by one event; `offset` is where the event stands in its file. Raises JournalError on disorder."""
+    """Change `state` by one event, found at `offset` in its file. Raises JournalError on disorder."""
     match event:
         case RunStarted():
             raise JournalError("a journal starts once, but this one starts a second time.")
@@ -227,7 +227,7 @@ def apply(state: State, event: Event, offset: int = 0) -> None:
 
 
 def _pass_open_tasks(state: State, task: str) -> None:
-    """Find the place of a task that is completed: the next one, or in an import one behind tasks that stay open.
+    """Find the place of a task that is completed: the next one, or in an import one after tasks that stay open.
 
     Raises JournalError if the task is none of these.
     """
@@ -240,7 +240,7 @@ def _pass_open_tasks(state: State, task: str) -> None:
 
 
 def _take_back(state: State, old: TaskCompleted, new: TaskCompleted) -> None:
-    """Take back what a decision on a task counted, and what was checked of instances that it no longer has."""
+    """Undo the counts of a decision on a task, and the checks of instances that it no longer has."""
     state.failures -= old.failed
     for step, reason in old.unread:
         _count_unread(state, step, reason, -1)
@@ -295,13 +295,13 @@ def siblings(state: State, task: str) -> tuple[Instruction, ...]:
 
 
 def ends_request(state: State, event: TaskCompleted) -> bool:
-    """Whether every task of its request will be completed, and none is left to retry, once this event is applied."""
+    """Whether every task of its request will be completed, and none is left to retry, after this event is applied."""
     others = [state.completed.get(task.name) for task in siblings(state, event.task) if task.name != event.task]
     return not is_left(state, event) and all(other is not None and not is_left(state, other) for other in others)
 
 
 def is_left(state: State, event: TaskCompleted) -> bool:
-    """Whether `--retry-failed` has something to ask about a task. A run that rewrites outputs asks for nothing else."""
+    """Whether `--retry-failed` has a request to send about a task; in a run that rewrites outputs, only for these."""
     steps = event.retried_steps
     return event.failed or bool(
         steps and (state.origin != "rewrite" or all(step.startswith("rewrite") for step in steps))
@@ -309,9 +309,9 @@ def is_left(state: State, event: TaskCompleted) -> bool:
 
 
 def forget(replies: dict[str, Any], event: TaskCompleted, with_request: bool = False) -> None:
-    """Take the replies about a task out of `replies`: it is decided.
+    """Remove the replies about a task from `replies`, because it is decided.
 
-    If a reply could not be read, those that came before it stay for `--retry-failed`, which asks only what follows.
+    If a reply could not be read, those that came before it stay for `--retry-failed`, which sends only the later requests.
 
     Args:
         replies: replies by key.
@@ -326,7 +326,7 @@ def forget(replies: dict[str, Any], event: TaskCompleted, with_request: bool = F
         number += 1
     again_steps = event.retried_steps
     if any(step in again_steps for step in ("kind", "instances")):
-        steps = steps[steps.index(again_steps[0]) :]  # what follows may be asked otherwise
+        steps = steps[steps.index(again_steps[0]) :]  # later requests may differ
     elif again_steps:
         steps = list(again_steps)
     for step in steps:
@@ -363,7 +363,7 @@ def _count(state: State, event: ReplyReceived) -> None:
 
 
 def _note_busy(busy: list[tuple[float, float]], first: float, last: float) -> None:
-    """Join a span to those before it that it touches. Replies come in the order of their ends, save for a set-back clock."""
+    """Join a span to those before it that it touches. Replies come by their ends, unless a clock was set back."""
     if not last:
         return
     while busy and busy[-1][1] >= first:

@@ -1,1 +1,1 @@
-"""How values are shown: text made safe for a terminal or a page, numbers, bars. Pure."""
+"""How values are shown: text made safe for a terminal or a page, numbers, bars. All functions are pure."""

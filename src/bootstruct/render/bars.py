@@ -15,11 +15,11 @@ from bootstruct.render.sanitize import one_line
 
 COLOURS: Final = dict(
     zip("ABCD", ("#2f7d4f", "#9ccb86", "#f2c66d", "#c9605b"), strict=True)
-)  # told apart in grey as well
+)  # distinguishable in grey as well
 INKS: Final = {"A": "#ffffff", "B": "#1b1f24", "C": "#1b1f24", "D": "#1b1f24"}
 _WIDTH, _LABELS, _RIGHT, _BAR, _STEP = 900, 300, 50, 24, 33
 _LEGEND: Final = 40  # height of the legend of a standalone document
-_SHORTEST: Final = 26  # a part narrower than this carries no number
+_SHORTEST: Final = 26  # a part narrower than this has no number
 _LONGEST_LABEL: Final = 42  # characters
 
 
@@ -39,7 +39,7 @@ class RatingBar:
 
 
 def stacked_ratings(bars: Sequence[RatingBar], title: str, standalone: bool = False) -> Markup:
-    """One bar per model as in the paper's Figure 6: parts in percent of its ratings, counts written in."""
+    """One bar per model as in the paper's Figure 6, with parts in percent of its ratings and counts on them."""
     return Markup("\n").join(_stacked(bars, title, standalone)) + Markup("\n")
 
 

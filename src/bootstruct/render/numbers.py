@@ -16,7 +16,7 @@ def number(value: float | None, digits: int = 0) -> str:
 
 
 def counted(count: int, what: str) -> str:
-    """A number with its noun, in the plural where it is not one.
+    """A number with its noun, in the plural unless the number is 1.
 
     Example:
         >>> counted(1, "row"), counted(1161, "row")
@@ -26,7 +26,7 @@ def counted(count: int, what: str) -> str:
 
 
 def percent(part: float, whole: float) -> str:
-    """A share in percent, with a decimal where it is small.
+    """A share in percent, with a decimal if it is small.
 
     Example:
         >>> percent(1, 3), percent(1, 30), percent(0, 0)

@@ -1,6 +1,6 @@
-"""The one sanitizer: text from models, files, servers and people, made fit to be shown.
+"""The only sanitizer, which makes text from models, files, servers and people safe to show.
 
-Nothing in it can hide, reorder its surroundings, move a cursor or break a page. `visible` is for terminals and plain
+Sanitized text cannot hide, reorder its surroundings, move a cursor or break a page. `visible` is for terminals and plain
 text, `escaped` for HTML, `in_script` for JSON inside a script element; all of them share one table of hidden
 characters.
 """
@@ -36,7 +36,7 @@ def visible(text: str) -> str:
 
 
 def escaped(text: str) -> Markup:
-    r"""Text as HTML, escaped, every hidden character as a marked span with its name.
+    r"""Text as HTML: escaped, with every hidden character as a marked span with its name.
 
     Example:
         >>> print(escaped("<b>\u200b"))
@@ -57,7 +57,7 @@ def hides(text: str) -> bool:
 
 
 def clip(text: str, most: int) -> str:
-    """At most so many characters, saying how many are left out.
+    """The text, cut to this number of characters, with a note of how many are left out.
 
     Example:
         >>> clip("abcdef", 3)
@@ -67,7 +67,7 @@ def clip(text: str, most: int) -> str:
 
 
 def one_line(text: str, most: int) -> str:
-    """At most so many characters on one line, an ellipsis where something is left out.
+    """The text on one line, cut to this number of characters, with an ellipsis if something is left out.
 
     Example:
         >>> one_line("a  line   and another", 10)

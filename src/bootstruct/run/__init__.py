@@ -1,1 +1,1 @@
-"""A run that is going on: its folder, the scheduler, the streams, and what it has used."""
+"""A running run: its folder, the scheduler, the streams, and what it has used."""

@@ -1,6 +1,6 @@
-"""Asking a model under keys: the ledger first, then the engine; every reply is recorded once.
+"""Sending requests under keys: the ledger is searched first, then the engine is called; every reply is recorded once.
 
-A run and an evaluation ask in the same way; they differ in the ledger that holds what is known (a run's state and
+A run and an evaluation send requests in the same way; they differ in the ledger of known replies (a run's state and
 journal, an evaluation's journal).
 """
 
@@ -15,7 +15,9 @@ from bootstruct.errors import EngineUnavailableError, ReplayMismatchError, Reque
 from bootstruct.journal.events import ReplyReceived, RequestFailed
 from bootstruct.types import Prompt, Reply, digest_of
 
-EARLY_FAILURES: Final = 5  # as many permanent errors before any success end the work: all requests fail alike
+EARLY_FAILURES: Final = (
+    5  # this number of permanent errors before any success ends the work: all requests fail in the same way
+)
 
 Fact = ReplyReceived | RequestFailed
 R = TypeVar("R")
@@ -36,7 +38,7 @@ class Ledger(Protocol):
 
 
 class ReplySource(Protocol):
-    """Where replies of other runs are found that were paid for, by the digest of the request."""
+    """The paid replies of other runs, by the digest of the request."""
 
     def find(self, digest: str) -> tuple[Reply, object] | None:
         """The reply and where it comes from, None if there is none."""
@@ -44,12 +46,12 @@ class ReplySource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FailureHandling:
-    """What differs between those who ask.
+    """What differs between the users of an `Asker`.
 
     Attributes:
-        enough: how many early failures end the work, for so many requests in flight.
+        enough: how many early failures end the work, given the number of requests in flight.
         mismatch: the error's sentence for a key whose recorded request has another digest: (key, recorded, now) -> text.
-        remedy: what to change where all first requests fail.
+        remedy: what to change if all first requests fail.
         is_timed: whether the time of each reply is recorded.
     """
 
@@ -60,16 +62,16 @@ class FailureHandling:
 
 
 def task_for(work: Coroutine[Any, Any, R]) -> "asyncio.Task[R]":
-    """A task whose error is raised by whoever awaits it, and by nobody else: the first error of a run ends it."""
+    """A task whose error is raised only where it is awaited: the first error of a run ends it."""
     task = asyncio.create_task(work)
     task.add_done_callback(lambda done: done.cancelled() or done.exception())
     return task
 
 
 class Asker:
-    """Asks under keys.
+    """Sends requests under keys.
 
-    `fatal` fails with the error that ends the work, wherever the request stood that met it.
+    `fatal` fails with the error that ends the work, whichever request met it.
     """
 
     def __init__(
@@ -89,9 +91,10 @@ class Asker:
         self._failed: set[str] = set()
 
     async def ask(self, key: str, prompt: Prompt) -> Reply | None:
-        """The reply filed under this key, else the engine's, asked once and recorded. None: the request failed for good.
+        """The reply filed under this key, else the engine's, recorded. None: the request failed for good.
 
-        Conversations that make the same request at once share it: the first one asks, the others find its reply recorded.
+        Conversations that make the same request at once share it: the first one sends it, and the others find its
+        reply recorded.
 
         Raises:
             ReplayMismatchError: another request is recorded under this key.
@@ -102,7 +105,7 @@ class Asker:
             await asyncio.wait([self._in_flight[key]])
         digest = digest_of(prompt)
         known = self.ledger.find(key)
-        if known is not None and known.digest and known.digest != digest:  # without one: what was asked is not known
+        if known is not None and known.digest and known.digest != digest:  # without one: the request is not known
             raise ReplayMismatchError(self.rules.mismatch(key, known.digest, digest))
         if isinstance(known, ReplyReceived):
             return known.reply
@@ -123,7 +126,7 @@ class Asker:
             self._end(exc)
             raise
         except RunStoppedError as exc:
-            if not self._first_success.done():  # whoever waits for a success waits in vain
+            if not self._first_success.done():  # a success that is awaited will not come
                 self._first_success.set_exception(exc)
                 self._first_success.exception()
             raise
@@ -139,7 +142,7 @@ class Asker:
         if self.ledger.has_success:
             return
         self._early.append(exc)
-        await asyncio.sleep(0)  # until all that may be asked at once is
+        await asyncio.sleep(0)  # until everything that may be sent at once has been sent
         if self.ledger.has_success:
             return
         if len(self._early) >= self.rules.enough(len(self._in_flight)):

@@ -1,4 +1,4 @@
-"""What a session of `generate` came to, as it is said at its end: in text, in `--json` and in Python alike."""
+"""The closing summary of a session of `generate`: the same in text, in `--json` and in Python."""
 
 import shlex
 from pathlib import Path
@@ -15,7 +15,7 @@ REASON_LONGEST: Final = 160  # characters of a reason
 
 
 def closing_summary(progress: Progress, folder: Path, is_complete: bool | None = None) -> str:
-    """What the run has come to, in a line or a few: tasks, what was refused and failed and why, money, time, what is next.
+    """The result of the run in a few lines: tasks, rejections, failures, cost, time, and the next commands.
 
     Args:
         progress: the last snapshot of the session.
@@ -91,7 +91,7 @@ def _rejected(by_rule: dict[str, int], kept: int, what: str) -> str:
 
 
 def _is_retried(progress: Progress) -> bool:
-    """Whether --retry-failed asks again after any of the replies that were not read."""
+    """Whether --retry-failed repeats a request for any of the replies that were not read."""
     rows = (
         row for step, reasons in progress.unread.items() if step in ("kind", "instances", "rewrite") for row in reasons
     )

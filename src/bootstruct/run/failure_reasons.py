@@ -1,4 +1,4 @@
-"""Requests that failed for good, grouped by reason: equal reasons are one, whatever numbers and ids differ in them. Pure."""
+"""Requests that failed for good, grouped by reason: reasons that differ only in numbers and ids are one. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from bootstruct.render.sanitize import one_line, visible
 
 LONGEST: Final = 200  # characters of a reason
 COMPARED: Final = 140  # characters of a reason that are compared
-VARIES: Final = "…"  # stands where the reasons of a group differ
+VARIES: Final = "…"  # replaces the parts in which the reasons of a group differ
 _VARIABLE: Final = re.compile(r"((?:[\w-]+[.:/])*[\w-]*\d[\w-]*(?:[.:/][\w-]+)*)")  # numbers, ids, names with digits
 
 
@@ -22,7 +22,7 @@ class FailureReason:
     Attributes:
         status: HTTP status, 0 if there was none.
         reason: what the server or the engine said, `…` in place of numbers and ids that differ.
-        count: how many requests failed so.
+        count: how many requests failed with it.
     """
 
     status: int
@@ -31,7 +31,7 @@ class FailureReason:
 
     @property
     def text(self) -> str:
-        """Status and reason on one line, fit to be shown."""
+        """Status and reason on one line, safe to show."""
         reason = visible(one_line(self.reason, LONGEST))
         return f"{self.status}: {reason}" if self.status else reason
 
@@ -44,8 +44,8 @@ def failure_reasons(state: State) -> list[FailureReason]:
 def group_failures(failures: Iterable[RequestFailed]) -> list[FailureReason]:
     """Group failures by status and reason, most frequent first.
 
-    Numbers, and words with digits in them, do not keep two reasons apart; those that are the same in all reasons of a group
-    are shown.
+    Numbers, and words with digits in them, do not distinguish two reasons; those that are the same in all reasons of
+    a group are shown.
 
     Example:
         >>> said = "the limit is 2048 tokens, you asked for 2600", "the limit is 2048 tokens, you asked for 3100"

@@ -1,7 +1,7 @@
 """A run folder: what `init` writes, what the first `generate` fixes, and how it is opened again.
 
-recipe.yaml, seeds.jsonl, prompts/, keep_away.jsonl and machine.yaml may be edited until the first `generate`; then the
-journal's first event holds all of it except the machine settings, and is the authority.
+recipe.yaml, seeds.jsonl, prompts/, keep_away.jsonl and machine.yaml may be edited until the first `generate`; then
+the journal's first event holds all of it except the machine settings, and counts from then on.
 """
 
 import dataclasses
@@ -24,22 +24,22 @@ from bootstruct.stages.dry_run import dry_run
 from bootstruct.types import Seed
 
 RECIPE, SEEDS, KEEP_AWAY, MACHINE = "recipe.yaml", "seeds.jsonl", "keep_away.jsonl", "machine.yaml"
-SUSPENDED, SUSPENDED_SECONDS = "aside.json", 15.0  # rewritten more often than that while a server is suspended
+SUSPENDED, SUSPENDED_SECONDS = "aside.json", 15.0  # rewritten more often than this while a server is suspended
 PYTHON = "python.json"  # names and versions of the rules and checks in Python that the run needs
 PREVIEW, PREVIEWS = "preview.jsonl", "preview*.jsonl"
 TAKEN_OVER = "taken_over.jsonl"  # replies of the run that this one was rejudged from, beside those in its journal
 
 
 def is_begun(folder: Path) -> bool:
-    """Whether the folder has a journal that holds anything."""
+    """Whether the folder has a journal with any content."""
     return (folder / NAME).is_file() and (folder / NAME).stat().st_size > 0
 
 
 def read_plan(folder: Path, begun: Recipe | None = None) -> tuple[Recipe, tuple[Seed, ...]]:
-    """Recipe and seeds as the files of a run folder hold them.
+    """The recipe and the seeds in the files of a run folder.
 
     Args:
-        begun: the recipe that the run began with (see `read_recipe`).
+        begun: the recipe with which the run began (see `read_recipe`).
 
     Raises InputError if it is not a run folder.
     """
@@ -85,11 +85,11 @@ def _declared(path: Path) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]
 
 
 def read_run(folder: Path, on_progress: Callable[[int], object] | None = None) -> State:
-    """The state of a run that has begun, read only. Raises InputError if there is none to read.
+    """The state of a run that has begun, for reading. Raises InputError if there is none to read.
 
     Args:
         folder: the run.
-        on_progress: called now and then with the number of bytes of the journal that were read.
+        on_progress: called from time to time with the number of bytes of the journal that were read.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such run folder.")
@@ -105,17 +105,17 @@ def read_run(folder: Path, on_progress: Callable[[int], object] | None = None) -
 
 
 def open_run(folder: Path) -> tuple[State, Journal]:
-    """Open a run for writing: begin it from its files, or go on where it stopped.
+    """Open a run for writing: begin it from its files, or continue where it stopped.
 
     Raises InputError if recipe or seeds were edited since it began, or if another process writes to it.
     """
     if not is_begun(folder):
-        read_plan(folder)  # nothing is written where there is no plan
+        read_plan(folder)  # nothing is written if there is no plan
     journal = Journal(folder / NAME)
     try:
         state = read_state(folder / NAME)
         if state is None or (not state.reply_offsets and (folder / RECIPE).is_file()):
-            started = RunStarted(*read_plan(folder))  # until something is answered the files are the authority
+            started = RunStarted(*read_plan(folder))  # until there is a reply, the files count
             journal.clear()
             journal.append(started)
             return begin(started), journal
@@ -154,7 +154,7 @@ def _first_difference(old: object, new: object, path: str) -> str:
 
 
 def write_suspended(folder: Path, suspended: Mapping[str, str]) -> None:
-    """Note which servers a run that is going on has suspended, and why; for `status`. The note is no part of the run."""
+    """Note which servers a running run has suspended, and why, for `status`. The note is not part of the run."""
     if suspended:
         write_whole(folder / SUSPENDED, json.dumps(suspended).encode())
     else:
@@ -162,7 +162,7 @@ def write_suspended(folder: Path, suspended: Mapping[str, str]) -> None:
 
 
 def read_suspended(folder: Path) -> dict[str, str]:
-    """The servers that `write_suspended` noted lately; none if the run is not going on."""
+    """The servers that `write_suspended` noted lately; none if the run is not running."""
     path = folder / SUSPENDED
     try:
         if time.time() - path.stat().st_mtime > SUSPENDED_SECONDS:

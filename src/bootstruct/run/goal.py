@@ -1,4 +1,4 @@
-"""When a run has what it was asked for: a number of tasks or of instances. Tested between commits; it changes no byte. Pure."""
+"""When a run has reached its goal of tasks or of instances. Tested between commits; it changes no byte. Pure."""
 
 from bisect import bisect_left
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from bootstruct.journal.state import State
 from bootstruct.render.numbers import number
 
 PRIOR_INSTANCES: Final = 2.0  # per task, before any is completed
-USUAL: Final = 100  # accepted instructions where no goal is named
+USUAL: Final = 100  # accepted instructions if no goal is named
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What `generate` is asked for.
+    """The goal of `generate`.
 
     Attributes:
         tasks: accepted instructions; None for no such goal.
@@ -27,10 +27,10 @@ class Goal:
     grows: bool = True
 
     def last_task(self, state: State) -> int:
-        """How many accepted tasks are to be completed.
+        """How many accepted tasks will be completed.
 
-        The pool grows by whole replies, so a goal of N tasks means those accepted up to the first request after which there
-        were N of them; if there are fewer, all.
+        The pool grows by whole replies, so a goal of N tasks means the tasks accepted up to the first request after
+        which there were N; if there are fewer, it means all.
 
         Example:
             >>> from bootstruct.config.loading import read_recipe, recipe_folder
@@ -49,7 +49,7 @@ class Goal:
         return self.tasks if is_short and self.tasks is not None else self.last_task(state)
 
     def has_enough_tasks(self, state: State) -> bool:
-        """Whether no further instruction is wanted."""
+        """Whether no further instruction is needed."""
         return not self.grows or (self.tasks is not None and len(state.accepted) >= self.tasks)
 
 
@@ -83,8 +83,8 @@ class InstanceCount:
 def goal_of(state: State, tasks: int | None, instances: int | None, grow: bool) -> Goal:
     """The goal of a session of `generate`.
 
-    Without `tasks` and `instances` it is 100 accepted instructions, or all where the run has as many. A run of rewritten
-    outputs does not grow, and a rejudged one only where a goal is named.
+    Without `tasks` and `instances`, it is 100 accepted instructions, or all if the run has at least that many. A run
+    of rewritten outputs does not grow, and a rejudged one grows only if a goal is named.
 
     Raises:
         InputError: a number is below 1, or nothing is accepted that could be completed without growing.
@@ -101,7 +101,7 @@ def goal_of(state: State, tasks: int | None, instances: int | None, grow: bool) 
 
 
 def goal_notes(state: State, tasks: int | None, goal: Goal) -> list[str]:
-    """What the goal means for this run where that may surprise, one line each."""
+    """Notes on what the goal means for this run if that may be surprising, one line each."""
     accepted, last = len(state.accepted), goal.last_task(state)
     notes = []
     if state.origin == "rewrite" and (tasks is None or tasks > accepted):

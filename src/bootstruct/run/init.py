@@ -1,4 +1,4 @@
-"""What `init` does: a run folder with recipe, seeds and machine settings, ready to edit."""
+"""The work of `init`: a run folder with recipe, seeds and machine settings, ready to edit."""
 
 import json
 import re
@@ -28,7 +28,7 @@ SeedSource = Path | str | Sequence[Mapping[str, Any] | Seed | str]  # a file, th
 
 
 def split_model(model: str) -> tuple[str, str]:
-    """(engine, model name) of `openai/gpt-4.1-mini` or `hf/Qwen/Qwen3-0.6B`, `ray/` before it or not.
+    """(engine, model name) of `openai/gpt-4.1-mini` or `hf/Qwen/Qwen3-0.6B`, with or without `ray/` before it.
 
     `pocket` is its own name.
 
@@ -59,12 +59,12 @@ def init_run(
     fields: Mapping[str, str] | None = None,
     accounts: list[RowAccount] | None = None,
 ) -> dict[str, str]:
-    """Make the folder. Nothing is written where anything is wrong.
+    """Make the folder. Nothing is written if anything is wrong.
 
     Args:
         folder: the run folder to make.
         recipe: the name of a shipped recipe or a YAML file.
-        model: who answers, as in `openai/gpt-4.1-mini`; None for the recipe's.
+        model: the model, as in `openai/gpt-4.1-mini`; None for the recipe's.
         base_url: the server, if not the default one.
         seeds: a file or rows of seed tasks, or the name of a shipped set; None for the recipe's own, else the 175.
         keep_away: files of texts to keep away from.
@@ -78,7 +78,7 @@ def init_run(
         What was written: name of the file -> what it is.
 
     Raises:
-        InputError: the folder holds a run already, or something given cannot be used.
+        InputError: the folder already contains a run, or an argument cannot be used.
     """
     if (folder / RECIPE).exists() or is_begun(folder):
         raise InputError(f"{folder}: already holds a run; choose another folder, or edit its {RECIPE}.")
@@ -186,7 +186,7 @@ def _seed_rows(
 
 
 def trust_machine(folder: Path) -> None:
-    """Record that `machine.yaml` of this folder holds what the user gave; where that fails, `generate` asks."""
+    """Record that `machine.yaml` of this folder holds what the user gave; if that fails, `generate` asks."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         read_machine(folder, trust=True)

@@ -1,7 +1,7 @@
 """The third stream, beyond the paper: the recipe's checks of the instances of each completed task.
 
-It commits in the order of the tasks, like the other streams, and decides about instances only: neither the pool nor
-what a task was completed with depends on it.
+It commits in the order of the tasks, like the other streams, and decides only about instances: neither the pool nor a
+completed task depends on it.
 """
 
 from contextlib import aclosing
@@ -38,7 +38,7 @@ async def check_instances(run: ActiveRun) -> None:
 
 
 async def check_again(run: ActiveRun) -> None:
-    """Check what `--retry-failed` brought, and ask again what failed for good while checking; the later event wins.
+    """Check what `--retry-failed` brought, and repeat failed requests of checks; the later event wins.
 
     The checks of a task whose instances were replaced are forgotten, so that they are made again.
     """

@@ -1,4 +1,4 @@
-"""What requests and tasks came to where nothing came of them, in words: the causes by name, and what to change. Pure."""
+"""Why requests and tasks brought nothing, in words: the causes by name, and what to change. Pure."""
 
 import re
 from collections import Counter
@@ -44,7 +44,7 @@ _OTHER_FAILURE: Final = "Change what the reason names, at the server or in the r
 
 
 def without_instances(tasks: Sequence[TaskCompleted], failures: list[FailureReason]) -> str:
-    """Why tasks have no instances, and what to do; without the last period."""
+    """Why tasks have no instances, and what to do; without the final period."""
     outcomes: Counter[str] = Counter()
     for task in tasks:
         unread = [reason for step, reason in task.unread if step != SHARED]
@@ -57,7 +57,7 @@ def without_instances(tasks: Sequence[TaskCompleted], failures: list[FailureReas
 
 
 def causes(outcomes: Counter[str], rules: Counter[str], failures: list[FailureReason], rejected: str) -> str:
-    """What requests came to, most frequent first."""
+    """The outcomes of requests, most frequent first."""
     parts = []
     for outcome, count in outcomes.most_common():
         if outcome == REJECTED:
@@ -79,12 +79,12 @@ def by_count(rules: Counter[str]) -> list[tuple[str, int]]:
 
 
 def named(rules: Counter[str]) -> str:
-    """Rules with their counts, those that rejected most."""
+    """The rules that rejected most, with their counts."""
     return ", ".join(f"{rule} {number(count)}" for rule, count in by_count(rules)[:MOST_NAMED])
 
 
 def _mostly(failures: list[FailureReason]) -> str:
-    """The most frequent reason, as it goes on after how many failed."""
+    """The most frequent reason, to be added after the number of failures."""
     if not failures:
         return ""
     most = f", most often ({number(failures[0].count)} times)" if len(failures) > 1 else ""
@@ -99,7 +99,7 @@ def advice_for(outcome: str, failures: list[FailureReason]) -> str:
 
 
 def advice_for_rule(rule: str, pool: int) -> str:
-    """What to do where one rule rejects nearly all candidates."""
+    """What to do if one rule rejects nearly all candidates."""
     if rule == TOO_SIMILAR:
         dry = f"The pool of {number(pool)} is exhausted for this model and recipe"
         return f"{dry}: add seeds, or change the sampling, in a new run"

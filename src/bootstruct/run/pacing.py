@@ -1,7 +1,7 @@
 """When new work may begin: completing keeps up with growing, and a budget is spent on tasks that it can finish.
 
-It decides when something is asked and where a session ends, never what is concluded from replies: see
-docs/why/budgets.md. What one session leaves, the next one does, and the bytes are the same.
+It decides when a request is sent and where a session ends, never what follows from replies: see docs/why/budgets.md.
+The next session does what this one leaves, and the bytes are the same.
 """
 
 from collections.abc import Callable
@@ -18,16 +18,16 @@ from bootstruct.run.signals import WorkSignal
 from bootstruct.run.workload import Workload, recent_yield
 
 BEGUN: Final = 4096  # tasks begun beyond the first uncommitted one; bounds memory
-USUAL_LEVEL: Final = 16  # requests in flight that are assumed where no limiter tells
+USUAL_LEVEL: Final = 16  # requests in flight that are assumed without a limiter
 LEAST_AHEAD, MOST_AHEAD, SHARE_AHEAD = 3, 8, 5  # times the requests in flight; one of so many accepted tasks
 UNFINISHED: Final = 0.05  # share of the accepted tasks that a budget may leave incomplete
-WHILE_BUSY, AT_THE_END = 0.5, 0.8  # the part of that share which may be used up: the rest is for estimates that fail
-DOUBT: Final = 1.5  # standard deviations beyond the mean that unfinished tasks are taken to cost
+WHILE_BUSY, AT_THE_END = 0.5, 0.8  # the part of that share that may be used up: the rest is for wrong estimates
+DOUBT: Final = 1.5  # standard deviations beyond the mean that unfinished tasks are assumed to cost
 FEW: Final = 20  # accepted tasks below which a single reply brings more than that share
 
 
 class Pacer:
-    """Says of each request for instructions, reply and task whether it may begin, or be judged, now.
+    """Decides for each request for instructions, reply and task whether it may begin, or be judged, now.
 
     Args:
         state: the run's state.
@@ -37,7 +37,7 @@ class Pacer:
         begun: tasks that may be begun beyond the first uncommitted one, for engines that answer many at once.
 
     Attributes:
-        goal: what the run is asked for.
+        goal: the goal of the run.
         more: notified when a request for instructions may be allowed now; closed when there will be no further one.
         grown: likewise for completing tasks; closed when the pool does not grow any more.
         completed: notified when there is more to check; closed when no further task is completed.
@@ -83,7 +83,7 @@ class Pacer:
         return bool(self._why)
 
     def note(self, event: Event) -> None:
-        """Something was recorded."""
+        """Called when something was recorded."""
         if isinstance(event, ReplyReceived) and self._workload:
             self._workload.note(event.key)
         elif isinstance(event, CandidatesJudged):
@@ -96,7 +96,7 @@ class Pacer:
         """Accepted task n has all its replies."""
         task = self.state.accepted[n].name
         if task in self.state.completed:
-            return  # it was asked about again
+            return  # its requests were sent again
         self._finished += 1
         if self._workload:
             self._workload.finish(task)
@@ -113,7 +113,7 @@ class Pacer:
         return False
 
     def may_ask(self, index: int) -> bool:
-        """Whether request `index` for instructions may be sent now. What is left out for the goal or the budget ends growth."""
+        """Whether request `index` for instructions may be sent now. The goal or the budget can end growth."""
         state, goal = self.state, self.goal
         if self.has_ended or goal.has_enough_tasks(state) or self.has_enough_instances:
             self.more.close()
@@ -134,8 +134,8 @@ class Pacer:
     def growth_waits_for(self) -> str:
         """Why no request for instructions may be sent now.
 
-        `ahead`: too many accepted tasks are unfinished; `budget`; `order`: an earlier request has to be judged first. Empty
-        where one may be sent, or none is wanted.
+        `ahead`: too many accepted tasks are unfinished; `budget`; `order`: an earlier request has to be judged first.
+        Empty if one may be sent, or none is needed.
         """
         state = self.state
         if self.more.closed or self.goal.has_enough_tasks(state):
@@ -159,7 +159,7 @@ class Pacer:
         return self.goal.instances is not None and self.instances.count >= self.goal.instances
 
     def _will_have_enough(self, tasks: float) -> bool:
-        """Whether tasks that are being made will probably bring the instances that are missing."""
+        """Whether the tasks in progress will probably bring the missing instances."""
         if self.goal.instances is None:
             return False
         return self.instances.count + tasks * self.instances.per_task >= self.goal.instances
@@ -192,7 +192,7 @@ class Pacer:
     async def may_judge(self, kept: int) -> bool:
         """Whether a reply that brings so many tasks may be judged: its tasks can be finished, or nearly all of them.
 
-        Waits until that is clear. Judged or not, the reply stays in the journal, and a later session judges it equally.
+        Waits until that is clear. Judged or not, the reply stays in the journal, and a later session judges it in the same way.
         """
         if self._workload is None or not kept:
             return not (self.has_ended or self.has_enough_instances)
@@ -211,7 +211,7 @@ class Pacer:
         return False
 
     def may_complete(self, n: int) -> bool:
-        """Whether accepted task n may be completed now: the goal wants it, and the budget probably finishes it."""
+        """Whether accepted task n may be completed now: the goal needs it, and the budget probably finishes it."""
         if n >= self.goal.last_task(self.state) or n >= len(self.state.completed) + (self.begun or BEGUN):
             return False
         if self.has_enough_instances:
@@ -235,7 +235,7 @@ class Pacer:
 
     @staticmethod
     def _doubt(unfinished: int) -> float:
-        """In standard deviations of one task, what so many unfinished ones may cost beyond their mean."""
+        """The cost of this number of unfinished tasks beyond their mean, in standard deviations of one task."""
         return DOUBT * sqrt(max(0, unfinished))
 
     @property
@@ -251,7 +251,7 @@ class Pacer:
         return self._finished < len(state.accepted) or done < len(state.accepted)
 
     def _owed(self, index: int) -> ExpectedUse:
-        """What it costs to finish the accepted tasks, and to have the requests before `index` answered."""
+        """The cost of finishing the accepted tasks and of answering the requests before `index`."""
         assert self._workload
         work, state = self._workload, self.state
         sent = range(len(state.accepted_after), index)
@@ -262,7 +262,7 @@ class Pacer:
         return owed.plus(work.per_check, unchecked).plus(work.per_request, unanswered)
 
     def _finishable(self, owed: ExpectedUse) -> int:
-        """How many further tasks the budget probably finishes, once so much of it is used."""
+        """How many further tasks the budget probably finishes after this much of it is used."""
         assert self.budget
         left, task = self.budget.room.plus(owed, -1.0), self._per_task
         counts = [rest / cost for rest, cost in zip(left, task, strict=True) if cost > 0 and rest != float("inf")]

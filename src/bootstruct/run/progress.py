@@ -1,6 +1,6 @@
-"""How far a run that is going on has come: a snapshot of numbers, taken a few times a second.
+"""The progress of a running run: a snapshot of numbers, taken a few times per second.
 
-It only reads: the state, the limiter and the budget are looked at, nothing is changed.
+It only reads the state, the limiter and the budget, and changes nothing.
 """
 
 import time
@@ -29,17 +29,17 @@ Phase = Literal["growing", "completing", "checking", "ending"]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A snapshot of a run that is going on.
+    """A snapshot of a running run.
 
     Attributes:
         recipe: name of the recipe.
         model: the recipe's model.
-        goal: tasks that will be completed at the goal; more than asked for where the last reply brought more than needed.
+        goal: tasks that will be completed at the goal; more than requested if the last reply brought more than needed.
         accepted: accepted instructions.
         completed: accepted instructions whose task type and instances are decided.
         checked: tasks that have been through all checks; None if the recipe has no checks.
         instances: instances of the completed tasks.
-        passed_checks: instances that passed all checks; all of them where the recipe has no checks.
+        passed_checks: instances that passed all checks; all of them if the recipe has no checks.
         rejections: rejected candidates by rule, most first.
         rejected_instances: rejected instances of the completed tasks by rule, most first.
         failures: requests that failed for good.
@@ -54,13 +54,13 @@ class Progress:
         accepted_per_second: lately.
         seconds: since this session began.
         seconds_left: to the goal, at the present rates; None if that cannot be told yet.
-        phase: what is being done.
+        phase: the current step.
         in_flight: requests in flight.
         concurrency: how many may be in flight now.
         concurrency_is_fixed: whether the user set it; otherwise it is adapted to the server.
         retries: requests repeated after a failure, in this session.
         seconds_without_reply: since the last reply, or since the session began.
-        failure_streak: what the servers answer in place of replies; None if the last answer was a reply.
+        failure_streak: what the servers answer instead of replies; None if the last answer was a reply.
         timed_out: requests without a reply that the budget counts at their upper bound.
         suspended: servers that get no requests for now, and why.
         batches: what the server's batch API is doing, in words; empty without batches.
@@ -111,19 +111,19 @@ class Progress:
 
     @property
     def cost_at_goal(self) -> float | None:
-        """US dollars at the goal if it goes on like this; None until that can be estimated."""
+        """US dollars at the goal at the present rate; None until that can be estimated."""
         done = self.completed / self.goal if self.goal else 0.0
         return self.cost / done if self.cost and done > 0.02 else None
 
 
 class ProgressMeter:
-    """Takes snapshots of a run and keeps what rates are computed from.
+    """Takes snapshots of a run and keeps the data for rates.
 
     Args:
         state: the run's state, looked at each time.
-        stack: the engine that the run asks.
+        stack: the engine of the run.
         prices: what tokens cost.
-        goal: what the run is asked for; a number is one of accepted instructions.
+        goal: the goal of the run; a number means accepted instructions.
         pacer: when the run begins new work.
         clock: seconds from any beginning; tests pass their own.
         cpu_clock: seconds of CPU that this process has used; likewise.
@@ -197,7 +197,7 @@ class ProgressMeter:
     def recounted(self) -> Progress:
         """The numbers at the end, with what went wrong.
 
-        All instances are summed anew: tasks asked again (`retry_failed`) replace what was summed before.
+        All instances are summed again, because repeated tasks (`retry_failed`) replace what was summed before.
         """
         self._instances = self._passed = self._completed = self._checked = 0
         self._rejected.clear()
@@ -223,7 +223,7 @@ class ProgressMeter:
         )
 
     def _failed_by_reason(self) -> list[FailureReason]:
-        """Failures by reason, grouped anew where there are others, but not many times a second."""
+        """Failures by reason, grouped again if there are new ones, but not many times per second."""
         now, count = self._clock(), len(self.state.failed_requests)
         at, grouped, _ = self._grouped
         if count != grouped and (not grouped or now - at >= GROUPING_SECONDS):

@@ -1,4 +1,4 @@
-"""Where waiting happens: an active run asks and records, `in_order` keeps the order of index, `together` runs streams."""
+"""All waiting: an active run asks and records, `in_order` keeps the order of the index, `together` runs streams."""
 
 import asyncio
 from collections import deque
@@ -26,14 +26,14 @@ Replies = Mapping[str, Reply | None]  # by key; None: the request failed for goo
 
 
 class ActiveRun:
-    """A state, the journal whose events it adds up, and the engine that answers what the journal does not.
+    """A state, the journal whose events it adds up, and the engine that answers requests that the journal does not.
 
     Args:
         state: the run's state.
         journal: its journal, open for writing.
-        engine: who answers.
+        engine: the engine.
         reuse: replies of other runs.
-        retry_failed: whether requests about tasks that failed for good are asked again.
+        retry_failed: whether requests about tasks that failed for good are sent again.
         code: the user's rules and checks in Python.
         pacer: when new work may begin.
     """
@@ -64,7 +64,7 @@ class ActiveRun:
 
     @property
     def fatal(self) -> "asyncio.Future[None]":
-        """Fails with the error that ends the run, wherever in its stream the request stood."""
+        """Fails with the error that ends the run, wherever in its stream the request was."""
         return self._asker.fatal
 
     @property
@@ -86,7 +86,7 @@ class ActiveRun:
         return await self._asker.ask(key, prompt)
 
     async def ask_twice(self, key: str, prompt: Prompt) -> Reply | None:
-        """As `ask`; a reply without an answer is asked for once more, with more room, under a key of its own."""
+        """Like `ask`, but a reply without an answer is requested once more with a higher limit, under its own key."""
         reply = await self.ask(key, prompt)
         second = second_request(self.state.recipe, prompt, reply) if reply and self.state.asks_again else None
         if reply is None or second is None:
@@ -94,7 +94,7 @@ class ActiveRun:
         return later_reply(reply, await self.ask(again(key), second))
 
     async def converse(self, task: str, flow: Generator[Prompt, Reply, R]) -> R | None:
-        """Run a flow about a task to its end: every prompt it yields is asked, every reply sent back in.
+        """Run a flow about a task to its end: send every prompt that it yields, and pass every reply back to it.
 
         None: a request failed for good.
         """
@@ -161,8 +161,9 @@ async def in_order(
 ) -> AsyncGenerator[tuple[int, R], None]:
     """Start work(first), work(first + 1) ... as soon as each may start; yield results strictly in that order.
 
-    Ends when nothing runs and nothing may start (and, where there is `signal`, it is closed). Closed early, it cancels
-    what runs and waits for it to end: a request in flight is paid for, and its reply is still recorded.
+    It ends when nothing runs and nothing may start (and, if there is a `signal`, when that is closed). If it is
+    closed early, it cancels what runs and waits for it to end: a request in flight is paid for, and its reply is
+    still recorded.
     """
     pending: deque[asyncio.Task[R]] = deque()
     index = upcoming = first
@@ -192,8 +193,8 @@ async def in_order(
 async def together(run: ActiveRun, *works: Coroutine[Any, Any, None]) -> None:
     """Run all to their end.
 
-    The first error cancels the others, which finish what is in flight, and is raised. What makes the whole run impossible
-    (`run.fatal`) ends them at once, even if the stream that met it is not due yet.
+    The first error cancels the others, which finish what is in flight, and is raised. An error that makes the whole
+    run impossible (`run.fatal`) ends them at once, even if the stream that met it is not due yet.
 
     Raises:
         BootstructError: the first error of a stream, or the one in `run.fatal`.

@@ -1,4 +1,4 @@
-"""Why a run brings nothing: what the last replies were, by name, and what to change for that reason. Pure."""
+"""Why a run brings nothing: the kinds of the last replies, and what to change in each case. Pure."""
 
 from collections import Counter
 
@@ -57,7 +57,7 @@ def stall_reason(state: State, requests: int) -> str:
 
 
 def no_instances_reason(state: State, tasks: int) -> str:
-    """Why completing tasks is given up, and what to do; empty if one of the last `tasks` completed tasks has an instance.
+    """Why completing tasks is abandoned, and what to do; empty if one of the last `tasks` has an instance.
 
     Args:
         state: the run's state.

@@ -1,4 +1,4 @@
-"""What a run that is going on waits for most: the server, this machine, growing, completing or the budget. In plain words."""
+"""What a running run waits for most, in plain words: the server, this machine, growing, completing or the budget."""
 
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ STEPS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What is measured at one moment.
+    """The measurements at one moment.
 
     Attributes:
         in_flight: requests in flight, by step.
@@ -107,7 +107,7 @@ def _tasks(count: int) -> str:
 
 
 class SlowestPart:
-    """Watches a run, and names what was its slowest part most often lately.
+    """Watches a run and names the part that was slowest most often lately.
 
     Args:
         clock: seconds from any beginning.

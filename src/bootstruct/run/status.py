@@ -1,4 +1,4 @@
-"""A run in numbers: how many candidates were accepted, tokens, cost, and how far it is."""
+"""A run in numbers: candidates, accepted instructions, tokens, cost, and progress."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from bootstruct.stages.draw import draw_evolution, visible_count
 
 @dataclass(frozen=True, slots=True)
 class CheckStatus:
-    """What one check of the recipe decided, and what it took.
+    """What one check of the recipe decided and used.
 
     Attributes:
         name: the check's name in the recipe.
@@ -78,11 +78,11 @@ class Status:
         cost: US dollars at list price, None if a model's price is not known.
         batched: of the replies paid for, those that came by batch.
         saved: US dollars that batches saved against the list price; None if a price is not known.
-        suspended: servers that a run which is going on sends nothing for now, and why.
-        retries: attempts that failed before replies that came in the end.
+        suspended: servers to which a running run sends nothing for now, and why.
+        retries: attempts that failed before their replies came.
         reply_seconds: time spent answering, summed over replies.
         busy_seconds: time with at least one request in flight; 0 if the journal does not tell.
-        sessions: in how many sessions that was.
+        sessions: the number of sessions in that time.
         yield_rate: accepted instructions per request over the last 100 requests.
     """
 
@@ -129,7 +129,7 @@ def status_of(state: State, prices: Prices, suspended: Mapping[str, str] | None 
     """The numbers of a state.
 
     Args:
-        suspended: servers that a run which is going on has suspended, and why.
+        suspended: servers that a running run has suspended, and why.
     """
     done = list(state.completed.values())
     rejected_instances: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Where a task came from: its prompts, raw replies and nearest texts, read again from the journal or derived again."""
+"""The origin of a task: its prompts, raw replies and nearest texts, read from the journal or derived again."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,8 +36,8 @@ def counted_reply(state: State, journal: Path, key: str) -> ReplyReceived | None
 def proposed_by(state: State, journal: Path, task: str) -> RecordedRequest:
     """The request that brought a task.
 
-    The prompt of an import is the recorded one; others are derived again. One that another run drew is not known:
-    empty.
+    The prompt of an import is the recorded one; others are derived again. A prompt that another run drew is not known
+    and is empty.
     """
     index = int(task.partition(".")[0])
     replied = counted_reply(state, journal, f"propose/{index}")

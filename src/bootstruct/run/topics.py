@@ -1,4 +1,4 @@
-"""Topics of a recipe's hints: those that ship with a recipe fit the shipped seeds; other seeds bring their own or none."""
+"""Topics of a recipe's hints: shipped ones fit the shipped seeds; other seeds have their own or none."""
 
 import json
 import re
@@ -32,12 +32,12 @@ async def topics_from_seeds(
 ) -> tuple[str, ...]:
     """Ask the model once for topics of the run's own seeds, and write them into its recipe, where they can be edited.
 
-    Request and reply are kept in `topics.jsonl`; they are no part of the run and do not count in its budget.
+    Request and reply are kept in `topics.jsonl`; they are not part of the run and do not count in its budget.
 
     Args:
         folder: a run folder that has not begun, whose recipe has hints.
         machine: how the model is reached; by default the folder's settings.
-        engine: an engine that answers in place of the one that `machine` names; it is closed at the end.
+        engine: an engine to use instead of the one that `machine` names; it is closed at the end.
 
     Returns:
         The topics.

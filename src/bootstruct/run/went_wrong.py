@@ -1,7 +1,7 @@
-"""What went wrong more often than not, by name and with what to change: a run that reached its goal may be a bad one. Pure.
+"""What went wrong more often than not, and what to change: a run that reached its goal may still be bad. Pure.
 
-Counted is what nothing came of. Candidates that rules, novelty or checks reject are not: that is what these are for, and a
-pool that grows rejects more and more of them.
+It counts what brought nothing. Candidates that rules, novelty or checks reject do not count: that is the purpose of
+these, and a growing pool rejects more and more of them.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What finishing tasks will cost: measured on the run's own replies, from the recipe before there are any. It asks nothing."""
+"""The cost of finishing tasks: measured on the run's own replies, or estimated from the recipe. Sends no requests."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ SHARE_OF_LIMIT: Final = 3  # a reply is assumed to have a third of the tokens th
 class Workload:
     """Estimates of what requests for instructions and tasks cost, from a run's state and the replies to this session.
 
-    A task's cost is summed over its steps: how often each is asked per finished task, times what a reply to it costs.
+    A task's cost is the sum over its steps of the requests per finished task times the cost of a reply.
 
     Args:
         state: the run's state.
@@ -72,7 +72,7 @@ class Workload:
 
     @property
     def per_task(self) -> ExpectedUse:
-        """What it costs to complete an accepted instruction, its share of a request about several included."""
+        """The cost of completing an accepted instruction, including its share of a request about several."""
         steps = [step for step in self._prior if step != "propose"]
         amount = ExpectedUse()
         for step in {*steps, *(s for s in self._finished_steps if _is_about_task(s))}:
@@ -113,14 +113,14 @@ class Workload:
 
     @property
     def most_per_task(self) -> ExpectedUse:
-        """What has to be free for a task to be finished: its mean cost, with its dearest reply at the upper bound."""
+        """The budget that a task needs to be finished: its mean cost, with its most expensive reply at the upper bound."""
         rows = [self._most(step) for step in self._prior if step != "propose"]
         mean = self.per_task
         return ExpectedUse(*(max([mean[n], *(mean[n] + row[n] for row in rows)]) for n in range(3)))
 
     @property
     def most_per_request(self) -> ExpectedUse:
-        """What has to be free for a request for instructions to be sent."""
+        """The budget that has to be free for a request for instructions to be sent."""
         mean, most = self._mean("propose"), self._most("propose")
         return mean.plus(most)
 
@@ -135,7 +135,7 @@ class Workload:
         used, assumed = self.budget.used_at(step), self._prior.get(step)
         if used.count and (used.in_flight == 0 or assumed is None):
             return used.mean
-        if used.count:  # short replies come first, so those still to come are taken to be no shorter than assumed
+        if used.count:  # short replies come first, so later ones are assumed to be no shorter than the estimate
             late = ExpectedUse(*map(max, used.mean, assumed or used.mean))
             both = used.total.plus(late, used.in_flight)
             return ExpectedUse().plus(both, 1 / (used.count + used.in_flight))
