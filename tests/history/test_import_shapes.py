@@ -1,6 +1,7 @@
 """Real runs as they lie: forks that log otherwise, files in other places, gaps, and the output of other tools."""
 
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from bootstruct.journal.events import CandidatesJudged, ReplyReceived, RunStarte
 from bootstruct.journal.state import State, apply, begin, waiting
 from bootstruct.run.folder import read_run
 from bootstruct.types import Instance, Sampling, Verdict
-from tests.support.commands import bootstruct
+from tests.support.commands import CLI, bootstruct
 from tests.support.paths import DATA
 from tests.support.scripts import HAS_PARQUET, SEEDS, recipe
 
@@ -387,6 +388,34 @@ def test_folders_as_distilabel_and_datadesigner_leave_them(tmp_path: Path) -> No
     result = import_run(tmp_path / "designed", [artifacts])
     assert (result.accepted, result.tasks) == (2, 2)
     assert [(account.read, account.used) for account in result.accounts] == [(1, 1), (1, 1)]
+
+
+def test_a_folder_as_curator_leaves_it(tmp_path: Path) -> None:
+    folder = tmp_path / "9ac389f1df0258af"
+    folder.mkdir()
+    for number, row in ((0, 0), (2, 1), (10, 0)):
+        lines(folder / f"responses_{number}.jsonl", OTHER_TOOLS["curator"][row])
+    for other in ("requests_0.jsonl", "failed_requests.jsonl", "metadata_0.json", "response.json"):
+        (folder / other).write_text("{}")
+    result, state = imported(tmp_path, folder)
+    assert [text for text, _, _ in tasks(state)] == TEXTS[:2]
+    read = [Path(account.path).name for account in result.accounts]
+    assert read == ["responses_0.jsonl", "responses_2.jsonl", "responses_10.jsonl"]  # by their numbers
+    assert [(account.read, account.used) for account in result.accounts] == [(1, 1)] * 3
+
+
+@pytest.mark.parametrize("named", ["-", "pipe"])
+def test_a_pipe_is_read_once_and_whole(named: str, tmp_path: Path) -> None:
+    rows = [{"instruction": f"Write about thing {n}.", "output": "x " * 30} for n in range(2000)]
+    path = lines(tmp_path / "rows.jsonl", *rows)
+    source = "-" if named == "-" else "/dev/stdin"
+    command = [*CLI, "import", str(tmp_path / "run"), "--from", source, "--json"]
+    done = subprocess.run(command, input=path.read_bytes(), capture_output=True)
+    assert json.loads(done.stdout)["accounts"][0]["used"] == 2000, done.stderr.decode()
+    replies = lines(tmp_path / "replies.jsonl", step1(0)).read_bytes()
+    done = subprocess.run([*CLI, "import", str(tmp_path / "two"), "--from", source], input=replies, capture_output=True)
+    assert done.returncode == 2
+    assert b"holds the replies of a run, which are read from files only" in done.stderr
 
 
 def test_several_files_of_tasks_are_all_read_and_what_is_not_read_is_told(tmp_path: Path) -> None:

@@ -301,6 +301,13 @@ def faults() -> Iterator[SmallFile]:
     yield SmallFile("head_only.csv", b"instruction,output\n", None)
     yield SmallFile("cut_list.json", json.dumps(ROWS).encode()[:-5], None)
     yield SmallFile("damaged.jsonl.gz", gzip.compress(JSONL * 50)[:-30], None)
+    yield SmallFile("packed_twice.jsonl.gz", gzip.compress(gzip.compress(JSONL)), None)
+    yield SmallFile("old_mac.csv", b"instruction,output\rName a fruit.,Apple\r", None)
+    yield SmallFile(
+        "koi8.csv",
+        "instruction,output\n\u041d\u0430\u0437\u043e\u0432\u0438 \u0444\u0440\u0443\u043a\u0442,x\n".encode("koi8-r"),
+        None,
+    )
     yield SmallFile("page.html", b"<!DOCTYPE html><html><body>404</body></html>", None)
     yield SmallFile("seeds.yaml", b"- instruction: Name a fruit.\n  output: Apple\n", None)
     yield SmallFile("sheet.xlsx", b"PK\x03\x04" + bytes(50), None)

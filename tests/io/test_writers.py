@@ -216,6 +216,14 @@ def test_a_failure_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     assert [(entry.name, entry.read_text()) for entry in tmp_path.iterdir()] == [("a.json", "before")]
 
 
+@pytest.mark.parametrize("name", ["a.xlsx", "a.YAML", "a.jsonl.bz2", "a.xlsx.gz"])
+def test_what_is_not_written_is_refused_by_its_ending(name: str) -> None:
+    with pytest.raises(InputError, match="no rows are written as"):
+        form_of(Path(name))
+    assert form_of(Path(name.removesuffix(".gz")), container="csv").container == "csv"
+    assert form_of(Path("train.v2")).container == "jsonl"
+
+
 def test_an_input_is_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text("{}\n")
     (tmp_path / "link.jsonl").symlink_to(tmp_path / "a.jsonl")

@@ -93,6 +93,7 @@ def dedup(
     from bootstruct.embeddings.embedder import NAMES, open_embedder
     from bootstruct.io.rows import STDIN
     from bootstruct.io.writers import form_of, require_other_file, row_writer
+    from bootstruct.run.folder import source_files
 
     paths, away = _paths(files), _paths(against)
     if not paths:
@@ -113,7 +114,11 @@ def dedup(
     named = {**(fields or {}), **({"instruction": field} if field is not None else {})}
     compared = ComparedText(on, named or None)
     target = Path(out) if isinstance(out, str | PathLike) else out
-    require_other_file(target, (*paths, *away))
+    read = source_files((*paths, *away))
+    require_other_file(target, read)
+    if dropped is not None:
+        require_other_file(Path(dropped), read)
+        require_other_file(Path(dropped), [target] if isinstance(target, Path) else [], "the file of the kept rows")
     result, report = DedupResult(lists_dropped=list_dropped), on_progress or (lambda totals: None)
     with contextlib.ExitStack() as stack:
         pool = stack.enter_context(shard_maker(ray_address, shards, threshold, tokenizer)) if ray else None
@@ -123,7 +128,6 @@ def dedup(
             writer = stack.enter_context(row_writer(target, form_of(target, container=container)))
             keep, result.written = writer.add, writer.written
         if dropped is not None:
-            require_other_file(Path(dropped), (*paths, *away))
             drop = stack.enter_context(row_writer(Path(dropped))).add
         meaning = None
         if semantic is not None and embed is not None:

@@ -71,13 +71,14 @@ def select(
     from bootstruct.api.runs import read_state
     from bootstruct.io.writers import form_of, require_other_file, write_rows
     from bootstruct.reporting.from_run import is_run
+    from bootstruct.run.folder import source_files
     from bootstruct.selection.select import SelectionOptions, select_rows
 
     if not sources:
         raise InputError("select: name a run folder or a file of instruction data.")
     paths = [Path(source) for source in sources]
     target = Path(out) if isinstance(out, str | PathLike) else out
-    require_other_file(target, paths)
+    require_other_file(target, source_files(paths))
     kept = None if embeddings is None else Path(embeddings)
     options = SelectionOptions(size, by, per, quality, grade, model, embed, base_url, kept, seed, fields)
     options.check()

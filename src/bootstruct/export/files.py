@@ -22,9 +22,7 @@ from bootstruct.io.dataset_folders import whole_folder, write_parts
 from bootstruct.io.files import write_whole
 from bootstruct.io.row_writers import WrittenRows
 from bootstruct.io.writers import FileForm, form_of, require_other_file, row_writer, write_rows
-from bootstruct.journal.file import NAME
-from bootstruct.journal.reviews import NAME as REVIEWS
-from bootstruct.run.folder import MACHINE, RECIPE, SEEDS
+from bootstruct.run.folder import RECIPE, RUN_FILES
 
 if TYPE_CHECKING:
     from bootstruct.config.recipe import Recipe
@@ -34,7 +32,6 @@ Json = dict[str, Any]
 EQUAL = "examples that are equal to one that is exported"
 OnProgress = Callable[[int, int], object]
 PROGRESS_ROWS = 1000  # rows between two calls of on_progress
-RUN_FILES = (NAME, RECIPE, SEEDS, MACHINE, REVIEWS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +125,16 @@ def export_runs(
     if chosen.has_pairs and not selection.count:
         reasons = "; ".join(f"{count:,} {reason}" for reason, count in selection.rows_left_out.items())
         raise InputError(f"format {format}: there is no pair to write{f' (left out: {reasons})' if reasons else ''}.")
-    notes: Counter[str] = Counter()
+    notes: list[str] = []
     if chosen.is_folder:
         files = _write_original(runs[0], selection, out)
-        notes.update(_left_out_of_recipe(runs[0].state.recipe))
+        notes += _left_out_of_recipe(runs[0].state.recipe)
     else:
         form = form_of(out, chosen.container, container)
         written = _write_parts(runs, selection, chosen, out, form, splits, on_progress)
         files = {name: part.rows for name, part in written.items()}
-        notes.update(note for part in written.values() for note in part.notes)
+        changes = sum((part.changes for part in written.values()), Counter[str]())
+        notes += WrittenRows(changes=changes).notes
     return ExportResult(
         files,
         sum(len(source.state.accepted_after) for source in runs),
@@ -145,7 +143,7 @@ def export_runs(
         selection.tasks,
         dict(selection.tasks_left_out),
         dict(selection.rows_left_out),
-        list(notes),
+        notes,
     )
 
 

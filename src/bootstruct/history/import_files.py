@@ -8,7 +8,7 @@ from typing import Any, Final
 from bootstruct.errors import InputError
 from bootstruct.io.accounts import RowAccount
 from bootstruct.io.arrow import is_dataset_folder
-from bootstruct.io.rows import read_rows
+from bootstruct.io.rows import STDIN, read_rows
 from bootstruct.io.shapes import ShapeError, read_task_row
 from bootstruct.io.tasks import require_used
 
@@ -18,6 +18,7 @@ NumberedRow = tuple[int, Row]  # its line or position, and the row
 INSTRUCTIONS, TYPES, INSTANCES, PARSED = "instructions", "task types", "instances", "parsed instances"
 TASKS, REQUESTS, RECIPE, SEEDS = "tasks", "requests", "recipe", "seeds"
 BATCHES: Final = "parquet-files"  # in which DataDesigner writes the batches of a data set
+REPLIES: Final = "responses_*.jsonl"  # in which curator logs replies, beside requests, tables and settings
 SUBFOLDER: Final = "finetuning_data"  # in which the released code keeps the files of its last step
 _BEGINNINGS: Final = {  # the beginning of a file's name -> what it holds
     "machine_generated_instructions": INSTRUCTIONS,
@@ -80,8 +81,8 @@ def find_files(sources: Sequence[Path]) -> ImportFiles:
 
     A folder is looked through for the files of the released code, `finetuning_data/` below it included, and for `regen.json`
     of Alpaca's code; if it holds none of these, but one other file of rows, or is a data set that `datasets` saved, that is
-    it. A folder of distilabel holds such a data set in a sub-folder, one of DataDesigner its batches in `parquet-files`. A
-    file that is named holds what its name says, else what its first row shows.
+    it. A folder of distilabel holds such a data set in a sub-folder, one of DataDesigner its batches in `parquet-files`, one
+    of curator its replies in `responses_*.jsonl`. A file that is named holds what its name says, else what its first row shows.
 
     Args:
         sources: folders, and files.
@@ -91,7 +92,7 @@ def find_files(sources: Sequence[Path]) -> ImportFiles:
     """
     found = ImportFiles()
     for source in sources:
-        if not source.exists():
+        if source != STDIN and not source.exists():
             raise InputError(f"{source}: no such file.")
         for content, path in _in_folder(source) if source.is_dir() else [(_content_of(source), source)]:
             found.add(content, path)
@@ -113,6 +114,9 @@ def _in_folder(folder: Path) -> Iterator[tuple[str, Path]]:
     named = [(content, path) for path in files if (content := _by_name(path)) is not None]
     yield from named
     if any(content in (INSTRUCTIONS, INSTANCES, PARSED, TASKS) for content, _ in named):
+        return
+    if replies := sorted(folder.glob(REPLIES), key=lambda path: (len(path.name), path.name)):  # by their numbers
+        yield from ((TASKS, path) for path in replies)
         return
     if batches := sorted((folder / BATCHES).glob("batch_*.parquet")) or sorted(folder.glob("batch_*.parquet")):
         yield from ((TASKS, path) for path in batches)
@@ -141,9 +145,20 @@ def _content_of(path: Path) -> str:
     named = _by_name(path)
     if named is not None:
         return named
+    if _can_be_read_once(path):
+        return TASKS
     row = next((row for _, row in read_rows(path, bare_text=True)), None)
     if row is None:
         raise InputError(f"{path}: is empty; nothing to import.")
+    return _content_of_row(row)
+
+
+def _can_be_read_once(path: Path) -> bool:
+    """Whether it is the standard input or a pipe, of which no row may be read to see what it is."""
+    return path == STDIN or not (path.is_file() or path.is_dir())
+
+
+def _content_of_row(row: Row) -> str:
     if "raw_instances" in row:
         return INSTANCES
     if "instruction" in row and ("request_idx" in row or "most_similar" in row):
@@ -187,6 +202,10 @@ def _task_rows(files: ImportFiles, fields: Mapping[str, str] | None) -> list[Num
         account = files.accounts[str(path)] = RowAccount(str(path))
         for line, row in files.counted(read_rows(path, bare_text=True, account=account, columns=columns)):
             position += 1
+            if position == 1 and _can_be_read_once(path) and _content_of_row(row) != TASKS:
+                raise InputError(
+                    f"{path}: holds the replies of a run, which are read from files only; write it to a file."
+                )
             try:
                 found = [read_task_row(part, fields) for part in _parts_of(row)]
             except ShapeError as exc:

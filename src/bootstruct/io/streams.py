@@ -30,6 +30,8 @@ _WIDE: Final = {  # byte order marks, the longer ones first
 _OTHERS: Final = {  # how files begin that hold no rows, what they are, and what to do
     b"PK\x03\x04": "a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook; save the sheet as CSV",
+    _GZIP: "compressed twice, with gzip inside; decompress it once, as in `gzip -d`",
+    _ZSTD: "compressed twice, with zstd inside; decompress it once, as in `zstd -d`",
     b"BZh": "compressed with bzip2; decompress it first, as in `bzip2 -d`",
     b"\xfd7zXZ": "compressed with xz; decompress it first, as in `xz -d`",
     b"7z\xbc\xaf": "a 7-Zip archive; unpack it",
@@ -232,8 +234,10 @@ def likely_encoding(raw: bytes) -> str:
         ("cp1251", lambda text: sum("\u0400" <= c <= "\u04ff" for c in text) * 2 > sum(c > "\x7f" for c in text)),
     ):
         with contextlib.suppress(UnicodeDecodeError):
-            if is_own(raw.decode(encoding)):
-                return {"cp1251": "WINDOWS-1251"}.get(encoding, encoding.upper().replace("_", "-"))
+            if is_own(text := raw.decode(encoding)):
+                if encoding != "cp1251":
+                    return encoding.upper().replace("_", "-")
+                return "WINDOWS-1251" if sum(map(str.islower, text)) >= sum(map(str.isupper, text)) else "KOI8-R"
     return "WINDOWS-1252"
 
 

@@ -50,6 +50,11 @@ def table_values(path: Path, file: io.BufferedReader, notes: Counter[str]) -> Va
     first = next((line for line in lines if line.strip()), None)
     if first is None:
         return
+    if "\r" in _QUOTED.sub("", first).rstrip("\r\n"):
+        raise InputError(
+            f"{path}: its lines end with \\r alone, as older Macs wrote them; convert it, as in "
+            "`tr '\\r' '\\n' < FILE > NEW`."
+        )
     reader = csv.reader(_chain(first, lines), delimiter=separator_of(first), strict=True)
     try:
         names = [name.strip() for name in next(reader)]

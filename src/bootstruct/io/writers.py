@@ -47,6 +47,27 @@ CONTAINERS: Final[Mapping[str, tuple[str, ...]]] = {  # name -> endings of files
     "dataset": (),
 }
 COMPRESSIONS: Final[Mapping[str, str]] = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
+NOT_WRITTEN: Final = frozenset(  # endings of files that would be taken for something else than rows
+    (
+        ".xlsx",
+        ".xls",
+        ".ods",
+        ".yaml",
+        ".yml",
+        ".zip",
+        ".bz2",
+        ".xz",
+        ".7z",
+        ".pkl",
+        ".npy",
+        ".npz",
+        ".db",
+        ".sqlite",
+        ".html",
+        ".orc",
+        ".avro",
+    )
+)
 _PACKED_ALREADY: Final = ("parquet", "arrow", "dataset")
 
 
@@ -72,7 +93,7 @@ def form_of(path: Target, default: str = "jsonl", container: str | None = None) 
         container: the container, whatever the name says; `dataset` is a folder, which no name says.
 
     Raises:
-        InputError: the container is unknown, or cannot be compressed.
+        InputError: the container is unknown or cannot be compressed, or the name says something else.
 
     Example:
         >>> form_of(Path("train.csv.gz"))
@@ -83,6 +104,8 @@ def form_of(path: Target, default: str = "jsonl", container: str | None = None) 
     suffixes = [suffix.lower() for suffix in path.suffixes] if isinstance(path, Path) else []
     compression = COMPRESSIONS.get(suffixes[-1], "") if suffixes else ""
     ending = suffixes[-2:-1] if compression else suffixes[-1:]
+    if container is None and (strange := next((end for end in ending if end in NOT_WRITTEN), "")):
+        raise InputError(f"{path}: no rows are written as {strange}; name a file .jsonl, .csv or .parquet.")
     named = next((name for name, endings in CONTAINERS.items() if set(ending) & set(endings)), default)
     form = FileForm(container or named, compression)
     if compression and form.container in _PACKED_ALREADY:

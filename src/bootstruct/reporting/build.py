@@ -8,6 +8,7 @@ from bootstruct.errors import InputError
 from bootstruct.io.accounts import RowAccount
 from bootstruct.io.files import write_whole
 from bootstruct.io.rows import STDIN
+from bootstruct.io.writers import require_other_file
 from bootstruct.reporting.browse import ROWS
 from bootstruct.reporting.card import card
 from bootstruct.reporting.diversity import diversity_where_possible
@@ -16,6 +17,9 @@ from bootstruct.reporting.measure import DatasetMeasures, Tell, measure
 from bootstruct.reporting.page import render
 from bootstruct.reporting.read_subjects import read_subjects
 from bootstruct.reporting.verbs import VerbReader, reader
+from bootstruct.run.folder import source_files
+
+CARD = ".card.md"  # the ending of the card's name, in place of the page's
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,9 @@ def make_report(
     target = out or default_out(paths[0])
     if target.is_dir():
         raise InputError(f"{target}: is a folder; name a file, as in {target / 'report.html'}.")
-    if any(target.resolve() == path.resolve() for path in (*paths, *test_sets)):
-        raise InputError(f"{target}: is a source of the report; name another file with --out.")
+    read = [*paths, *test_sets, *([Path(seeds)] if seeds is not None else [])]
+    for written in (target, target.with_suffix(CARD)):
+        require_other_file(written, source_files(read), "a source of the report")
     tell("reading")
     of_seeds: list[RowAccount] = []
     subjects = read_subjects(paths, seeds, fields, test_tasks, other_languages, of_seeds)
@@ -68,7 +73,7 @@ def make_report(
     tell("writing the page")
     contents = {target: render(measured, rows, bounded)}
     if len(measured) == 1:
-        contents[target.with_suffix(".card.md")] = card(measured[0]).encode("utf-8", "replace")
+        contents[target.with_suffix(CARD)] = card(measured[0]).encode("utf-8", "replace")
     for path, content in contents.items():
         write_whole(path, content)
     accounts = [subject.account for subject in subjects if subject.account is not None]

@@ -7,7 +7,7 @@ the journal's first event holds all of it except the machine settings, and count
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from bootstruct.config.loading import read_recipe
@@ -18,6 +18,7 @@ from bootstruct.io.files import write_whole
 from bootstruct.io.rows import read_json, read_rows
 from bootstruct.journal.events import RunStarted
 from bootstruct.journal.file import NAME, Journal, read_state
+from bootstruct.journal.reviews import NAME as REVIEWS
 from bootstruct.journal.state import State, begin
 from bootstruct.stages.custom import CustomCode, declare
 from bootstruct.stages.dry_run import dry_run
@@ -28,11 +29,20 @@ SUSPENDED, SUSPENDED_SECONDS = "aside.json", 15.0  # rewritten more often than t
 PYTHON = "python.json"  # names and versions of the rules and checks in Python that the run needs
 PREVIEW, PREVIEWS = "preview.jsonl", "preview*.jsonl"
 TAKEN_OVER = "taken_over.jsonl"  # replies of the run that this one was rejudged from, beside those in its journal
+RUN_FILES = (NAME, RECIPE, SEEDS, KEEP_AWAY, MACHINE, PYTHON, TAKEN_OVER, REVIEWS)  # never written over by an output
 
 
 def is_begun(folder: Path) -> bool:
     """Whether the folder has a journal with any content."""
     return (folder / NAME).is_file() and (folder / NAME).stat().st_size > 0
+
+
+def source_files(sources: Iterable[Path]) -> list[Path]:
+    """The sources, and the files that those among them hold which are run folders or folders of `datasets`."""
+    found = list(sources)
+    for folder in [path for path in found if path.is_dir()]:
+        found += [*(folder / name for name in RUN_FILES), *folder.glob("*.arrow")]
+    return found
 
 
 def read_plan(folder: Path, begun: Recipe | None = None) -> tuple[Recipe, tuple[Seed, ...]]:

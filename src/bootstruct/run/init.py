@@ -97,14 +97,17 @@ def init_run(
         files[f"prompts/{name}"] = (content, "prompt")
     if code.rules or code.checks:
         files[PYTHON] = (declaration(code), "rules and checks in Python")
-    for name in files:
+    new = [name for name in files if not (folder / name).exists()]
+    for name, (content, _) in files.items():
         require_inside(folder, folder / name)
+        if (folder / name).is_file() and (folder / name).read_bytes() != content.encode():
+            raise InputError(f"{folder / name}: is there already and would be lost; move it, or choose another folder.")
     for name, (content, _) in files.items():
         write_whole(folder / name, content.encode(), is_private=name == MACHINE)
     try:
         read_plan(folder)
     except InputError:
-        for name in files:
+        for name in new:
             (folder / name).unlink(missing_ok=True)
         raise
     trust_machine(folder)
