@@ -246,6 +246,15 @@ def shapes() -> Iterator[SmallFile]:
     )
 
 
+def column_twice(path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    columns = [pyarrow.array([text]) for text in (FRUIT[0], "Apple", "Pear")]
+    table = pyarrow.Table.from_arrays(columns, names=["instruction", "output", "output"])
+    pyarrow.parquet.write_table(table, path)
+
+
 def ratings() -> Iterator[SmallFile]:
     """Answers that people have rated, which only `evaluate agree` and `evaluate compare` read."""
     rows = [{"model": "m", "task": task, "rater": "anna", "level": level} for task, level in (("a", "A"), ("b", "C"))]
@@ -283,6 +292,7 @@ def faults() -> Iterator[SmallFile]:
     yield SmallFile("ragged.csv", b"instruction,output\nName a fruit.,Apple\nName a tree\n", (FRUIT,), bad=1)
     yield SmallFile("unclosed_quote.csv", b'instruction,output\n"Name a fruit.,Apple\n', None)
     yield SmallFile("head_twice.csv", b"instruction,output,output\na,b,c\n", None)
+    yield SmallFile("column_twice.parquet", tasks=None, make=column_twice)
     yield SmallFile("unknown_columns.csv", b"title,body\na,b\n", None)
     yield SmallFile("unknown_fields.jsonl", lines({"title": "a", "body": "b"}), None)
     yield SmallFile(

@@ -75,6 +75,26 @@ def test_equal_values_are_no_fault(tmp_path: Path) -> None:
     assert [row for _, row in read_rows(path)] == [{"text": "a"}]
 
 
+@pytest.mark.parametrize("form", ["parquet", "arrow", "stream"])
+def test_a_column_of_a_table_that_comes_twice(form: str, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    pyarrow = pytest.importorskip("pyarrow")
+
+    whole = pyarrow.array(["a"])
+    inner = pyarrow.StructArray.from_arrays([whole, whole], names=["k", "k"])
+    for names, columns in ((["text", "text"], [whole, whole]), (["text", "meta"], [whole, inner])):
+        table = pyarrow.Table.from_arrays(columns, names=names)
+        path = tmp_path / f"{names[1]}.{form}"
+        if form == "parquet":
+            parquet.write_table(table, path)
+        else:
+            make = pyarrow.ipc.new_file if form == "arrow" else pyarrow.ipc.new_stream
+            with make(path, table.schema) as writer:
+                writer.write_table(table)
+        with pytest.raises(InputError, match=r"has the column '(text|k)' twice; rename one"):
+            list(read_rows(path))
+
+
 def test_two_answers_in_lists_are_a_pair_and_no_columns(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     turns = [[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": text}] for text in ("a", "b")]

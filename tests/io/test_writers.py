@@ -167,6 +167,15 @@ def test_half_a_character_fits_into_json_only(name: str, tmp_path: Path) -> None
         assert [row for _, row in read_rows(tmp_path / f"a{ending}", surrogates="keep")] == HALF
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", *(["a.parquet"] if HAS_PARQUET else [])])
+def test_bytes_that_are_no_utf8_fit_into_lines_only(name: str, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_bytes(b'{"text": "\xff"}\n')
+    rows = (row for _, row in read_rows(tmp_path / "in.jsonl", surrogates="keep", is_raw=True))
+    with pytest.raises(InputError, match=r"half of a character|do not fit into a table"):
+        write_rows(tmp_path / name, rows)
+    assert not (tmp_path / name).exists()
+
+
 def test_plain_text(tmp_path: Path) -> None:
     write_rows(tmp_path / "a.txt", [{"text": "one"}, {"instruction": "two", "input": None}])
     assert (tmp_path / "a.txt").read_text() == "one\ntwo\n"

@@ -43,6 +43,7 @@ def read_parquet(source: Path | BinaryIO, name: str = "") -> Iterator[dict[str, 
             if not isinstance(source, Path):
                 source.seek(0)
             with pyarrow.parquet.ParquetFile(source, **more) as file:
+                _require_unique(file.schema_arrow, name)
                 for group, size in enumerate(sizes):
                     for batch in file.iter_batches(size, row_groups=[group]):
                         yield from batch.to_pylist()
@@ -86,9 +87,12 @@ def read_arrow(source: Path | BinaryIO, name: str = "") -> Iterator[dict[str, An
             file.seek(0)
             if start == ARROW_FILE:
                 reader = pyarrow.ipc.open_file(file)
+                schema = reader.schema
                 batches = (reader.get_batch(number) for number in range(reader.num_record_batches))
             else:
-                batches = iter(pyarrow.ipc.open_stream(file))
+                stream = pyarrow.ipc.open_stream(file)
+                schema, batches = stream.schema, iter(stream)
+            _require_unique(schema, name)
             bounds = UnpackedBounds(name, _size_of(source))
             for batch in batches:
                 batch.validate(full=True)  # offsets of a stranger's file may point anywhere
@@ -99,6 +103,19 @@ def read_arrow(source: Path | BinaryIO, name: str = "") -> Iterator[dict[str, An
                     yield from batch.slice(first, step).to_pylist()
     except (OSError, pyarrow.ArrowException) as exc:
         raise _unreadable(name, "Arrow", exc) from None
+
+
+def _require_unique(schema: Any, name: str) -> None:
+    """Raise InputError where two columns, or two fields of an object in a column, have one name."""
+    waiting: list[Any] = [list(schema)]
+    while waiting:
+        fields = waiting.pop()
+        names = [field.name for field in fields]
+        if len(set(names)) < len(names):
+            twice = next(one for one in names if names.count(one) > 1)
+            raise InputError(f"{name}: has the column {twice!r:.80} twice; rename one of the columns.")
+        kinds = [field.type for field in fields]
+        waiting += [[kind.field(n) for n in range(kind.num_fields)] for kind in kinds if kind.num_fields]
 
 
 class UnpackedBounds:

@@ -118,7 +118,7 @@ class ColumnWriter(RowWriter):
         if self._waiting is None:
             self._put(row)
             return
-        content = json_bytes(row)
+        content = json_bytes(dict(row))  # not the line that it was read from, whose bytes may be no UTF-8
         add_row(self.columns, json.loads(content))
         self._waiting.write(content + b"\n")
 
