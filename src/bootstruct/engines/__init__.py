@@ -1,1 +1,1 @@
-"""Engines turn prompts into replies: one small protocol (`base`), and wrappers that are engines made of engines."""
+"""Engines turn prompts into replies: one small protocol (`base`), and wrappers, which are engines made of engines."""

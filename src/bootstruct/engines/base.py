@@ -14,7 +14,7 @@ class Engine(Protocol):
         A refusal, an empty text or nonsense is a reply, not an exception: bad model output is data.
 
         Raises:
-            TransientError: the request is worth asking again later.
+            TransientError: the request may succeed later.
             RequestRejectedError: this request would fail again; others are not affected.
             EngineUnavailableError: no request can succeed.
             RunStoppedError: a budget is used up, or the server has been silent for too long.

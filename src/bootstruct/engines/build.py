@@ -25,7 +25,7 @@ from bootstruct.journal.cost import known_cost
 from bootstruct.journal.file import journal_path
 from bootstruct.journal.state import State, Usage
 
-RECORDED_IN_FLIGHT = 64  # requests to a journal; a file needs no level to be found
+RECORDED_IN_FLIGHT = 64  # requests to a journal; a file needs no search for a level
 CLUSTER_IN_FLIGHT = 2048  # requests to a Ray cluster: enough of them to show how many workers are needed
 
 
@@ -37,7 +37,7 @@ class EngineStack:
         engine: the outermost engine: send requests to this one, and close it.
         limiter: requests in flight, levels, suspended servers.
         retrying: retries so far.
-        budget: what was spent.
+        budget: the budget of the run.
         batches: what the batch API is doing, where it is used.
         is_local: whether the model runs in this process.
     """
@@ -66,13 +66,13 @@ def open_engine(
         machine: how the model is reached.
         limits: caps over the whole run.
         spent: what the run has used before.
-        by_batch: where requests go that can wait; ordered ones (`Prompt.ordered`) are sent as usual.
-        own: the user's own engine, used in place of the machine's.
-        forms: how requests to servers are put; None begins with what the recipe says and keeps what it finds to itself.
+        by_batch: where requests that can wait go; ordered ones (`Prompt.ordered`) are sent as usual.
+        own: the user's own engine, used instead of the machine's.
+        forms: the forms of requests to servers; None begins with the recipe's form and does not share what it finds.
 
     Raises:
-        InputError: the engine is unknown, a journal is missing, the packages for a local model are, or a run folder chose
-            where requests go and the user has not confirmed it.
+        InputError: the engine is unknown, a journal or the packages for a local model are missing, or a run folder
+            chose where requests go and the user has not confirmed it.
     """
     if own is None:
         machine.require_confirmed(is_money_capped=limits.cost is not None)
@@ -139,13 +139,13 @@ def open_servers(machine: MachineSettings, forms: RequestForms | None = None) ->
 
 @dataclass(frozen=True, slots=True)
 class BatchOptions:
-    """Where requests go that can wait: to the server's batch API, or through files.
+    """Where requests that can wait go: to the server's batch API, or through files.
 
     Attributes:
         folder: the run folder, which holds the state of submitted batches.
-        is_offline: through files instead of the batch API.
-        out: the file that requests are written to.
-        results: the files that replies are read from.
+        is_offline: whether they go through files instead of the batch API.
+        out: the file for requests.
+        results: the files with replies.
     """
 
     folder: Path
@@ -157,7 +157,7 @@ class BatchOptions:
 def _with_batches(
     ordinary: Engine, machine: MachineSettings, options: BatchOptions, budget: Budget, forms: RequestForms
 ) -> tuple[BatchRouter, BatchEngine | None]:
-    """An engine that sends by batch what can wait. Raises InputError if the engine has no batch API."""
+    """An engine that sends requests that can wait by batch. Raises InputError if the engine has no batch API."""
     router = BatchRouter(ordinary)
     client = open_servers(machine, forms)[0]  # a client of its own: files may take longer than requests
     factor = machine.prices.batch_factor

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 CONNECT_SECONDS = 10
-TRANSIENT_STATUSES = {408, 409, 424, 425, 429, 498}  # worth asking again, like most 5xx (424: TGI's, 498: Groq's)
+TRANSIENT_STATUSES = {408, 409, 424, 425, 429, 498}  # transient, like most 5xx (424: TGI's, 498: Groq's)
 PERMANENT_STATUSES = {501, 505}  # the 5xx that say that the server never can
 BEARER = "authorization"  # the usual header of a key, which then follows the word Bearer
 NO_CREDIT = {"insufficient_quota", "billing_error", "billing_hard_limit_reached"}
@@ -50,8 +50,8 @@ class OpenAIEngine:
         timeout: seconds that a request may take.
         key_header: the header that holds the key.
         headers: further headers, none of them secret.
-        key_env: the environment variable that the key comes from, for hints.
-        forms: how requests to servers are put, shared with others and kept by the run; None for a form of its own.
+        key_env: the environment variable with the key, for hints.
+        forms: the forms of requests to servers, shared with others and kept by the run; None for forms of its own.
 
     Attributes:
         where: the address without credentials, as it may be shown.
@@ -76,7 +76,7 @@ class OpenAIEngine:
         self._session: aiohttp.ClientSession | None = None
 
     async def complete(self, prompt: Prompt) -> Reply:
-        """See `Engine`. What the server refuses by name is left out or put in another way from then on."""
+        """See `Engine`. A field that the server refuses by name is left out or sent in another form from then on."""
         form = self.forms.of(self.where, prompt.model)
         known = dict(form.changes)
         sent = form.body(prompt)
@@ -96,7 +96,7 @@ class OpenAIEngine:
         headers: Mapping[str, str],
         known: Mapping[str, str],
     ) -> Reply:
-        """Ask a refused request again in other forms until the server takes one; only that one is kept."""
+        """Send a refused request again in other forms until the server accepts one; only that one is kept."""
         trial, reasons = dict[str, str](), dict[str, str]()
         sent = form.body(prompt)
         is_known = form.changes != known  # another request has found out while this one waited
@@ -123,7 +123,7 @@ class OpenAIEngine:
         trial: Mapping[str, str],
         reasons: Mapping[str, str],
     ) -> tuple[Reply | ServerError, Mapping[str, str]]:
-        """Send a request once; its response and the headers. What a reply shows about the form is kept."""
+        """Send a request once; its response and the headers. Information in the reply about the form is kept."""
         status, headers, body = await self.post(_path(prompt), dict(sent))
         response = read_response(status, body, prompt)
         if isinstance(response, Reply):
@@ -158,8 +158,8 @@ class OpenAIEngine:
             method: of HTTP.
             path: below the base address.
             data: JSON or a form.
-            seconds: the most that the request may take, where that is not the usual timeout.
-            most_bytes: the most that the response may hold, decompressed.
+            seconds: the most that the request may take, if that is not the usual timeout.
+            most_bytes: the largest allowed response, decompressed.
         """
         import aiohttp
 
@@ -199,7 +199,7 @@ class OpenAIEngine:
             raise TransientError(0, f"the connection broke ({type(exc).__name__})") from None
 
     async def _read(self, response: "aiohttp.ClientResponse", most_bytes: int) -> bytes:
-        """The body of a response, as long as that is not beyond all measure."""
+        """The body of a response, unless it is too large."""
         pieces, size = [], 0
         async for piece in response.content.iter_chunked(2**16):
             pieces.append(piece)
@@ -227,7 +227,7 @@ class OpenAIEngine:
         return self._session
 
     def _error(self, error: ServerError, headers: Mapping[str, str], model: str, is_text: bool = False) -> Exception:
-        """What a failure means for the run; `is_text` where a text was to be continued."""
+        """What a failure means for the run; `is_text` if a text was to be continued."""
         status, message = error.status, error.message
         if self._key and len(self._key) < LEAST_SECRET:
             message = re.sub(rf"(?<!\w){re.escape(self._key)}(?!\w)", "[key]", message)
@@ -263,11 +263,11 @@ class OpenAIEngine:
         return f"{before.rstrip('/')}{path}{'&' if '?' in path else '?'}{query}"
 
     def request_for(self, prompt: Prompt) -> tuple[str, dict[str, Any]]:
-        """(path below /v1, body) of a request, in the form that this server is known to take: for batches."""
+        """(path below /v1, body) of a request, in the form that this server is known to accept, for batches."""
         return _path(prompt), self.forms.of(self.where, prompt.model).body(prompt)
 
     def adapt(self, prompt: Prompt, status: int, body: Any) -> bool:
-        """Whether a request of a batch was refused for its form, which is then changed for the requests to come."""
+        """Whether a request of a batch was refused for its form, which is then changed for later requests."""
         response = self.batched_response(prompt, status, body)
         if isinstance(response, Reply):
             return False
@@ -339,7 +339,7 @@ def _path(prompt: Prompt) -> str:
 
 
 def key_hint(key_env: str, is_set: bool) -> str:
-    """What to do about a key that a server refuses, naming the variable that the key is read from.
+    """What to do about a key that a server refuses, naming the variable of the key.
 
     Args:
         key_env: the environment variable (`MachineSettings.key_env`).

@@ -1,4 +1,4 @@
-"""An engine that replays the replies in a run's journal, found by the prompt's digest; it sends nothing anywhere."""
+"""An engine that replays the replies in a run's journal, found by the prompt's digest; it sends nothing."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ class RecordedEngine:
     """The replies of one or more journals.
 
     Args:
-        paths: of the journals. Where two hold a reply to the same prompt, the first one given wins.
+        paths: of the journals. If two contain a reply to the same prompt, the first one wins.
     """
 
     def __init__(self, *paths: Path) -> None:

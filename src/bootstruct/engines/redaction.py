@@ -1,6 +1,6 @@
-"""Secrets taken out of what servers send back: the key, and user, password and key inside an address.
+"""Removing secrets from server responses: the key, and user, password and key inside an address.
 
-A server that repeats a key seldom repeats it as it is: it may be escaped (JSON, HTML, addresses), encoded (base64, as in
+A server that repeats a key seldom repeats it unchanged: it may be escaped (JSON, HTML, addresses), encoded (base64, as in
 the header of a password, or hexadecimal), or split over lines or texts. All these forms are found in the bytes of the
 response, before any other code reads them.
 """
@@ -10,10 +10,12 @@ import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
-LEAST_SECRET = 8  # characters; a shorter key ("EMPTY", "none") is no secret, and its letters occur in genuine replies
-LEAST_PART = 12  # characters of a part of a key that is taken out by itself
+LEAST_SECRET = (
+    8  # characters; a shorter key ("EMPTY", "none") is not a secret, and its letters occur in genuine replies
+)
+LEAST_PART = 12  # characters of a part of a key that is removed by itself
 MARK = b"[key]"
-# What may stand between two characters of a split key: blanks, quotes, commas, pluses, escaped line ends, hidden marks.
+# What may occur between two characters of a split key: blanks, quotes, commas, pluses, escaped line ends, hidden marks.
 _BETWEEN = (
     rb"(?:[\s\"'+,]|\\+[nrt\"']|\\+u(?:200[b-f]|00ad|2060|feff|000[ad]|0020)|\xe2\x80[\x8b-\x8f]|\xc2\xad|\xe2\x81\xa0"
     rb"|\xef\xbb\xbf){0,8}"
@@ -27,7 +29,7 @@ class Redactor:
     """Replaces secrets by a mark.
 
     Args:
-        secrets: what must not be seen; shorter ones than `LEAST_SECRET` are left alone.
+        secrets: the secrets; those shorter than `LEAST_SECRET` are ignored.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
@@ -49,7 +51,7 @@ class Redactor:
         return self._pattern.sub(MARK, content)
 
     def _may_hold(self, content: bytes) -> bool:
-        """Whether a closer look is worth its time: the expression takes a hundred times as long as this."""
+        """Whether a full search is worthwhile: the expression takes a hundred times as long as this."""
         if any(form in content for form in self._literals) or _ESCAPED.search(content):
             return True
         compact = _compacted(content)
@@ -63,7 +65,7 @@ def _forms(secret: str) -> Iterator[bytes]:
 
 
 def _literals(secret: str) -> Iterator[bytes]:
-    """Forms that are found as they are: halves, hexadecimal, base64, and as a part of an address."""
+    """Forms that are searched for literally: halves, hexadecimal, base64, and as a part of an address."""
     half = len(secret) // 2
     if half >= LEAST_PART:  # the two halves of a key that was split over two texts
         yield secret[:half].encode()
@@ -76,7 +78,7 @@ def _literals(secret: str) -> Iterator[bytes]:
 
 
 def _compacted(content: bytes) -> bytes:
-    """Letters and digits only, without escaped line ends: a key that was split stands in one piece."""
+    """Letters and digits only, without escaped line ends: a key that was split is in one piece."""
     for escape in (b"\\n", b"\\r", b"\\t"):
         if escape in content:
             content = content.replace(escape, b"")
@@ -90,7 +92,7 @@ def _character(code: int) -> bytes:
 
 
 def _base64_cores(secret: bytes) -> set[bytes]:
-    """What base64 makes of a secret wherever it stands: without the letters at its ends that depend on its surroundings."""
+    """The base64 form of a secret at any position, without the letters at its ends that depend on its surroundings."""
     found = set()
     for before in range(3):
         plain = base64.b64encode(b"\0" * before + secret)

@@ -1,8 +1,8 @@
-"""The form that requests to a server take: what the recipe says, without what that server refuses.
+"""The form of requests to a server: that of the recipe, without what the server refuses.
 
-Servers differ in the fields that they take. What one refuses by name is left out or put in another way from then on, for
-that server and model; reported once, recorded in the journal as `RequestAdapted`, and outside every digest: equal replies
-give equal data whichever way they were asked for.
+Servers differ in the fields that they accept. A field that one refuses by name is left out or sent in another form
+from then on, for that server and model; reported once, recorded in the journal as `RequestAdapted`, and outside every
+digest: equal replies give equal data however they were requested.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ LIMIT, NEWER_LIMIT, SCHEMA, ROOM = "max_tokens", "max_completion_tokens", "respo
 OPTIONAL: Final = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "stop")
 SCHEMA_FORMS: Final = ("json_schema", "json_object and schema", "json_object", "guided_json", "")  # tried in this order
 REFUSALS: Final = {400, 404, 405, 422, 501}  # statuses by which servers refuse a field
-FIRST_ROOM, MOST_ROOM = 4096, 32_768  # tokens for thoughts, once a reply shows that the model thinks
+FIRST_ROOM, MOST_ROOM = 4096, 32_768  # tokens for thoughts, after a reply shows that the model thinks
 MOST_BLIND: Final = 2  # failures 500 in a row for which a request is tried without its schema
 LONGEST_REASON: Final = 160  # characters of a server's message that are shown
 MOST_STEPS: Final = 10  # changes that one request may try
@@ -47,7 +47,7 @@ _OTHER_NAMES: Final = {  # as servers that translate requests call the fields
     NEWER_LIMIT: ("max_completion_tokens",),
     SCHEMA: ("response_format", "json_schema", "response_schema", "responseSchema", "guided_json", "json_object"),
 }
-_PLAIN_WORDS: Final = {"stop", "seed"}  # names that are words as well: they need a sign that the field is meant
+_PLAIN_WORDS: Final = {"stop", "seed"}  # names that are also words: they need a sign that the field is meant
 _OF_A_FIELD: Final = re.compile(
     r"param|field|argument|propert|unknown name|unsupported|not (?:support|permitted|allowed)|unrecogni|unexpected|extra",
     re.IGNORECASE,
@@ -66,16 +66,16 @@ _UNKNOWN: Final = re.compile(
 
 @dataclass(slots=True)
 class RequestForm:
-    """The form that requests to one server for one model take, as far as its responses have shown it.
+    """The form of requests to one server for one model, as far as its responses have shown it.
 
     Attributes:
         server: the address without credentials.
         model: the model's name.
-        changes: by field, what is sent in its place: another name of the limit, another form of the schema, a number of
+        changes: by field, what is sent instead: another name of the limit, another form of the schema, a number of
             tokens; empty if the field is left out.
-        has_fixed_room: whether the user says how many tokens a thought may have.
+        has_fixed_room: whether the user sets how many tokens a thought may have.
         has_proven_schema: whether a reply came to a request with a schema.
-        exploring: held by the request that finds out what the server takes.
+        exploring: held by the request that finds out what the server accepts.
     """
 
     server: str
@@ -95,7 +95,7 @@ class RequestForm:
         """The body of a request.
 
         Args:
-            prompt: what is asked.
+            prompt: the prompt.
             trial: changes that are tried on top of the known ones.
         """
         changes, sampling = {**self.changes, **(trial or {})}, prompt.sampling
@@ -125,13 +125,13 @@ class RequestForm:
     def next_change(
         self, prompt: Prompt, sent: Mapping[str, Any], error: ServerError, trial: Mapping[str, str]
     ) -> dict[str, str] | None:
-        """What to change so that the server may take a request that it has just refused; None if nothing helps.
+        """What to change so that the server may accept a request that it has just refused; None if nothing helps.
 
         Args:
-            prompt: what was asked.
+            prompt: the prompt.
             sent: the body of the refused request.
             error: what the server reported.
-            trial: what was changed for this request before.
+            trial: the changes for this request so far.
         """
         schema_form = {**self.changes, **trial}.get(SCHEMA, SCHEMA_FORMS[0])
         has_schema = bool(prompt.schema) and prompt.is_chat and bool(schema_form)
@@ -163,7 +163,7 @@ class RequestForm:
         return None
 
     def adopt(self, trial: Mapping[str, str], reasons: Mapping[str, str]) -> list[RequestAdapted]:
-        """Keep changes from now on; what is new about them, to be recorded."""
+        """Keep changes from now on, and return the new ones, to be recorded."""
         self._blind = 0
         new = {name: change for name, change in trial.items() if self.changes.get(name) != change}
         self.changes |= new
@@ -174,14 +174,14 @@ class RequestForm:
         self._blind += 1
 
     def make_room(self, prompt: Prompt, reply: Reply, hidden: int) -> list[RequestAdapted]:
-        """Raise the limit of the replies to come where this one shows that the model thinks before it answers.
+        """Raise the limit of later replies if this one shows that the model thinks before it answers.
 
         Args:
-            prompt: what was asked.
+            prompt: the prompt.
             reply: the reply.
             hidden: its tokens that the server counts as thoughts.
         """
-        is_hidden = reply.is_cut and not reply.is_filtered and not reply.text.strip()  # all of it was thought
+        is_hidden = reply.is_cut and not reply.is_filtered and not reply.text.strip()  # all of it was a thought
         thought = reply.thought or _MARKERS.sub("", split_thought(reply.text).thought)
         thinks = is_hidden or bool(thought.strip()) or hidden > 0
         if self.has_fixed_room or not thinks or prompt.sampling.max_tokens is None:
@@ -196,8 +196,8 @@ class RequestForms:
     """The forms of all servers and models of an engine.
 
     Args:
-        known: what earlier sessions found.
-        thinking_tokens: tokens for thoughts from the first request on; None to find the number.
+        known: the changes that earlier sessions found.
+        thinking_tokens: tokens for thoughts from the first request on; None to determine the number.
 
     Attributes:
         on_adapted: called with each new change, once; it warns if nothing else is set.
@@ -219,7 +219,7 @@ class RequestForms:
         return self._forms[server, model]
 
     def room(self, model: str) -> int:
-        """The most tokens for thoughts that any server is asked to leave room for."""
+        """The most tokens for thoughts in requests to any server."""
         return max((form.room for (_, name), form in self._forms.items() if name == model), default=self._room or 0)
 
     def report(self, events: Iterable[RequestAdapted]) -> None:
@@ -252,7 +252,7 @@ def in_words(event: RequestAdapted) -> str:
 
 
 def warn_of(event: RequestAdapted) -> None:
-    """Say once, as a warning, what form requests take from now on."""
+    """Warn once about the form of requests from now on."""
     warnings.warn(visible(in_words(event)), stacklevel=2)
 
 

@@ -1,7 +1,7 @@
-"""What the response of an OpenAI-compatible server says: a reply of the model, or the failure that it is.
+"""Reading the response of an OpenAI-compatible server: a reply of the model, or a failure.
 
-The status line does not decide: gateways report the errors of others with status 200, some servers stream where nobody
-asked them to, and a page that asks people to sign in is no reply of a model. `read_response` tells them apart.
+The status line does not decide: gateways report the errors of others with status 200, some servers stream without a
+request for it, and a page that asks people to sign in is not a reply of a model. `read_response` distinguishes them.
 """
 
 import html
@@ -17,9 +17,9 @@ from bootstruct.types import REFUSAL, Prompt, Reply
 
 KEY_SHAPE = re.compile(r"\b(sk|pk|key|token)-[A-Za-z0-9_*\-]{8,}")
 LONGEST_MESSAGE: Final = 300  # characters of a server's message that are kept
-DEEPEST_MESSAGE: Final = 4  # errors wrapped into errors that are looked into
+DEEPEST_MESSAGE: Final = 4  # nested errors that are examined
 MALFORMED: Final = "malformed"  # the code of a response that is neither a reply nor an error
-STATUS_OF_CODE: Final = {  # words that servers use in the place of a status
+STATUS_OF_CODE: Final = {  # words that servers use instead of a status
     **dict.fromkeys(("insufficient_quota", "billing_error", "billing_hard_limit_reached"), 402),
     **dict.fromkeys(("invalid_api_key", "authentication_error", "unauthenticated", "unauthorized"), 401),
     **dict.fromkeys(("permission_error", "permission_denied", "forbidden"), 403),
@@ -57,7 +57,7 @@ class ServerError:
 
 
 def read_response(status: int, body: bytes, prompt: Prompt) -> Reply | ServerError:
-    """The reply in a response, or the failure that it is.
+    """The reply in a response, or its failure.
 
     Args:
         status: the HTTP status.
@@ -75,7 +75,7 @@ def read_response(status: int, body: bytes, prompt: Prompt) -> Reply | ServerErr
 
 
 def read_value(value: Any, prompt: Prompt) -> Reply | ServerError:
-    """As `read_response`, of the parsed body of a response with status 200."""
+    """Like `read_response`, for the parsed body of a response with status 200."""
     if not isinstance(value, dict):
         return _error_of(value) if isinstance(value, list) else ServerError(0, "the response is no object", MALFORMED)
     choices = value.get("choices")
@@ -96,7 +96,7 @@ def error_in(status: int, body: bytes) -> ServerError:
 
 
 def parsed(body: bytes) -> Any:
-    """A body as JSON; None if it is none. A byte order mark, NaN, lone surrogates and text behind it do no harm."""
+    """A body as JSON; None if it is not JSON. A byte order mark, NaN, lone surrogates and text after it do no harm."""
     try:
         return orjson.loads(body)
     except ValueError:
@@ -190,7 +190,7 @@ def _thought(value: Any) -> str:
 
 
 def _called(message: dict[str, Any]) -> str:
-    """The arguments of the first tool call, which some servers send in the place of JSON content."""
+    """The arguments of the first tool call, which some servers send instead of JSON content."""
     calls = message.get("tool_calls")
     call = calls[0] if isinstance(calls, list) and calls else {"function": message.get("function_call")}
     function = call.get("function") if isinstance(call, dict) else None
@@ -201,7 +201,7 @@ def _called(message: dict[str, Any]) -> str:
 
 
 def _events(body: bytes) -> Iterator[Any]:
-    """The JSON values of a stream of server-sent events; nothing if the body is no such stream."""
+    """The JSON values of a stream of server-sent events; nothing if the body is not such a stream."""
     text = body.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
     if not text.startswith(("data:", "event:", "id:", ":")):
         return
@@ -278,7 +278,7 @@ def _described(value: Any, depth: int) -> tuple[str, str, str, int]:
     reported = [text if isinstance(text, str) else json.dumps(text) for text in texts if text]
     message = ": ".join(dict.fromkeys(reported)) or (json.dumps(value) if value else "")
     place = value.get("loc")
-    if isinstance(place, list) and place:  # FastAPI's: where in the request the fault lies
+    if isinstance(place, list) and place:  # FastAPI's: the place of the fault in the request
         param = ".".join(str(step) for step in place if step != "body")
         message = f"{param}: {message}"
     return message, named, param if isinstance(param, str) else "", number
@@ -305,7 +305,7 @@ def _no_json(body: bytes) -> str:
 
 
 def _visible_text(body: bytes) -> str:
-    """What a person would see of a body that is no JSON: the title of a page, else its text."""
+    """The visible part of a body that is not JSON: the title of a page, else its text."""
     text = body[:20_000].decode("utf-8", "replace")
     if not re.match(r"\s*<", text):
         return text

@@ -1,4 +1,4 @@
-"""An engine that is a function: for tests, for documentation, for trials without network or cost."""
+"""An engine that is a function, for tests, documentation, and trials without network or cost."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,7 +18,7 @@ class ScriptedEngine:
         'A TASK'
 
     Args:
-        answer: gives the reply to a prompt, as text or as a whole Reply; what it raises reaches the caller.
+        answer: returns the reply to a prompt, as text or as a whole Reply; its exceptions reach the caller.
         delay: seconds until the reply to a prompt comes.
 
     Attributes:

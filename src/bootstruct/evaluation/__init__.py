@@ -1,7 +1,7 @@
-"""What did the training buy?
+"""What training has changed.
 
 Automatic scores, blind ratings, model judges, agreement, and how clean the comparison is.
 
-An evaluation is a folder: `evaluation.json` says what is asked, `journal.jsonl` holds every reply (asked once, never
-again), everything else in it is an export that the same command writes anew.
+An evaluation is a folder: `evaluation.json` says what is asked, `journal.jsonl` holds every reply (requested only
+once), and everything else in it is an export that the same command writes again.
 """

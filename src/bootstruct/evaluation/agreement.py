@@ -1,4 +1,4 @@
-"""How far raters agree, and how far scores follow ratings.
+"""How far raters agree and how far scores agree with ratings.
 
 Plain formulas on numpy; nan if a figure is not defined.
 
@@ -16,7 +16,7 @@ Scale = Literal["nominal", "ordinal"]
 
 
 def cohens_kappa(first: ArrayLike, second: ArrayLike) -> float:
-    """Agreement of two raters beyond chance on the same cases, categories unordered. nan if chance agrees always."""
+    """Agreement of two raters beyond chance on the same cases, in unordered categories. nan if chance always agrees."""
     a, b = np.asarray(first), np.asarray(second)
     if len(a) == 0:
         return float("nan")
@@ -27,7 +27,7 @@ def cohens_kappa(first: ArrayLike, second: ArrayLike) -> float:
 
 
 def ranks(values: ArrayLike) -> NDArray[np.float64]:
-    """Ranks from 1, equal values share the mean of theirs."""
+    """Ranks from 1; equal values get the mean of their ranks."""
     given = np.asarray(values, dtype=np.float64)
     _, places, counts = np.unique(given, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
@@ -45,7 +45,7 @@ def pearson(first: ArrayLike, second: ArrayLike) -> float:
 
 
 def spearman(first: ArrayLike, second: ArrayLike) -> float:
-    """Rank correlation, ties by their mean rank."""
+    """Rank correlation, with ties by their mean rank."""
     return pearson(ranks(first), ranks(second))
 
 
@@ -76,7 +76,7 @@ def krippendorff(ratings: Sequence[Sequence[float]] | NDArray[np.float64], scale
     Cases with one rating count for nothing. nan if all ratings are equal, or no case was rated twice.
 
     Args:
-        ratings: one row a rater, one column a case, nan if not rated.
+        ratings: one row per rater, one column per case, nan if not rated.
     """
     table = np.asarray(ratings, dtype=np.float64)
     values = np.unique(table[~np.isnan(table)])

@@ -1,9 +1,9 @@
-"""Asking the requests of an evaluation: the journal first, then the engine; every reply is recorded once.
+"""Sending the requests of an evaluation: the journal first, then the engine; every reply is recorded once.
 
-An evaluation's journal is the same kind of file as a run's (one writer, a torn tail is cut), with facts only:
-`ReplyReceived` and `RequestFailed`. Each is filed under its key with the digest of its request, so running the same
-command again asks only what is not answered yet, and a changed model, prompt or setting is noticed before anything is
-asked.
+An evaluation's journal is the same kind of file as a run's (one writer; an incomplete last line is cut), with facts
+only: `ReplyReceived` and `RequestFailed`. Each is filed under its key with the digest of its request, so running the
+same command again sends only unanswered requests, and a changed model, prompt or setting is noticed before anything
+is sent.
 """
 
 import asyncio
@@ -75,7 +75,7 @@ class EvaluationSession:
 
     @property
     def spent(self) -> Usage:
-        """What all replies took."""
+        """The use of all replies."""
         return reduce(Usage.plus, self.usage.values(), Usage())
 
     def cost(self, model: str, prices: Prices) -> float | None:
@@ -93,7 +93,7 @@ class EvaluationSession:
             self.usage[name] = self.usage.get(name, Usage()).plus(Usage.of(fact))
 
     def unanswered(self, questions: Mapping[str, Prompt], retry_failed: bool = False) -> list[tuple[str, Prompt]]:
-        """What is still to be asked. Raises ReplayMismatchError if another request is recorded under a key."""
+        """The unanswered requests. Raises ReplayMismatchError if another request is recorded under a key."""
         left = []
         for key, prompt in questions.items():
             fact = self.facts.get(key)
@@ -106,7 +106,7 @@ class EvaluationSession:
     async def ask_all(
         self, questions: Mapping[str, Prompt], engine: Engine, retry_failed: bool = False, at_once: int = MOST_AT_ONCE
     ) -> None:
-        """Get every request answered, or failed for good; `facts` tells which. Raises what the engine stops with."""
+        """Get every request answered, or failed for good (see `facts`). Raises the error that stops the engine."""
         left = self.unanswered(questions, retry_failed)
         self.total, self.done = len(questions), len(questions) - len(left)
         rules = FailureHandling(
@@ -146,7 +146,7 @@ async def _work(queue: Iterator[tuple[str, Prompt]], asker: Asker) -> None:
 
 @contextmanager
 def opened(folder: Path) -> Iterator[EvaluationSession]:
-    """An evaluation folder for asking; made where it is not there. Raises InputError if another process writes to it."""
+    """An evaluation folder for requests, made if missing. Raises InputError if another process writes to it."""
     require_no_links(folder)
     folder.mkdir(parents=True, exist_ok=True)
     journal = Journal(folder / NAME)

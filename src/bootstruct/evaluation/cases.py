@@ -1,4 +1,4 @@
-"""What an evaluation asks, and what was found wrong with the files it reads."""
+"""The cases of an evaluation, and the faults of the files that it reads."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ class EvaluationCase:
 
     @property
     def key(self) -> str:
-        """What its reply is filed under."""
+        """The key under which its reply is filed."""
         return f"predict/{self.task}/{self.instance}"
 
 
@@ -64,7 +64,7 @@ class Problems:
             examples.append(example)
 
     def take_rows(self, account: RowAccount, besides: str = "") -> None:
-        """Add the rows of a file that were left out, by reason; a reason that was added elsewhere is passed over."""
+        """Add the rows of a file that were left out, by reason; a reason that was added elsewhere is skipped."""
         name = Path(account.path).name
         for reason, lines in account.left_out.items():
             if reason == besides:
@@ -74,7 +74,7 @@ class Problems:
                 self.add(f"rows {reason}", f"{name}:{line}{f': {detail}' if detail else ''}", "left out")
 
     def take(self, others: Iterable[Problem]) -> None:
-        """Add what was found elsewhere."""
+        """Add problems that were found elsewhere."""
         for other in others:
             slot = (other.kind, other.done)
             self._counts[slot] = self._counts.get(slot, 0) + other.count

@@ -28,7 +28,7 @@ PROGRESS_SECONDS = 0.5  # between two calls of on_progress
 
 @dataclass(frozen=True, slots=True)
 class EvaluationProgress:
-    """How far an evaluation is.
+    """The progress of an evaluation.
 
     Attributes:
         folder: the evaluation folder of the model that is asked.
@@ -41,7 +41,7 @@ class EvaluationProgress:
         seconds: since the first request.
         seconds_left: how long the rest will take; None until it can be estimated.
         batches: what the server's batch API is doing, in words; empty if it is not used.
-        failure_streak: what the server answers in place of replies; None if the last answer was a reply.
+        failure_streak: what the server answers instead of replies; None if the last answer was a reply.
     """
 
     folder: Path
@@ -61,15 +61,15 @@ OnEvaluationProgress = Callable[[EvaluationProgress], object]
 
 
 class ModelOptions(TypedDict, total=False):
-    """How a model is reached and asked; each may be left out.
+    """How a model is reached and used; every option may be left out.
 
     Attributes:
         engine: an engine of your own, for a model that is named `python/NAME`.
-        api: `chat` or `text`; left out, servers are asked by chat and models on this machine by text.
+        api: `chat` or `text`; by default, servers get chat requests and models on this machine get text.
         new_tokens: the longest answer in tokens (1,024).
         temperature: the sampling temperature (0, which decodes greedily).
         base_url: the server.
-        concurrency: requests in flight; left out, it adapts to the server.
+        concurrency: requests in flight; by default it adapts to the server.
         timeout: seconds that a request may take (120).
         max_requests: stop before more replies than this, over the whole evaluation folder.
         max_tokens: stop before more tokens than this, over the whole evaluation folder.
@@ -79,7 +79,7 @@ class ModelOptions(TypedDict, total=False):
         ray_actors: how many Ray actors: (least,) or (least, most).
         batch: use the server's batch API: half the price, up to a day.
         retry_failed: send requests again that failed for good.
-        on_progress: called with an `EvaluationProgress` twice a second and once at the end.
+        on_progress: called with an `EvaluationProgress` twice per second and once at the end.
     """
 
     engine: Engine | None
@@ -102,7 +102,7 @@ class ModelOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class AskedModel:
-    """A model and how it is asked.
+    """A model and how it is used.
 
     Attributes:
         given: its name as the user gave it, as in `openai/gpt-4.1-mini`.
@@ -120,7 +120,7 @@ class AskedModel:
 
 
 def asked_model(given: str, options: ModelOptions) -> AskedModel:
-    """Read the name of a model and how it is asked.
+    """Read the name of a model and how it is used.
 
     Raises:
         InputError: no engine is named, or an option is unknown or out of range.
@@ -152,7 +152,7 @@ class CollectedReplies:
 
     Attributes:
         facts: the replies and failures by key.
-        spent: what all replies in the folder took.
+        spent: the use of all replies in the folder.
         cost: the same in US dollars; None if the price is not known.
         stopped: why not every request was answered, in a sentence; else empty.
     """
@@ -171,14 +171,14 @@ async def collect_replies(
     Args:
         folder: the evaluation folder; made if it is not there.
         requests: the requests by key.
-        model: who answers.
+        model: the model.
         options: how it is reached, the budget, and what is called meanwhile.
 
     Returns:
         The replies. A budget or a long silence of the server ends it early, with `stopped` set and everything saved.
 
     Raises:
-        InputError: an option cannot be used, or the folder holds other requests.
+        InputError: an option cannot be used, or the folder contains other requests.
         EngineUnavailableError: no key, no permission, unknown model, or the server cannot be reached.
     """
     machine = _machine(model, options)
@@ -230,10 +230,10 @@ def _watched(
     reused: int,
     on_progress: OnEvaluationProgress | None,
 ) -> Iterator[None]:
-    """Call `on_progress` now and then while the block runs, and once at its end.
+    """Call `on_progress` from time to time while the block runs, and once at its end.
 
     Args:
-        session: what is asked.
+        session: the requests.
         stack: the engine.
         name: the model's name as the engine knows it.
         machine: the prices.

@@ -1,4 +1,4 @@
-"""Several models side by side: scores, rated answers, and which differences are more than chance.
+"""Several models side by side: scores, rated answers, and which differences are larger than chance explains.
 
 Models are compared on the same instances only: those for which both have a prediction.
 """
@@ -46,7 +46,7 @@ class AnswerSource:
 
 @dataclass(frozen=True, slots=True)
 class ScorePair:
-    """`second` less `first` on the instances both have answered; None if there are none."""
+    """`second` minus `first` on the instances that both have answered; None if there are none."""
 
     first: str
     second: str
@@ -58,7 +58,7 @@ class ScorePair:
 
 @dataclass(frozen=True, slots=True)
 class RatingDifference:
-    """Share of answers rated A or B, `second` less `first`, on the tasks rated for both."""
+    """Share of answers rated A or B, `second` minus `first`, on the tasks rated for both."""
 
     first: str
     second: str
@@ -75,7 +75,7 @@ class ModelComparison:
     Attributes:
         levels: who rated -> model -> level -> ratings.
         acceptable: who rated -> model -> the share of answers that are acceptable.
-        accounts: an account of the rows of each file of ratings; those of answers stand in `scored`.
+        accounts: an account of the rows of each file of ratings; those of answers are in `scored`.
     """
 
     evaluation: Set
@@ -159,7 +159,7 @@ def compare(
     Raises InputError if two models have the same name, or evaluations of different sets are mixed.
 
     Args:
-        cases: the instances there should be, where they are at hand.
+        cases: the expected instances, if they are available.
     """
     require_distinct_names(sources)
     sets = {source.evaluation for source in sources} - {"other"}
@@ -235,7 +235,7 @@ def _by_who(ratings: Sequence[Rating]) -> dict[str, list[Rating]]:
 
 
 def to_row(compared: ModelComparison) -> dict[str, Any]:
-    """All of it as plain JSON values; what the paper published stands apart."""
+    """All of it as plain JSON values, with the paper's published figures apart."""
     published: dict[str, Any] = {}
     if compared.evaluation == "superni":
         published["table_3"] = [{"model": m, "size": s, "rouge_l": r} for m, s, r in TABLE_3]

@@ -1,4 +1,4 @@
-"""A comparison as Markdown and as one HTML page that needs nothing else."""
+"""A comparison as Markdown and as one self-contained HTML page."""
 
 import json
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
 """Intervals and tests: Wilson's interval over tasks, paired t interval and sign-flip test, McNemar's exact test, bootstrap.
 
-Tasks are the unit, not instances: instances of one task stand and fall together, and a new test set would hold other
-tasks. What is drawn is drawn with a seed: the same figures give the same interval. tests/evaluation/test_coverage.py
-shows by simulation how often the intervals hold what they cover, and the tests their level.
+Tasks are the unit, not instances: instances of one task succeed and fail together, and a new test set would contain
+other tasks. All draws have a seed: the same figures give the same interval. tests/evaluation/test_coverage.py shows
+by simulation how often the intervals cover the true value, and that the tests hold their level.
 """
 
 import math
@@ -17,7 +17,7 @@ from bootstruct.journal.reviews import wilson
 LEAST_GROUPS = 5  # with fewer, an interval says nothing
 EXACT_GROUPS = 13  # up to here all 8,192 patterns of signs are counted
 FLIPS = 10_000  # patterns drawn beyond
-STATISTIC_DRAWS = 500  # for figures that are dear to compute
+STATISTIC_DRAWS = 500  # for figures that are expensive to compute
 SEED = 20221210
 LEVEL = 0.95
 _CELLS = 2_000_000  # signs held at a time
@@ -33,7 +33,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`second` less `first`, in the units of the values.
+    """`second` minus `first`, in the units of the values.
 
     Attributes:
         interval: Student's t over groups; None for fewer than five.
@@ -65,7 +65,7 @@ def mean_interval(values: Sequence[float], groups: Sequence[Hashable], scale: fl
     """Return a 95% interval of the mean of values from 0 to 1 in groups; None for fewer than five groups.
 
     It is Wilson's, for as many independent values as would have the variance that the groups show (at least the number of
-    groups, at most the number of values), with Student's t in place of 1.96. It therefore holds near 0 and 1 too, where
+    groups, at most the number of values), with Student's t instead of 1.96. It therefore holds near 0 and 1 too, where
     a bootstrap over few groups sees none of the rare failures.
 
     Args:
@@ -83,7 +83,7 @@ def mean_interval(values: Sequence[float], groups: Sequence[Hashable], scale: fl
     total, number = float(counts.sum()), len(sums)
     mean = min(1.0, max(0.0, float(sums.sum()) / total))
     variance = _variance(sums, counts)
-    alone = total**2 / float((counts**2).sum())  # groups, less where they are of unequal size
+    alone = total**2 / float((counts**2).sum())  # groups, less if they are of unequal size
     effective = min(total, max(alone, mean * (1 - mean) / variance)) if variance > 0 else alone
     return _wilson(mean, effective, student_t(number - 1), scale)
 
@@ -109,7 +109,7 @@ def paired_difference(
 
 
 def student_t(freedom: int) -> float:
-    """Return the t that holds 95% of Student's distribution with so many degrees of freedom.
+    """Return the t that holds 95% of Student's distribution with this number of degrees of freedom.
 
     Example:
         >>> round(student_t(4), 3), round(student_t(1000), 3)
@@ -144,7 +144,7 @@ def _variance(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> float:
 
 
 def _sign_flip(sums: NDArray[np.float64]) -> float:
-    """The share of sign patterns with a sum at least as far from zero: all patterns of few groups, drawn ones of many."""
+    """The share of sign patterns with a sum at least as far from zero: all patterns for few groups, else drawn ones."""
     number, near = len(sums), 1e-9 * (1 + float(np.abs(sums).sum()))
     least = abs(float(sums.sum())) - near
     if number <= EXACT_GROUPS:
@@ -159,7 +159,7 @@ def _sign_flip(sums: NDArray[np.float64]) -> float:
 
 
 def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> McNemar:
-    """Do two systems, right or wrong on the same cases, differ? p is 1 where they never do."""
+    """Whether two systems, right or wrong on the same cases, differ. p is 1 if they never do."""
     only_first = sum(a and not b for a, b in zip(first, second, strict=True))
     only_second = sum(b and not a for a, b in zip(first, second, strict=True))
     total, fewer = only_first + only_second, min(only_first, only_second)
@@ -173,7 +173,7 @@ def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> McNemar:
 def resampled(
     statistic: Callable[[NDArray[np.int64]], float], groups: Sequence[Hashable], draws: int = STATISTIC_DRAWS
 ) -> Interval | None:
-    """The interval of any statistic of row numbers, whole groups drawn.
+    """The interval of any statistic of row numbers, with whole groups drawn.
 
     Draws in which it is undefined (nan) are left out; None for fewer than five groups, or where more than a tenth of
     the draws are undefined.

@@ -1,8 +1,8 @@
-"""A model judges answers: each alone with a level A-D, or two against each other in both orders.
+"""Judging answers by a model: each alone with a level A-D, or two against each other in both orders.
 
 A judge sees neither the models' names nor which answer is whose. Its prompts are files (`prompts/judge_*.jinja`, or
-your own); any engine can judge. What it says is read from its last line that has the form asked for; anything else
-counts as unreadable and is left out, with a count.
+your own); any engine can judge. The verdict is read from the last line of the requested form; anything else counts as
+unreadable, is left out and is counted.
 """
 
 import json
@@ -36,7 +36,7 @@ _BETTER: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class JudgeResult:
-    """What a judge said.
+    """The verdicts of a judge.
 
     Attributes:
         ratings: absolute mode.
@@ -68,7 +68,7 @@ class JudgeResult:
 def absolute_questions(
     answers: Sequence[ModelAnswer], template: str, note: EvaluationNote, name: str
 ) -> dict[str, Prompt]:
-    """Key -> question, one for each answer.
+    """Key -> request, one for each answer.
 
     Args:
         name: the judge as its engine knows it.
@@ -83,7 +83,7 @@ def absolute_questions(
 def pairwise_questions(
     answers: Sequence[ModelAnswer], template: str, note: EvaluationNote, name: str
 ) -> dict[str, Prompt]:
-    """Key -> question, two a pair of answers to the same task: either one stands first once."""
+    """Key -> request, two per pair of answers to the same task: each of them comes first once."""
     questions = {}
     for one, other in pairs_of(answers):
         for first, second in ((one, other), (other, one)):

@@ -1,4 +1,4 @@
-"""What a judge said, as Markdown."""
+"""The verdicts of a judge, as Markdown."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from bootstruct.paper import LEVEL_LETTERS
 
 
 def markdown(judged: JudgeResult) -> str:
-    """Levels or win rates, what could not be read, and what it took."""
+    """Levels or win rates, unreadable replies, and the use."""
     return "\n".join(_lines(judged))
 
 

@@ -1,4 +1,4 @@
-"""`evaluate overlap`: training files read, and what `stages.contamination` finds in them written down."""
+"""`evaluate overlap`: reads training files and reports what `stages.contamination` finds in them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -30,9 +30,9 @@ def training_texts(
     Args:
         path: the run folder, file or folder of tasks.
         fields: the names of fields by their meaning, as `--fields` gives them.
-        accounts: takes what became of a file's rows.
-        test_tasks: of Super-NaturalInstructions, the test tasks and those that its split excludes as well.
-        other_languages: of Super-NaturalInstructions, tasks in other languages than English as well.
+        accounts: takes an account of a file's rows.
+        test_tasks: whether the test tasks of Super-NaturalInstructions, and those that its split excludes, count.
+        other_languages: whether tasks of Super-NaturalInstructions in languages other than English count.
 
     Returns:
         The texts, and what was left out and why.
@@ -89,7 +89,7 @@ def to_row(found: OverlapReport, problems: Sequence[Problem] = ()) -> dict[str, 
 
 
 def markdown(found: OverlapReport, rows: int = 20, problems: Sequence[Problem] = ()) -> str:
-    """The counts, and the `rows` tasks that training comes nearest to."""
+    """The counts, and the `rows` tasks that are nearest to the training data."""
     summary = found.summary()
     lines = [
         f"Training texts: {summary['training_texts']:,}. Evaluation tasks: {summary['evaluation_tasks']:,}.",

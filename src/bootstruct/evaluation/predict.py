@@ -1,4 +1,4 @@
-"""One model's predictions on a set of cases: the questions, and what an evaluation folder holds in the end.
+"""One model's predictions on a set of cases: the requests, and the final content of an evaluation folder.
 
 evaluation.json     what was asked, of whom, with which settings
 journal.jsonl       every reply; the only file that matters
@@ -36,10 +36,10 @@ Kind = Literal["superni", "user-tasks", "judge-absolute", "judge-pairwise"]
 
 @dataclass(frozen=True, slots=True)
 class EvaluationNote:
-    """What `evaluation.json` says.
+    """The content of `evaluation.json`.
 
     Attributes:
-        model: as given on the command line. digest: of the questions' keys and texts.
+        model: as given on the command line. digest: of the keys and texts of the requests.
     """
 
     evaluation: Kind
@@ -56,19 +56,19 @@ class EvaluationNote:
 
 
 def question_of(text: str, model: str, api: Api, sampling: Sampling, step: str = "predict") -> Prompt:
-    """One question as the engine takes it: a text to continue, or the same text as a user's message."""
+    """One request for the engine: a text to continue, or the same text as a user's message."""
     if api == "text":
         return Prompt(step, model, sampling, 0, text=text)
     return Prompt(step, model, sampling, 0, messages=(Message("user", text),))
 
 
 def folder_name(model: str) -> str:
-    """A folder name for a model: what is no letter, digit, dot, dash or underscore becomes an underscore."""
+    """A folder name for a model, with underscores for all but letters, digits, dots, dashes and underscores."""
     return re.sub(r"[^\w.\-]+", "_", model).strip("._") or "model"
 
 
 def predictions_of(cases: Sequence[EvaluationCase], facts: Mapping[str, Fact], problems: Problems) -> list[Prediction]:
-    """What was answered; failed and unanswered questions are counted as missing."""
+    """The predictions; failed and unanswered requests are counted as missing."""
     found = []
     for case in cases:
         fact = facts.get(case.key)
@@ -94,7 +94,7 @@ def write_results(
     """Write the exports of an evaluation folder and return its scores.
 
     Args:
-        given: what was wrong with the tasks.
+        given: the faults of the tasks.
     """
     problems = Problems()
     problems.take(given)
@@ -107,7 +107,7 @@ def write_results(
 
 
 def _row(note: EvaluationNote, case: EvaluationCase, fact: ReplyReceived) -> dict[str, Any]:
-    """One prediction in the format of its kind. `lineage` says which reply it is, of which model, to which question."""
+    """One prediction in the format of its kind. `lineage` names the reply, its model and its request."""
     reply = fact.reply
     lineage = {
         "key": fact.key,
@@ -126,10 +126,10 @@ def _row(note: EvaluationNote, case: EvaluationCase, fact: ReplyReceived) -> dic
 
 
 def begin_folder(folder: Path, note: EvaluationNote) -> None:
-    """Say in a new folder what is asked.
+    """Record the evaluation in a new folder.
 
-    Raises InputError where it holds another evaluation. What else differs from before is noticed question by question;
-    the header is written anew with the results.
+    Raises InputError where it holds another evaluation. Other differences are noticed for each request; the header is
+    written again with the results.
     """
     known = read_header(folder)
     if known is None:
@@ -146,7 +146,7 @@ def write_header(folder: Path, note: EvaluationNote) -> None:
 
 
 def read_header(folder: Path) -> dict[str, Any] | None:
-    """What an evaluation folder says of itself, None if it says nothing yet. Raises InputError where it is broken."""
+    """The header of an evaluation folder, None if it has none yet. Raises InputError where it is broken."""
     path = folder / HEADER
     require_no_links(folder)
     if not path.is_file():

@@ -21,11 +21,11 @@ _HINT: Final = "expected `Task`, `Instance` and `prediction`, or `response` and 
 
 @dataclass(frozen=True, slots=True)
 class LoadedPredictions:
-    """What a file holds that can be scored.
+    """The content of a file that can be scored.
 
     Attributes:
-        expected: instances there should be, None if nothing says so.
-        account: what became of the file's rows.
+        expected: the number of expected instances, None if it is not known.
+        account: an account of the file's rows.
     """
 
     predictions: tuple[Prediction, ...]
@@ -58,8 +58,7 @@ def read_predictions(
     """The predictions in a file, checked.
 
     Args:
-        cases: the instances there should be; ids are matched with them, their references count, and what is missing is
-            known.
+        cases: the expected instances; ids are matched with them, their references count, and missing ones are known.
         names: category by task, where only that is known.
 
     Raises InputError if no row is a prediction.
@@ -122,7 +121,7 @@ def _published(row: dict[str, Any], where: str, line: int) -> _Row:
 
 
 def _alone(rows: list[_Row], names: Mapping[str, str], problems: Problems, account: RowAccount) -> list[Prediction]:
-    """Rows with nothing to match them with: their own references count, and what is missing cannot be known."""
+    """Rows without cases to match: their own references count, and missing ones cannot be known."""
     found, seen = [], set()
     for row in rows:
         identity = (row.task, row.instance, *(() if row.instance else row.question))
@@ -146,7 +145,7 @@ def _alone(rows: list[_Row], names: Mapping[str, str], problems: Problems, accou
 def _matched(
     rows: list[_Row], cases: list[EvaluationCase], problems: Problems, account: RowAccount
 ) -> list[Prediction]:
-    """Rows matched with the instances there should be, in the order of those."""
+    """Rows matched with the expected instances, in the order of these."""
     by_name = {(case.task, case.instance): case for case in cases}
     by_instance = {case.instance: case for case in cases}
     by_question = {(case.instruction.strip(), case.input.strip()): case for case in cases}

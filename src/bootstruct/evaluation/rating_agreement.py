@@ -36,7 +36,7 @@ class Coefficient:
 
 @dataclass(frozen=True, slots=True)
 class RaterAgreement:
-    """Two raters on the answers both have rated.
+    """Two raters on the answers that both have rated.
 
     Attributes:
         kind: `people`, `person and judge` or `judges`.
@@ -65,7 +65,7 @@ class MultiRaterAgreement:
 
 @dataclass(frozen=True, slots=True)
 class ScoreCorrelation:
-    """How one automatic score follows people's ratings (the mean of several people's): `level` says over what."""
+    """How one automatic score agrees with people's ratings (the mean of several people's); `level` names the cases."""
 
     score: str
     level: str
@@ -75,10 +75,10 @@ class ScoreCorrelation:
 
 @dataclass(frozen=True, slots=True)
 class AgreementResult:
-    """How far raters agree, and how far scores follow ratings.
+    """How far raters agree and how far scores agree with ratings.
 
     Attributes:
-        pairs: every two raters that rated at least one answer both.
+        pairs: every two raters who both rated at least one answer.
         raters: all raters at once.
         correlations: automatic scores against people's ratings.
         accounts: an account of the rows of each file, of ratings and of answers.
@@ -96,12 +96,12 @@ Answer = tuple[str, str]  # (model, task)
 def agreement_of(
     ratings: Sequence[Rating], sources: Sequence[AnswerSource] = (), accounts: Sequence[RowAccount] = ()
 ) -> AgreementResult:
-    """Measure how far raters agree, and how far the scores of answers follow their ratings.
+    """Measure how far raters agree and how far the scores of answers agree with their ratings.
 
     Args:
         ratings: all ratings.
         sources: answers to score.
-        accounts: what became of the rows of the files of ratings.
+        accounts: an account of the rows of the files of ratings.
 
     Raises:
         InputError: a file of answers cannot be read.
@@ -127,7 +127,7 @@ def _scores(sources: Sequence[AnswerSource], accounts: list[RowAccount]) -> dict
 
 
 def agreements(ratings: Sequence[Rating]) -> list[RaterAgreement]:
-    """Every pair of raters that rated at least one answer both."""
+    """Every pair of raters who both rated at least one answer."""
     tables = _by_rater(ratings)
     found = []
     for first, second in combinations(sorted(tables), 2):
@@ -166,7 +166,7 @@ def _figure(statistic: Statistic, a: ArrayLike, b: ArrayLike, tasks: Sequence[st
 
 
 def all_raters(ratings: Sequence[Rating]) -> list[MultiRaterAgreement]:
-    """Alpha of the people (where there are at least two), and of people and judges together."""
+    """Alpha of the people (if there are at least two), and of people and judges together."""
     people = [rating for rating in ratings if not rating.by_judge]
     found = []
     for who, group in (("people", people), ("people and judges", list(ratings))):
@@ -206,7 +206,7 @@ def _by_rater(ratings: Sequence[Rating]) -> dict[str, dict[Answer, Rating]]:
 def correlations(
     scores: Mapping[str, Mapping[Answer, float]], ratings: Sequence[Rating], whose: str = "people"
 ) -> list[ScoreCorrelation]:
-    """How automatic scores follow ratings.
+    """How automatic scores agree with ratings.
 
     Four levels: all answers; within each task, across models, averaged over the tasks where both sides differ; each
     model's tasks; the models' means.
@@ -280,7 +280,7 @@ def to_row(
 def markdown(
     found: Sequence[RaterAgreement], several: Sequence[MultiRaterAgreement], follow: Sequence[ScoreCorrelation]
 ) -> str:
-    """All of it as Markdown tables; in brackets 95% intervals by bootstrap over tasks."""
+    """All of it as Markdown tables; brackets hold 95% intervals by bootstrap over tasks."""
     lines: list[str] = []
     if found:
         lines += ["### Agreement of two raters", ""]

@@ -1,6 +1,6 @@
-"""Ratings of predictions: the blind sheet that people rate, the key to it, and what they (or a judge) said.
+"""Ratings of predictions: the blind sheet that people rate, the key to it, and the ratings by them or by a judge.
 
-The sheet and the key are files of their own, so that a page can show the one without the other (docs/evaluation.md
+The sheet and the key are files of their own, so that a page can show one without the other (docs/evaluation.md
 describes them). A rating is one of the paper's four levels: A valid and satisfying, B acceptable with small errors, C
 relevant but with significant errors, D irrelevant or invalid.
 """
@@ -26,8 +26,8 @@ from bootstruct.paper import LEVEL_LETTERS
 from bootstruct.types import digest_of_value
 
 SHEET, KEY, RATINGS = "sheet.jsonl", "key.json", "ratings.jsonl"
-_BLANKS: Final = re.compile(r"\s+")  # the name of an item holds none
-JUDGE: Final = "judge:"  # how the names of raters begin that are no people
+_BLANKS: Final = re.compile(r"\s+")  # the name of an item contains none
+JUDGE: Final = "judge:"  # the beginning of the names of raters that are not people
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def read_answers(path: Path, model: str, accounts: list[RowAccount] | None = Non
     Args:
         path: the file.
         model: whose answers they are.
-        accounts: takes what became of the file's rows.
+        accounts: takes an account of the file's rows.
 
     Raises:
         InputError: the file cannot be read, or no row of it is an answer.
@@ -106,7 +106,7 @@ def blind(answers: Sequence[ModelAnswer], seed: int = 42) -> tuple[list[dict[str
 
     Within a task the models' letters are drawn anew, and so is the order of tasks.
 
-    Chance comes from the seed and the task's name: the same answers give the same sheet.
+    Random draws depend on the seed and the task's name: the same answers give the same sheet.
     """
     by_task: dict[str, list[ModelAnswer]] = {}
     for answer in answers:
@@ -165,12 +165,12 @@ def read_key(path: Path) -> dict[str, Any]:
 def read_ratings(
     paths: Iterable[Path], key: Mapping[str, Any] | None = None, accounts: list[RowAccount] | None = None
 ) -> list[Rating]:
-    """All ratings in files; `accounts` takes what became of the rows of each.
+    """All ratings in files; `accounts` takes an account of the rows of each.
 
     The files hold {item, rater, level} (people; `key` says what an item is), of {model, task, rater, level}, or in the
     review page's own file.
 
-    A later rating of the same answer by the same rater replaces the earlier; an empty or null level takes it back.
+    A later rating of the same answer by the same rater replaces the earlier one; an empty or null level withdraws it.
     Raises InputError at file:line.
     """
     found: dict[tuple[str, str, str], Rating] = {}
@@ -194,7 +194,7 @@ def _rated(
     account: RowAccount,
     found: dict[tuple[str, str, str], Rating],
 ) -> dict[tuple[str, str, str], Rating]:
-    """The ratings that stand in rows, and by whom; one that is taken back is taken out of those found before."""
+    """The current ratings in rows, and their raters; a withdrawn one is removed from those found before."""
     standing: dict[tuple[str, str, str], Rating] = {}
     lines: dict[tuple[str, str, str], int] = {}
     for number, row in rows:
@@ -225,7 +225,7 @@ def ratings_in(
 
     Args:
         places: the files and folders.
-        key: the key to a blind sheet, where ratings name items of it.
+        key: the key to a blind sheet, if the ratings name its items.
         accounts: takes an account of the rows of each file.
 
     Raises:
@@ -245,7 +245,7 @@ class SheetResult:
     Attributes:
         sheet: the file that raters are given.
         key: the file that says which model wrote which answer; raters must not see it.
-        answers: how many answers it holds.
+        answers: how many answers it contains.
         is_current: whether the sheet holds these answers; False if a sheet of other answers was kept, because it may
             have been rated.
         accounts: an account of the rows of each file of answers.
@@ -259,12 +259,12 @@ class SheetResult:
 
 
 def make_sheet(folder: Path, answers: Sequence[ModelAnswer], seed: int = 42) -> SheetResult:
-    """Write a blind rating sheet and its key into a folder, unless one of other answers is there."""
+    """Write a blind rating sheet and its key into a folder, unless it contains one of other answers."""
     return SheetResult(folder / SHEET, folder / KEY, len(answers), write_sheet(folder, answers, seed))
 
 
 def _reviewed(path: Path, key: Mapping[str, Any] | None, account: RowAccount) -> Iterator[Rating]:
-    """The ratings that stand in a file of the review page, for the sheet that `key` belongs to."""
+    """The current ratings in a file of the review page, for the sheet of `key`."""
     if key is None:
         raise InputError(f"{path}: rates the items of a blind sheet; give its key with --key key.json.")
     reviews = read_reviews(path)
@@ -330,8 +330,8 @@ class AcceptableShare:
 def acceptable_answers(ratings: Iterable[Rating]) -> dict[str, dict[str, bool]]:
     """Return for each model and task whether the answer is acceptable: more than half of its ratings are A or B.
 
-    This is the one definition of "A or B": of one rating it is that rating, of two both must be A or B. Tables, differences
-    and tests all use it.
+    This is the only definition of "A or B": with one rating, it is that rating; of two, both must be A or B. Tables,
+    differences and tests all use it.
 
     Example:
         >>> acceptable_answers([Rating("m", "t", "anna", "A"), Rating("m", "t", "ben", "C")])

@@ -1,4 +1,4 @@
-"""The scores of one model, raw and cut side by side, and over how many instances they were computed."""
+"""The scores of one model, raw and cut side by side, and the number of instances that they cover."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -26,12 +26,12 @@ CUT_WORDS: Mapping[str, str] = {"raw": "raw", "paragraph": "to the first blank l
 
 @dataclass(frozen=True, slots=True)
 class Scorecard:
-    """tables and points by cut (`raw`, `paragraph`, `sentence`); points in the order of `predictions`.
+    """Tables and points by cut (`raw`, `paragraph`, `sentence`); points are in the order of `predictions`.
 
     Attributes:
-        expected: instances there should be, None if nothing says so.
-        accounts: what became of the rows of the files that were read for it.
-        unicode_tables: by cut, ROUGE-L over the words of every script, where it was wanted; no official score.
+        expected: the number of expected instances, None if it is not known.
+        accounts: an account of the rows of the files that were read for it.
+        unicode_tables: by cut, ROUGE-L over the words of every script, if requested; not an official score.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Scorecard:
         return len(self.predictions)
 
     def over(self) -> str:
-        """Over how many instances the scores were computed, in words."""
+        """The number of instances that the scores cover, in words."""
         if self.expected is None:
             return f"{self.count:,} instances (whether any is missing cannot be known: no tasks were given)"
         return f"{self.count:,} of {self.expected:,} instances"
@@ -65,9 +65,9 @@ def score(
     """All means of a model's predictions.
 
     Args:
-        predictions: what was answered.
-        expected: instances there should be, None if nothing says so.
-        problems: what was found wrong while the predictions were read.
+        predictions: the predictions.
+        expected: the number of expected instances, None if it is not known.
+        problems: the faults that were found while the predictions were read.
         name: of the model.
         with_unicode: whether ROUGE-L over the words of every script is computed beside the official one.
     """
@@ -93,7 +93,7 @@ def _points(predictions: Sequence[Prediction], scorer: Scorer) -> dict[str, list
 
 
 def _unseen(predictions: Sequence[Prediction]) -> Iterator[Problem]:
-    """Predictions of which the official ROUGE-L sees nothing: their answer, or all their references."""
+    """Predictions of which the official ROUGE-L reads nothing: their answer, or all their references."""
     unseen = [p for p in predictions if is_unseen(p.text) or all(map(is_unseen, p.references))]
     if unseen:
         yield Problem(
@@ -105,7 +105,7 @@ def _unseen(predictions: Sequence[Prediction]) -> Iterator[Problem]:
 
 
 def to_row(scored: Scorecard) -> dict[str, Any]:
-    """The scores as plain JSON values; those over the words of every script, where they were wanted, in `unicode`."""
+    """The scores as plain JSON values; those over the words of every script, if requested, are in `unicode`."""
     row: dict[str, Any] = {"model": scored.name, "scored": scored.count, "expected": scored.expected}
     row["problems"] = [asdict(problem) for problem in scored.problems]
     row |= {cut: _table_row(table) for cut, table in scored.tables.items()}
@@ -131,7 +131,7 @@ def _mean_row(mean: MeanScore) -> dict[str, Any]:
 
 
 def markdown(scored: Scorecard, by_task: bool = False) -> str:
-    """The scores as Markdown: overall raw and cut side by side, then by category, and by task where wanted."""
+    """The scores as Markdown: overall raw and cut side by side, then by category, and by task if requested."""
     return "\n".join(_lines(scored, by_task))
 
 
@@ -152,7 +152,7 @@ def _lines(scored: Scorecard, by_task: bool) -> Iterator[str]:
 
 
 def _table(tables: Mapping[str, ScoreTable], count: int, metrics: Sequence[str], by_task: bool) -> Iterator[str]:
-    """A table of one or two metrics, each raw and cut, by category, and by task where wanted."""
+    """A table of one or two metrics, each raw and cut, by category, and by task if requested."""
     heads = [f"{metric}, {CUT_WORDS[cut]}" for metric in metrics for cut in CUTS]
 
     def row(name: str, count: int, means: Sequence[MeanScore]) -> list[object]:
@@ -183,7 +183,7 @@ def bracket(interval: Interval | None, digits: int = 1) -> str:
 
 
 def table_lines(head: Sequence[object], rows: Sequence[Sequence[object]]) -> Iterator[str]:
-    """A Markdown table, its columns padded so that it reads well as plain text too."""
+    """A Markdown table with padded columns, so that it is also readable as plain text."""
     cells = [[str(cell).replace("|", "\\|").replace("\n", " ") for cell in row] for row in (head, *rows)]
     widths = [max(len(row[n]) for row in cells) for n in range(len(head))]
     right = [n > 0 for n in range(len(head))]

@@ -22,7 +22,7 @@ HEADLINES: Final = TEST_CATEGORIES  # of each category: the share of exact match
 ALIASES: Final[Mapping[str, str]] = {"task121_atomic_question_rewriting": "task121_zest_question_rewriting"}
 NO_CATEGORY: Final = "(no category known)"
 
-_FIRST_SIGN: Final = 0xE000  # past the surrogates, which are no signs of a string
+_FIRST_SIGN: Final = 0xE000  # past the surrogates, which cannot occur in a string
 _MOST_STEMS: Final = 900_000
 _NO_PUNCTUATION: Final = str.maketrans("", "", string.punctuation)
 _BLANK_LINE: Final = re.compile(r"\n[^\S\n]*\n")
@@ -31,10 +31,10 @@ _SENTENCE: Final = re.compile(r"\n|(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What was answered to one instance.
+    """The answer to one instance.
 
     Attributes:
-        task: the name it is counted under (aliases resolved, see `task_name`).
+        task: the name under which it is counted (aliases resolved, see `task_name`).
     """
 
     task: str
@@ -81,7 +81,7 @@ class ScoreTable:
 
 
 def task_name(name: str) -> str:
-    """The name a task is counted under: without `.json`, aliases resolved."""
+    """The name under which a task is counted: without `.json`, with aliases resolved."""
     name = name.removesuffix(".json")
     return ALIASES.get(name, name)
 
@@ -146,7 +146,7 @@ class Scorer:
 
 
 def is_unseen(text: str) -> bool:
-    """Return whether a text has words, but none that the official scorer sees, as with Chinese, Thai or Arabic.
+    """Return whether a text has words, but none that the official scorer reads, as with Chinese, Thai or Arabic.
 
     Example:
         >>> is_unseen("你好"), is_unseen("hello"), is_unseen("?!")

@@ -34,7 +34,7 @@ TokenCount = Callable[[str], int]
 
 @dataclass(frozen=True, slots=True)
 class SuperNITask:
-    """One task file: its definition, positive examples (input, output) and the instances to be asked."""
+    """One task file: its definition, positive examples (input, output) and instances."""
 
     name: str
     definition: str
@@ -45,7 +45,7 @@ class SuperNITask:
 
 @dataclass(frozen=True, slots=True)
 class SuperNISplit:
-    """The tasks that could be read; `listed` counts all that the split names, the account says what became of them."""
+    """The tasks that could be read; `listed` counts all that the split names, and the account covers them."""
 
     tasks: tuple[SuperNITask, ...]
     listed: int
@@ -98,7 +98,7 @@ def read_split(
 
 
 def _official(data: Path, problems: Problems) -> tuple[str, ...]:
-    """The names in the list of the official split, or those of the tasks that its categories tell."""
+    """The names in the list of the official split, or those of the tasks in its categories."""
     listed = list_of_test_tasks(data)
     if listed is not None:
         return _listed(listed)
@@ -193,18 +193,18 @@ def prompt_of(
 
 
 def _closed(text: str) -> str:
-    """The text without outer blanks, with a full stop where it ends without punctuation."""
+    """The text without outer blanks, with a full stop if it ends without punctuation."""
     text = text.strip()
     return text if text and text[-1] in string.punctuation else f"{text}."
 
 
 def roughly(text: str) -> int:
-    """Tokens of a text where no tokenizer is at hand: four characters each, words and signs at least one each."""
+    """Tokens of a text if no tokenizer is available: four characters each, words and signs at least one each."""
     return max(-(-len(text) // 4), len(_PIECES.findall(text)))
 
 
 def token_count(tokenizer: Path | None) -> tuple[TokenCount, str]:
-    """How prompt tokens are counted, and how to call that.
+    """How prompt tokens are counted, and a name for it.
 
     By the tokenizer in a folder or `tokenizer.json` on this machine (needs the package `tokenizers`, or
     `transformers`), else roughly. Raises InputError where it cannot be used.

@@ -1,4 +1,4 @@
-"""The evaluation set that answers are held against: user-oriented tasks, or a split of Super-NaturalInstructions."""
+"""The evaluation set with which answers are compared: user-oriented tasks, or a split of Super-NaturalInstructions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ def read_task_set(
         data: a checkout of natural-instructions instead.
         split: with `data`: a list of task names.
         only: with `data`: these tasks only.
-        instances: with `data`: the first so many of each task.
+        instances: with `data`: how many instances of each task are used, the first ones.
 
     Raises:
         InputError: both are named, or a file cannot be read.

@@ -1,4 +1,4 @@
-"""User-oriented tasks (section 4.4 of the paper): ours or any file in that format, and the question put to a model."""
+"""User-oriented tasks (section 4.4 of the paper): ours or any file in that format, and the request to a model."""
 
 from collections.abc import Iterator, Mapping
 from importlib import resources
@@ -41,12 +41,12 @@ def read_user_tasks(
 ) -> tuple[tuple[EvaluationCase, ...], tuple[Problem, ...]]:
     """Every instance of a file of tasks: ours, with `id`, `instruction` and `instances`, or of any other shape.
 
-    Rows of one instruction are instances of one task. Where an output is a list of texts, all of them are references.
+    Rows of one instruction are instances of one task. If an output is a list of texts, all of them are references.
 
     Args:
         path: the file; None for the tasks that come with the package.
         fields: the names of fields by their meaning, as `--fields` gives them.
-        accounts: takes what became of the file's rows, unless it is the one of the package.
+        accounts: takes an account of the file's rows, unless it is the one of the package.
 
     Returns:
         The cases, and what was left out and why.
@@ -110,5 +110,5 @@ def _reference(output: str | None) -> tuple[str, ...]:
 
 
 def user_prompt(template: str, case: EvaluationCase) -> str:
-    """The question to a model. The template knows `instruction` and `input`."""
+    """The request to a model. The template sees `instruction` and `input`."""
     return fill(template, instruction=case.instruction.strip(), input=case.input.strip())

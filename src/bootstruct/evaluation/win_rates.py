@@ -1,9 +1,9 @@
-"""Two models against each other: win rates with ties, controlled for length, and what the order did to the judge.
+"""Two models against each other: win rates with ties, controlled for length, and the effect of the order on the judge.
 
 A win needs both orders: a judge that changes its mind with the order has called a tie. The length-controlled rate is
 what a logistic regression of the outcome (1, 1/2, 0) on the standardised difference of the answers' lengths in
-characters says for a difference of zero. Fitted by Newton's steps with a small ridge, so that it stays finite where one
-side wins all.
+characters says for a difference of zero. It is fitted by Newton's method with a small ridge, so that it stays finite
+if one side wins all.
 """
 
 from collections.abc import Sequence
@@ -41,10 +41,10 @@ class JudgedPair:
 
 @dataclass(frozen=True, slots=True)
 class PositionBias:
-    """What the order alone decided.
+    """The verdicts that the order alone decided.
 
     Attributes:
-        first_preferred: of all verdicts that were no tie, the share for the answer shown first (1/2: no bias).
+        first_preferred: of all verdicts that were not ties, the share for the answer shown first (1/2: no bias).
         flipped_to_first, flipped_to_second: pairs in which the same place won in both orders.
     """
 
@@ -58,7 +58,7 @@ class PositionBias:
 
 @dataclass(frozen=True, slots=True)
 class PairwiseComparison:
-    """`first` against `second`. Rates in percent, ties half each; intervals by bootstrap over tasks."""
+    """`first` against `second`. Rates are in percent, with a tie as half; intervals are by bootstrap over tasks."""
 
     first: str
     second: str
@@ -108,7 +108,7 @@ def comparison_of(pairs: Sequence[JudgedPair]) -> PairwiseComparison:
 
 
 def standardised(differences: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Differences by their root mean square: zero stays zero, which is what the controlled rate is read at."""
+    """Differences by their root mean square: zero stays zero, where the controlled rate is read."""
     size = float(np.sqrt(np.mean(differences**2)))
     return differences / size if size > 0 else differences
 
@@ -123,9 +123,7 @@ def length_controlled(outcomes: NDArray[np.float64], difference: NDArray[np.floa
         curve = (design * (fitted * (1 - fitted))[:, None]).T @ design + RIDGE * np.eye(2)
         step = np.linalg.solve(curve, slope)
         longest = float(np.abs(step).max())
-        weights = weights + (
-            step if longest <= 2 else step * 2 / longest
-        )  # far steps overshoot where one side wins all
+        weights = weights + (step if longest <= 2 else step * 2 / longest)  # far steps overshoot if one side wins all
         if longest < _CLOSE:
             break
     return float(1 / (1 + np.exp(-weights[0]))), float(weights[1])

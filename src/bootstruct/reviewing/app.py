@@ -1,4 +1,4 @@
-"""The pages, and how they respond. No route takes the name of a file: only what the run folder was opened for is reachable."""
+"""The pages, and how they respond. No route contains the name of a file: only the opened run folder is reachable."""
 
 import functools
 from collections.abc import Awaitable, Callable, Mapping
@@ -114,7 +114,7 @@ class Pages:
         return self._page(self.render(template, reviewer, **views.watch(self.session)))
 
     async def results(self, request: "Request", reviewer: str) -> "Response":
-        """What was judged so far."""
+        """The results so far."""
         self.session.follower.look()
         unblind = request.query_params.get("names") == "shown"
         return self._page(self.render("results.html.j2", reviewer, **views.outcome(self.session, reviewer, unblind)))
@@ -144,7 +144,7 @@ class Pages:
         return self._stage(request, reviewer, views.stage(self.session, mode, reviewer, card), notice)
 
     async def undo(self, request: "Request", reviewer: str) -> "Response":
-        """Take the last judgement back."""
+        """Withdraw the last judgement."""
         mode, form = request.path_params["mode"], await _form(request)
         if mode not in MODES:
             return await self._lost(request, None)
@@ -156,7 +156,7 @@ class Pages:
             notice = str(exc)
         card = self.session.card(mode, reviewer, draft.item if draft else form.get("item", ""))
         if card is not None and card.verdict:
-            draft = None  # an earlier judgement of the item stands again
+            draft = None  # an earlier judgement of the item counts again
         return self._stage(request, reviewer, views.stage(self.session, mode, reviewer, card, draft), notice)
 
     async def static(self, request: "Request") -> "Response":
@@ -169,7 +169,7 @@ class Pages:
         return Response(self._static[name], media_type=STATIC[name])
 
     async def export(self, request: "Request") -> "Response":
-        """What was judged, as a file."""
+        """The judgements, as a file."""
         from starlette.responses import Response
 
         name, reviews = request.path_params["name"], self.session.reviews
@@ -185,7 +185,7 @@ class Pages:
     def _for_reviewer(
         self, page: "Callable[[Request, str], Awaitable[Response]]"
     ) -> "Callable[[Request], Awaitable[Response]]":
-        """A page under /r/NAME: the name is one, and where there is a list of reviewers it is on it."""
+        """A page under /r/NAME: the name is valid and, if there is a list of reviewers, on it."""
 
         async def answer(request: "Request") -> "Response":
             given = request.path_params["reviewer"]
@@ -199,7 +199,7 @@ class Pages:
         return answer
 
     def _stage(self, request: "Request", reviewer: str, values: Values, notice: str = "") -> "Response":
-        """The item alone for htmx, the whole page for everybody else."""
+        """The item alone for htmx, the whole page otherwise."""
         part = "hx-request" in request.headers
         template = "stage.html.j2" if part else "judge.html.j2"
         response = self._page(self.render(template, reviewer, **(values | {"notice": notice})))
@@ -213,7 +213,7 @@ class Pages:
         return HTMLResponse(html.encode("utf-8", "replace"), status)
 
     def _trouble(self, request: "Request", status: int, text: str) -> "Response":
-        """What went wrong: a sentence for htmx (the form stays as it is), a page for everybody else."""
+        """What went wrong: a sentence for htmx (the form stays as it is), a page otherwise."""
         from starlette.responses import PlainTextResponse
 
         if "hx-request" in request.headers:

@@ -1,4 +1,4 @@
-"""The judgements that stand, as files for other tools: CSV, JSONL, and the ratings as `evaluate` reads them."""
+"""The current judgements, as files for other tools: CSV, JSONL, and the ratings as `evaluate` reads them."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ COLUMNS: Final = (
 
 
 def standing(reviews: Reviews) -> list[ReviewRecorded]:
-    """Every judgement that stands, of all modes and sheets."""
+    """Every current judgement, of all modes and sheets."""
     order = {QUALITY: 0, RATING: 1, PAIR: 2}
     found = [stack[-1] for stack in reviews.stacks.values() if stack]
     return sorted(found, key=lambda judged: order[judged.mode])
@@ -26,7 +26,7 @@ def as_jsonl(reviews: Reviews) -> str:
 
 
 def as_csv(reviews: Reviews) -> str:
-    """One line per judgement; a column that is no question of its mode is left empty."""
+    """One line per judgement; a column that does not belong to its mode is left empty."""
     out = io.StringIO()
     table = csv.DictWriter(out, COLUMNS, restval="", lineterminator="\r\n")
     table.writeheader()
@@ -51,7 +51,7 @@ def _row(judged: ReviewRecorded) -> dict[str, Any]:
 
 
 def _cell(value: Any) -> Any:
-    """As a spreadsheet should take it: a text that it would read as a formula gets an apostrophe before it."""
+    """A value that is safe in a spreadsheet: a text that it would read as a formula gets an apostrophe before it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return guarded(value) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""The one writer of reviews.jsonl: a judgement is on the disk before the page says so."""
+"""The one writer of reviews.jsonl: a judgement is on disk before the page confirms it."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from bootstruct.journal.reviews import ReviewEvent, read_reviews, review_to_json
 
 
 class ReviewLedger:
-    """Appends review events. `reviews` is what the file held when it was opened; the holder applies what it writes.
+    """Appends review events. `reviews` is the content of the file at opening; the holder applies what it writes.
 
     Raises InputError if another page holds the file, JournalError where it cannot be read.
     """
@@ -18,7 +18,7 @@ class ReviewLedger:
     def __init__(self, path: Path) -> None:
         self.path = path
         taken = "another review page is open on this run; all reviewers can use that one, or stop it."
-        read_reviews(path)  # what holds no reviews is refused before anything of it is cut
+        read_reviews(path)  # a file without reviews is refused before anything of it is cut
         remedy = "Free some space, then send the form again."
         self._log = AppendLog(path, taken, remedy, syncs_later=False, begins=b'{"event":')
         try:
@@ -28,7 +28,7 @@ class ReviewLedger:
             raise
 
     def write(self, event: ReviewEvent) -> None:
-        """Append one event and wait until the disk has it; the caller applies it then.
+        """Append one event and wait until it is on disk; the caller then applies it.
 
         Raises RunStoppedError where it cannot be written; no part of it stays behind.
         """
@@ -40,5 +40,5 @@ class ReviewLedger:
             raise
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Release the file."""
         self._log.close()

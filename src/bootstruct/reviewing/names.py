@@ -1,4 +1,4 @@
-"""Names of reviewers: what may be one, and how it is written down."""
+"""Names of reviewers: which are allowed, and how they are recorded."""
 
 import unicodedata
 from typing import Final
@@ -9,7 +9,7 @@ LONGEST_NAME: Final = 40  # characters
 
 
 def reviewer_name(text: str) -> str:
-    """A reviewer's name as it is written down: spaces made plain. ValueError says why it cannot be one."""
+    """A reviewer's name as it is recorded, with plain spaces. ValueError says why it is not allowed."""
     name = " ".join(unicodedata.normalize("NFC", text).split())
     if not name:
         raise ValueError("Please give a name.")

@@ -1,4 +1,4 @@
-"""What the judgements add up to: shares with intervals, counts of levels, wins, agreement, disagreements. No HTTP here."""
+"""The results of the judgements: shares with intervals, counts of levels, wins, agreement. No HTTP here."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ from bootstruct.paper import LEVEL_LETTERS
 Value = bool | str
 ASPECTS: Final[
     dict[str, list[tuple[str, Callable[[ReviewRecorded], Value]]]]
-] = {  # what two reviewers can agree on, by mode
+] = {  # the aspects on which two reviewers can agree, by mode
     QUALITY: [
         ("valid task", lambda judged: judged.verdict["task"]),
         ("input appropriate", lambda judged: judged.verdict["input"]),
@@ -91,7 +91,7 @@ class PairTally:
 
 
 def columns(reviews: Reviews) -> list[ResultColumn]:
-    """Table 2 over all reviewers, then of each where there are several."""
+    """Table 2 over all reviewers, then of each if there are several."""
     judged = reviews.all_standing(QUALITY)
     names = list(dict.fromkeys(review.reviewer for review in judged))
     found = [ResultColumn("", tuple(quality_table(judged)))]
@@ -104,7 +104,7 @@ def columns(reviews: Reviews) -> list[ResultColumn]:
 
 
 def cohens_kappa(pairs: Sequence[tuple[Value, Value]]) -> float | None:
-    """Agreement beyond chance of two raters on the same cases. None without cases, or where chance alone would always agree."""
+    """Agreement beyond chance of two raters on the same cases; None without cases, or if chance always agrees."""
     if not pairs:
         return None
     total = len(pairs)
@@ -129,7 +129,7 @@ def agreements(judged: Iterable[ReviewRecorded], mode: str) -> list[ReviewAgreem
 
 
 def disputes(judged: Iterable[ReviewRecorded], mode: str) -> list[Dispute]:
-    """The items on which not everybody said the same; those that divide most come first."""
+    """The items on which people differ, the most divided first."""
     by_item: dict[str, list[ReviewRecorded]] = {}
     for review in judged:
         by_item.setdefault(review.item, []).append(review)

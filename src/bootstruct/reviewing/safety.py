@@ -1,9 +1,9 @@
 """The guard of the review page: which requests pass, and what a page may do. Plain ASGI around the whole application.
 
-- The Host header must name this server: a foreign name that was made to point here (DNS rebinding) is turned away.
-- A random token opens the door once; from then on a cookie does (HttpOnly, SameSite=Strict).
-- What changes something must come from a page of ours (Origin, Sec-Fetch-Site).
-- Nothing foreign is loaded and nothing inline runs: the policy allows this server's own files only.
+- The Host header must name this server: a foreign name that was made to point here (DNS rebinding) is rejected.
+- A random token gives access once; from then on a cookie does (HttpOnly, SameSite=Strict).
+- A request that changes something must come from a page of ours (Origin, Sec-Fetch-Site).
+- Nothing foreign is loaded and nothing inline runs: the policy allows only this server's own files.
 """
 
 import hmac
@@ -44,7 +44,7 @@ class Guard:
     """Passes permitted requests on to `app`, and gives every response its headers.
 
     Args:
-        host, port: what the server is bound to. `refusal(title, text)` makes the page that says why not.
+        host, port: the address of the server. `refusal(title, text)` makes the page that says why not.
     """
 
     def __init__(self, app: App, host: str, port: int, refusal: Callable[[str, str], str], welcome: str) -> None:

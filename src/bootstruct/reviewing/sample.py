@@ -1,4 +1,4 @@
-"""Which tasks are reviewed, and by whom. Randomness comes from the seed: the same run and seed give the same sample."""
+"""Which tasks are reviewed, and by whom. Draws depend on the seed: the same run and seed give the same sample."""
 
 from collections.abc import Iterable, Sequence
 from random import Random
@@ -10,7 +10,7 @@ Population = dict[bool, list[tuple[str, int]]]  # by kind (is it a classificatio
 
 
 def population(state: State) -> Population:
-    """Every task that has an instance to be looked at."""
+    """Every task that has an instance to judge."""
     found: Population = {False: [], True: []}
     most = state.recipe.instances.most
     for task in state.completed_tasks:
@@ -23,7 +23,7 @@ def population(state: State) -> Population:
 def draw(tasks: Population, count: int, seed: int, known: Iterable[str] = ()) -> list[str]:
     """Items to add to `known` so that there are `count` (or all there are): one instance per task, shuffled.
 
-    Stratified: each kind has its share of all tasks in the sample, the rounding going to the larger remainder.
+    Stratified: each task type has its share of all tasks in the sample, rounded by the larger remainder.
     """
     taken = {item.rpartition("/")[0] for item in known}
     sizes = {kind: len(task) for kind, task in tasks.items()}
@@ -52,7 +52,7 @@ def _quotas(sizes: dict[bool, int], count: int) -> dict[bool, int]:
 def share(items: Sequence[str], reviewer: str, reviewers: Sequence[str], overlap: float) -> list[str]:
     """The items a reviewer sees. `overlap` of them, spread evenly, go to everybody; the others are dealt in turn.
 
-    Without a list of reviewers everybody sees all; who is not on it sees what everybody sees.
+    Without a list of reviewers, everybody sees all items; a person who is not on it sees the items for everybody.
     """
     if not reviewers:
         return list(items)

@@ -1,4 +1,4 @@
-"""`bootstruct review`: open a run, bind an address, serve until told to stop."""
+"""`bootstruct review`: open a run, bind an address, serve until stopped."""
 
 import contextlib
 import socket
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LOOPBACK: Final = "127.0.0.1"
 PORT: Final = 8642
-STOP_SECONDS: Final = 0.1  # between two looks at whether the page is to end
+STOP_SECONDS: Final = 0.1  # between two checks of whether the page should end
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def serve(
 
 @contextlib.contextmanager
 def _ended_by(stop: threading.Event | None, server: "uvicorn.Server") -> Iterator[None]:
-    """End the server once `stop` is set."""
+    """End the server when `stop` is set."""
     if stop is None:
         yield
         return
@@ -135,7 +135,7 @@ def _ended_by(stop: threading.Event | None, server: "uvicorn.Server") -> Iterato
 
 
 def listen(bind: Bind) -> socket.socket:
-    """A socket on the address asked for.
+    """A socket on the requested address.
 
     Raises InputError where it is not this machine's, taken, or open to others without their being allowed.
     """
@@ -156,7 +156,7 @@ def listen(bind: Bind) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((name, port, *address[2:]))
-            listening.listen(128)  # here, so that the address printed can be opened at once
+            listening.listen(128)  # here, so that the printed address can be opened at once
             return listening
         except OSError as exc:
             listening.close()
@@ -176,7 +176,7 @@ def reviewers_of(text: str) -> tuple[str, ...]:
 
 
 def write_judgements(run: Path, out: Path) -> int:
-    """Write the judgements that stand as CSV or JSONL, by the ending of the file's name; how many there are."""
+    """Write the current judgements as CSV or JSONL, by the ending of the file's name; return their number."""
     from bootstruct.io.files import write_whole
     from bootstruct.reviewing import export
 
@@ -187,7 +187,7 @@ def write_judgements(run: Path, out: Path) -> int:
 
 
 def write_ratings(run: Path, sheet: Path | None, out: Path) -> int:
-    """Write the ratings of the sheet as `evaluate compare --ratings` reads them; how many there are."""
+    """Write the ratings of the sheet as `evaluate compare --ratings` reads them; return their number."""
     from bootstruct.io.files import write_whole
     from bootstruct.reviewing import export
 

@@ -1,4 +1,4 @@
-"""A review session: each reviewer's items, what was said about them, what comes next. No HTTP here."""
+"""A review session: each reviewer's items, the judgements on them, and the next item. No HTTP here."""
 
 import asyncio
 import secrets
@@ -35,7 +35,7 @@ MODES: Final = (QUALITY, RATING, PAIR)
 
 @dataclass(frozen=True, slots=True)
 class ReviewOptions:
-    """What the command line asks for.
+    """The settings of the command line.
 
     Attributes:
         tasks: size of the sample.
@@ -95,14 +95,13 @@ class ReviewCard:
 
 
 class ReviewConflictError(Exception):
-    """What a reviewer sent was not written down: something else was said about the item, or undone, meanwhile."""
+    """A judgement was not recorded, because the item was judged or a judgement undone meanwhile."""
 
 
 class RunReview:
     """All work of one run.
 
-    Changes go through a lock, are on the disk before anyone sees them, and replace only what the sender had before
-    their eyes.
+    Changes go through a lock, are on disk before anyone sees them, and replace only what the sender saw.
     """
 
     def __init__(
@@ -124,7 +123,7 @@ class RunReview:
 
     @property
     def reviewers(self) -> tuple[str, ...]:
-        """The names the work is divided among."""
+        """The names among which the work is divided."""
         return self.reviews.reviewers if self.wanted.reviewers is None else self.wanted.reviewers
 
     @property
@@ -133,7 +132,7 @@ class RunReview:
         return self.reviews.overlap if self.wanted.overlap is None else self.wanted.overlap
 
     def names(self) -> list[str]:
-        """Everybody who is to review or has done so."""
+        """Everybody who will review or has done so."""
         return list(dict.fromkeys([*self.reviewers, *(reviewer for _, _, reviewer in self.reviews.trails)]))
 
     def digest(self, mode: str) -> str:
@@ -158,18 +157,18 @@ class RunReview:
         return share(items, reviewer, self.reviewers, self.overlap)
 
     def verdict(self, mode: str, item: str, reviewer: str) -> ReviewRecorded | None:
-        """What a reviewer said of an item, None if nothing yet."""
+        """A reviewer's judgement on an item, None if there is none yet."""
         return self.reviews.standing(mode, self.digest(mode), item, reviewer)
 
     def progress(self, mode: str, reviewer: str) -> ReviewProgress:
-        """How far a reviewer has come."""
+        """The progress of a reviewer."""
         items = self.items(mode, reviewer)
         done = [judged for item in items if (judged := self.verdict(mode, item, reviewer))]
         looks = [judged.seconds for judged in done if judged.seconds > 0]
         return ReviewProgress(len(done), len(items), statistics.median(looks) if looks else None)
 
     def card(self, mode: str, reviewer: str, item: str = "", after: str = "") -> ReviewCard | None:
-        """The item asked for, else the first without a judgement (behind `after`, if given); None if all are done."""
+        """The requested item, else the first without a judgement (after `after`, if given); None if all are done."""
         items = self.items(mode, reviewer)
         place = {text: number for number, text in enumerate(items)}
         if item not in place:
@@ -191,12 +190,12 @@ class RunReview:
         )
 
     def last(self, mode: str, reviewer: str) -> str:
-        """Id of the reviewer's last judgement that stands, empty for none."""
+        """Id of the reviewer's last current judgement, empty for none."""
         trail = self.reviews.trails.get((mode, self.digest(mode), reviewer))
         return trail[-1] if trail else ""
 
     async def plan(self) -> int:
-        """Draw the sample, or fill it up to the size wanted, and note how it is shared out. How many items were added."""
+        """Draw the sample, or extend it, and note its division. Returns how many items were added."""
 
         def planned() -> ReviewPlanned | None:
             wanted = self.wanted.tasks or DEFAULT_TASKS
@@ -212,7 +211,7 @@ class RunReview:
         return len(event.items) if isinstance(event, ReviewPlanned) else 0
 
     async def judge(self, mode: str, reviewer: str, form: Mapping[str, str]) -> None:
-        """Write down what a reviewer sent.
+        """Record a reviewer's judgement.
 
         The same form sent twice counts once. Raises ValueError where it is incomplete, Conflict where the item was
         judged elsewhere since it was shown.
@@ -244,7 +243,7 @@ class RunReview:
         await self._record(judged)
 
     async def undo(self, mode: str, reviewer: str, id: str) -> ReviewRecorded:
-        """Take back a reviewer's judgement and return it. Raises ReviewConflictError where it does not stand any more."""
+        """Withdraw a reviewer's judgement and return it. Raises ReviewConflictError if it is not current."""
 
         def undone() -> ReviewUndone:
             judged = self.reviews.by_id.get(id)
@@ -258,7 +257,7 @@ class RunReview:
         return self.reviews.by_id[id]
 
     async def _record(self, make: Callable[[], ReviewEvent | None]) -> ReviewEvent | None:
-        """Decide and append in one go: nobody comes between."""
+        """Decide and append in one step, without interruption."""
         async with self._lock:
             event = make()
             if event is not None:
@@ -284,10 +283,10 @@ def _seconds(form: Mapping[str, str]) -> float:
 
 
 def now() -> str:
-    """The present time as it is written down."""
+    """The present time as it is recorded."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def fresh_id() -> str:
-    """A number for a form: what is sent twice under it is one judgement."""
+    """A number for a form: a judgement sent twice under it counts once."""
     return secrets.token_hex(12)

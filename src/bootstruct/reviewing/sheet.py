@@ -14,7 +14,7 @@ from bootstruct.render.sanitize import hides
 from bootstruct.types import digest_of_value
 
 SHEET, KEY = "sheet.jsonl", "key.json"
-FOLDERS: Final = ("", "rating")  # where a sheet is looked for inside the run folder
+FOLDERS: Final = ("", "rating")  # the place of a sheet inside the run folder
 _TEXTS: Final = ("item", "task", "letter", "instruction", "input", "reference", "response")
 
 
@@ -46,7 +46,7 @@ class RatingSheet:
     pairs: tuple[str, ...] = ()
 
     def key(self) -> dict[str, str] | None:
-        """Whose answer each item is; None if there is no key. Raises InputError where it is not the key to this sheet."""
+        """The model of each item; None if there is no key. Raises InputError where it is not the key to this sheet."""
         path = self.folder / KEY
         if not path.is_file():
             return None
@@ -105,6 +105,6 @@ def _pairs(answers: Mapping[str, SheetAnswer], seed: int) -> tuple[str, ...]:
 
 
 def sides(pair: str, reviewer: str, seed: int) -> tuple[str, str]:
-    """(left, right): drawn anew for each pair and reviewer, so that a preference for one side cancels out."""
+    """(left, right): drawn for each pair and reviewer, so that a preference for one side cancels out."""
     first, second = pair.split(BETWEEN)
     return (first, second) if Random(f"{seed}/review/side/{reviewer}/{pair}").random() < 0.5 else (second, first)

@@ -1,4 +1,4 @@
-"""What each page shows, as values for its template."""
+"""The content of each page, as values for its template."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ from bootstruct.run.status import status_of
 
 Values = dict[str, Any]
 TITLES: Final = {QUALITY: "Quality review", RATING: "Blind rating", PAIR: "Pairwise"}
-HINTS: Final = {  # what the paper's expert was asked, in our words, with what to look at
+HINTS: Final = {  # the questions to the paper's expert, in our words, with hints
     "task": "Could somebody begin to work on it? A task may be odd or hard, but it must be a task.",
     "input": "It fits the instruction and contains what is needed. An empty input is fine if none is needed.",
     "output": "It does what the instruction asks, and its content is right.",
@@ -53,7 +53,7 @@ class ReviewerPages:
 
 
 def home(session: RunReview, reviewer: str) -> Values:
-    """A reviewer's start page: the work there is, and how far it is."""
+    """A reviewer's start page: the work and its progress."""
     tasks, drawn = sum(map(len, session.population().values())), len(session.reviews.items)
     wanted = session.wanted.tasks or (0 if drawn else DEFAULT_TASKS)
     return {
@@ -77,7 +77,7 @@ def stage(
     """One item to be judged.
 
     Args:
-        draft: a judgement just taken back, to be mended instead of given anew.
+        draft: a judgement that was just withdrawn, for correction.
     """
     progress = session.progress(mode, reviewer)
     values: Values = {
@@ -118,7 +118,7 @@ def minutes_in_words(progress: ReviewProgress) -> str:
 
 
 def watch(session: RunReview) -> Values:
-    """The run as it stands: counts, rates, the way from candidates to tasks, and the newest of them."""
+    """The state of the run: counts, rates, the funnel from candidates to tasks, and the newest tasks."""
     follower, state = session.follower, session.follower.state
     if state is None:
         return {"status": None, "fault": follower.fault}
@@ -148,7 +148,7 @@ def outcome(session: RunReview, reviewer: str, unblind: bool) -> Values:
     """All results.
 
     Args:
-        unblind: whether the models' names are to be shown.
+        unblind: whether the models' names are shown.
     """
     reviews = session.reviews
     judged = {mode: reviews.all_standing(mode, session.digest(mode)) for mode in MODES}
@@ -213,7 +213,7 @@ def _disputed(session: RunReview, dispute: results.Dispute, reviewer: str) -> Va
 
 
 def in_words(mode: str, verdict: ReviewVerdict) -> list[tuple[str, str]]:
-    """What was said in short: (words, class of the mark)."""
+    """A judgement in short: (words, class of the mark)."""
     if mode == QUALITY:
         return [(f"{name} {'yes' if verdict[name] else 'no'}", "yes" if verdict[name] else "no") for name in QUESTIONS]
     if mode == RATING:

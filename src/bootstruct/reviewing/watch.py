@@ -19,7 +19,7 @@ SLICE: Final = 4 << 20  # bytes read at a time while others wait for their pages
 
 @dataclass(frozen=True, slots=True)
 class RunCounts:
-    """What a journal had come to at one moment.
+    """The counts of a journal at one moment.
 
     Attributes:
         at: seconds on a clock that only goes forward.
@@ -32,11 +32,11 @@ class RunCounts:
 
 
 class JournalFollower:
-    """The state of a journal, brought up to date by reading on from where the last look ended.
+    """The state of a journal, updated by reading on from the end of the last update.
 
     Never writes, takes no lock.
 
-    state: None as long as there is no event. fault: what is wrong with the journal, told instead of raised, so that a
+    state: None as long as there is no event. fault: what is wrong with the journal, kept instead of raised, so that a
     page can show it.
     """
 
@@ -55,13 +55,13 @@ class JournalFollower:
         self._seen: deque[RunCounts] = deque()
 
     def look(self, most: int | None = SLICE) -> bool:
-        """Read what is new, at most so many bytes of it. True if nothing more was there to read."""
+        """Read what is new, at most this number of bytes. True if there was nothing more to read."""
         try:
             about = os.stat(self.path)
         except OSError:
             return True
         if self._file_id != (about.st_dev, about.st_ino) or about.st_size < self._offset:
-            self._forget()  # another file, or one begun anew
+            self._forget()  # another file, or one begun again
             self._file_id = about.st_dev, about.st_ino
         self.changed_at = about.st_mtime
         done = True
@@ -114,7 +114,7 @@ class JournalFollower:
             self._seen.popleft()
 
     def per_minute(self) -> RunCounts | None:
-        """Requests, accepted and completed tasks per minute over the last minute that was watched; None before two looks."""
+        """Requests, accepted and completed tasks per minute over the last minute watched; None before two updates."""
         if len(self._seen) < 2 or self._seen[-1].at - self._seen[0].at < 1:
             return None
         first, last = self._seen[0], self._seen[-1]
@@ -128,7 +128,7 @@ class JournalFollower:
 
 
 def yields(state: State, parts: int = 60) -> list[float]:
-    """Accepted instructions per request over the run, in so many equal parts of its requests."""
+    """Accepted instructions per request over the run, in this number of equal parts of its requests."""
     count = len(state.accepted_after)
     parts = min(parts, count)
     edges = [count * n // parts for n in range(parts + 1)] if parts else []

@@ -23,13 +23,13 @@ LABEL = "bootstruct"  # the key of the batch's own name in its metadata
 
 
 def object_in(value: dict[str, Any], name: str) -> dict[str, Any]:
-    """The object under a name in what a server sent; an empty one where there is something else."""
+    """The object under a name in a server's response; an empty one where there is something else."""
     found = value.get(name)
     return found if isinstance(found, dict) else {}
 
 
 def objects_in(value: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    """The objects of the list under a name in what a server sent; none if there is something else."""
+    """The objects of the list under a name in a server's response; none if there is something else."""
     found = value.get(name)
     return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
 
@@ -37,12 +37,12 @@ def objects_in(value: dict[str, Any], name: str) -> list[dict[str, Any]]:
 class BatchApi:
     """Calls of the batch API, repeated while they fail transiently.
 
-    All methods raise EngineUnavailableError where the server refuses, and RunStoppedError where it does not respond for
+    All methods raise EngineUnavailableError if the server refuses, and RunStoppedError if it does not respond for
     SILENCE seconds.
 
     Args:
         client: of the server.
-        store: what was submitted.
+        store: the submitted batches.
     """
 
     def __init__(self, client: OpenAIEngine, store: BatchStore) -> None:
@@ -140,7 +140,7 @@ class BatchApi:
         return value
 
     async def _body(self, call: Callable[[], Awaitable[Any]], gone: str = "") -> bytes:
-        """The body of a successful response; repeated while the call fails transiently. gone: what a 404 means."""
+        """The body of a successful response; repeated while the call fails transiently. gone: the meaning of a 404."""
         pause, silent_since = FIRST_PAUSE, time.monotonic()
         while True:
             try:

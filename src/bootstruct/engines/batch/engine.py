@@ -1,7 +1,7 @@
 """An engine that sends requests by batch: they go to the server in one file and return within a day at half the price.
 
 A batch is closed when no request has come for a moment and no ordered request is in flight, which might bring more.
-What was submitted is on disk before it is waited for (see `store`), so a resumed run waits for the same batch.
+A submitted batch is on disk before the engine waits for it (see `store`), so a resumed run waits for the same batch.
 """
 
 import asyncio
@@ -121,7 +121,7 @@ class BatchEngine:
         return f"{name} {states}: {done:,} of {all_of:,} completed"
 
     def _resume(self) -> None:
-        """Read what earlier runs of the command have submitted or downloaded."""
+        """Read the batches that earlier runs of the command have submitted or downloaded."""
         self._open = []
         for batch in self.store.read():
             if batch.state in (SENT, MAYBE_SENT):
@@ -219,7 +219,7 @@ class BatchEngine:
         self._resubmit(batch, left, lines)
 
     def _settle(self, name: str, lines: dict[str, BatchResultLine]) -> bool:
-        """Whether the request got its final result, which is then handed to whoever waits for it."""
+        """Whether the request got its final result, which is then passed to its waiting caller."""
         waiting, line = self._waiting[name], lines.get(name)
         waiting.tries += 1
         if line is None or line.is_transient:
@@ -254,7 +254,7 @@ class BatchEngine:
         self._last_request = asyncio.get_running_loop().time()
 
     def _after_rejection(self, batch: SubmittedBatch, reported: dict[str, Any], left: list[_QueuedRequest]) -> None:
-        """The server rejected the file. Where it was too large, the next ones are smaller; otherwise the run ends."""
+        """The server rejected the file. If it was too large, the next ones are smaller; otherwise the run ends."""
         rows = objects_in(object_in(reported, "errors"), "data")
         if any(row.get("code") == "token_limit_exceeded" for row in rows) and len(batch.requests) > 1:
             self._most = max(1, len(batch.requests) // 2)
@@ -273,10 +273,10 @@ class BatchEngine:
     def _fail(self, waiting: _QueuedRequest, exc: Exception) -> None:
         if not waiting.reply.done():
             waiting.reply.set_exception(exc)
-            waiting.reply.exception()  # retrieved, so that asyncio does not warn where nobody waits any more
+            waiting.reply.exception()  # retrieved, so that asyncio does not warn if nobody waits any more
 
     async def aclose(self) -> None:
-        """Stop polling and close the client; batches go on at the server."""
+        """Stop polling and close the client; batches continue at the server."""
         if self._runner is not None:
             self._runner.cancel()
             await asyncio.wait({self._runner})

@@ -1,7 +1,7 @@
-"""The lines of batch files, in OpenAI's format: one request per line on the way out, one result per line on the way back.
+"""The lines of batch files, in OpenAI's format: one request or one result per line.
 
-A line's `custom_id` is the step and the digest of its prompt, so a result can only be matched with the very request that
-it belongs to, whichever file it comes from.
+A line's `custom_id` is the step and the digest of its prompt, so a result can be matched only with its own request,
+whichever file it comes from.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ class BatchResultLine:
         custom_id: the name of the request.
         status: the HTTP status, 0 if there was none (as in an expired batch).
         body: the parsed body of the response.
-        reason: why there is none, as the server says it.
+        reason: why there is none, in the server's words.
     """
 
     custom_id: str
@@ -84,7 +84,7 @@ def read_line(row: object) -> BatchResultLine | None:
 
 def read_lines(content: bytes) -> Iterator[BatchResultLine]:
     """All results in a file; other lines are skipped, so that their requests count as without a result."""
-    broken = b""  # the last line that was no JSON: the next may be equal to it
+    broken = b""  # the last line that was not JSON: the next may be equal to it
     for text in content.split(b"\n"):
         if text == broken:
             continue

@@ -1,4 +1,4 @@
-"""Which requests go by batch: ordered ones are sent as usual, the rest waits for the next batch or goes to a file."""
+"""Which requests go by batch: ordered ones are sent as usual, the others wait for the next batch or go to a file."""
 
 import asyncio
 from pathlib import Path
@@ -51,8 +51,8 @@ class OfflineBatchEngine:
     Args:
         client: knows the form of a request; it sends nothing.
         results: the result files.
-        out: the file to write; None to send what has no result through `rest`.
-        rest: the router that this engine belongs to.
+        out: the file to write; None to send requests without a result through `rest`.
+        rest: the router to which this engine belongs.
 
     Raises:
         InputError: a result file cannot be read, or `out` exists.

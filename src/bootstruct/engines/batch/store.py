@@ -1,7 +1,7 @@
 """Submitted batches on disk: one small file per batch in the run folder, written before its results are waited for.
 
-The journal knows nothing of batches: with these files a machine finds what it has already paid for. `batches/` may be
-deleted once the run is done.
+The journal does not contain batches: with these files, a machine finds what it has already paid for. `batches/` may
+be deleted when the run is done.
 """
 
 import dataclasses

@@ -1,7 +1,7 @@
-"""From single requests to batches for a blocking model: one adapter, one worker thread.
+"""An adapter that collects single requests into batches for a blocking model, with one worker thread.
 
 All waiting requests are taken at once, grouped by model and step (requests of one step share their prefix and length),
-and computed longest first, so that batches need little padding and a lack of memory shows at the beginning.
+and computed longest first, so that batches need little padding and a lack of memory appears at the beginning.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ class _WaitingPrompt:
 
 
 def batches_of(prompts: list[Prompt], most: int = MOST) -> list[list[int]]:
-    """Indices of the prompts, in batches of one model and step, longest first; groups in the order of arrival."""
+    """Indices of the prompts, in batches of one model and step, longest first; groups are in the order of arrival."""
     groups: dict[tuple[str, str], list[int]] = {}
     for number, prompt in enumerate(prompts):
         groups.setdefault((prompt.model, prompt.stage), []).append(number)
@@ -46,11 +46,11 @@ def size_of(prompt: Prompt) -> int:
 class BatchingEngine:
     """An engine made of local models.
 
-    A request that is cancelled before its batch begins is dropped; after that its reply is waited for, as it is worth
-    recording. Closing the engine ends a running batch at its next token.
+    A request that is cancelled before its batch begins is dropped; after that the engine waits for its reply, to
+    record it. Closing the engine ends a running batch at its next token.
 
     Args:
-        load: gives the model of a name, or raises EngineUnavailableError; called once for each name.
+        load: returns the model of a name, or raises EngineUnavailableError; called once for each name.
         most: requests in one batch.
         linger: seconds in which requests gather before a batch begins.
         grace: seconds that the reply to a cancelled request is waited for.

@@ -77,8 +77,8 @@ class CausalBatch:
     Args:
         model: as transformers loads it.
         layers: number of layers of the cache; None for transformers' own cache.
-        prompts: whole, the prefix included.
-        prefix: what all prompts begin with.
+        prompts: the whole prompts, including the prefix.
+        prefix: the beginning of all prompts.
         max_tokens: the most tokens of a reply.
     """
 

@@ -1,8 +1,8 @@
-"""Chat templates of models: programs of strangers, filled within the bounds that templates of recipes have.
+"""Chat templates of models, which are programs of strangers and are filled within the bounds of recipe templates.
 
-A chat template is a Jinja template in a model folder or in a GGUF file. transformers fills it in a sandbox that keeps it
-away from Python but lets it loop for ever or take all memory. Here it is filled in the bounded environment, with what
-transformers offers to templates, and gives the same text.
+A chat template is a Jinja template in a model folder or in a GGUF file. transformers fills it in a sandbox that keeps
+it away from Python but lets it loop forever or take all memory. Here it is filled in the bounded environment, with
+the functions that transformers offers to templates, and gives the same text.
 """
 
 import json
@@ -22,7 +22,7 @@ _STEPS_PER_MESSAGE: Final = 1_000
 _STEPS_PER_CHARACTER: Final = 4  # some templates loop over the content of a message
 _TEXT_PER_CHARACTER: Final = 64  # how often a template may go over a message
 _AGAIN_PER_MESSAGE: Final = 4  # and over all of them for each one: `messages | length`
-_MOST_REASON: Final = 300  # characters of what a template says about its failure
+_MOST_REASON: Final = 300  # characters of a template's message about its failure
 
 
 class ChatTemplateError(ValueError):
@@ -37,7 +37,7 @@ def fill_chat_template(
     Args:
         tokenizer: of the model, as transformers loads it.
         messages: each with `role` and `content`.
-        add_generation_prompt: whether the text ends with what begins a reply.
+        add_generation_prompt: whether the text ends with the beginning of a reply.
 
     Raises:
         ChatTemplateError: the template does not parse, refuses the messages, or takes too many steps or too much text.
@@ -81,7 +81,7 @@ def _tojson(
 
 
 class _GenerationTag(Extension):
-    """`{% generation %}`, which marks what a model wrote; its content stands in the text like any other."""
+    """`{% generation %}`, which marks what a model wrote; its content is part of the text like any other."""
 
     tags = {"generation"}  # noqa: RUF012 (as Jinja declares it)
 

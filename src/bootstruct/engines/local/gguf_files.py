@@ -1,7 +1,7 @@
 """GGUF files: which file a name means, and whether the file is whole. The weights themselves are read by transformers.
 
-A header names how many strings and numbers follow. Libraries believe it, and a damaged file can keep them busy for ever;
-so the header is walked here first, and nothing in it may reach beyond the end of the file.
+A header names how many strings and numbers follow. Libraries believe it, and a damaged file can keep them busy
+forever. So the header is read here first, and nothing in it may reach beyond the end of the file.
 """
 
 import importlib.util
@@ -22,11 +22,11 @@ DEEPEST = 4  # arrays within arrays; real files have one level
 
 @dataclass(frozen=True, slots=True)
 class GgufHeader:
-    """What the header of a GGUF file says.
+    """The content of the header of a GGUF file.
 
     Attributes:
         architecture: the family of the model, such as `llama`.
-        parts: files that the model is split into; 1 where it is whole.
+        parts: the number of files into which the model is split; 1 if it is whole.
         tensors: how many there are.
     """
 
@@ -36,7 +36,7 @@ class GgufHeader:
 
 
 def is_gguf(path: Path) -> bool:
-    """Whether the path is a GGUF file, by its name or by its first bytes (some programs store models without a suffix)."""
+    """Whether the path is a GGUF file, by its name or its first bytes (some programs store models without a suffix)."""
     if not path.is_file():
         return False
     if path.suffix.lower() == ".gguf":
@@ -49,7 +49,7 @@ def gguf_in(folder: Path) -> Path | None:
     """The GGUF file of a folder that holds no other weights, None if there is none.
 
     Raises:
-        InputError: there are several, so it is not clear which one is meant.
+        InputError: there are several, so the choice is unclear.
     """
     if any(folder.glob("*.safetensors")):
         return None
@@ -101,7 +101,7 @@ def read_header(path: Path, name: str) -> GgufHeader:
 
 
 class _HeaderReader:
-    """One walk over the header. Raises ValueError or struct.error where it reaches beyond the end of the file."""
+    """One pass over the header. Raises ValueError or struct.error if it reaches beyond the end of the file."""
 
     def __init__(self, data: mmap.mmap) -> None:
         self.data, self.at, self.order = data, 4, "<"
@@ -145,7 +145,7 @@ class _HeaderReader:
         return self.data[begin : self.at]
 
     def _value(self, kind: int, depth: int = 0) -> object:
-        """A string, a number of 32 bits, or None for whatever else there is."""
+        """A string, a number of 32 bits, or None for anything else."""
         if kind == STRING:
             return self._bytes()
         if kind == ARRAY:

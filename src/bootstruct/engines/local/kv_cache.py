@@ -5,7 +5,7 @@ from typing import Any
 
 
 def cache_parameter(model: Any) -> str:
-    """The name under which the model takes its cache: `cache`, or `past_key_values` before transformers renamed it."""
+    """The name under which the model receives its cache: `cache`, or `past_key_values` in older transformers."""
     return "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
 
 

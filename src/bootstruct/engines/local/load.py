@@ -48,21 +48,21 @@ def calm_threads() -> None:
 
 
 def quiet_libraries() -> None:
-    """Keep the warnings of torch, transformers and their like from the user, who can do nothing about them."""
+    """Hide the warnings of torch, transformers and similar packages from the user, who can do nothing about them."""
     warnings.filterwarnings("ignore", module=rf"({'|'.join(QUIET)})(\.|$)")
-    for category in (FutureWarning, DeprecationWarning):  # shown as ours where a library blames its caller
+    for category in (FutureWarning, DeprecationWarning):  # shown as ours if a library attributes them to its caller
         warnings.filterwarnings("ignore", category=category, module=r"bootstruct\.engines\.local(\.|$)")
 
 
 def place_of(name: str, is_pocket: bool = False) -> str:
-    """Where the model of this name is: a folder, a GGUF file, or a name on the hub.
+    """The place of the model with this name: a folder, a GGUF file, or a name on the hub.
 
     Args:
         name: a path or a name on the hub.
         is_pocket: whether the shipped pocket model is meant, whatever the name.
 
     Raises:
-        InputError: a folder or a file is meant, and it does not exist, holds no model, or holds several GGUF files.
+        InputError: a folder or a file is meant, and it does not exist, contains no model, or contains several GGUF files.
     """
     if is_pocket:
         folder = Path(str(resources.files("bootstruct") / "pocket" / "model"))
@@ -96,7 +96,7 @@ def place_of(name: str, is_pocket: bool = False) -> str:
 
 
 def base_of(place: str) -> str:
-    """Where the weights are: in another place than this one if the folder holds adapters only."""
+    """The place of the weights, which is another one than this if the folder contains adapters only."""
     path = Path(place)
     if (path / "config.json").is_file() or not (path / ADAPTERS).is_file():
         return place
@@ -178,13 +178,13 @@ def data_only() -> Iterator[None]:
 
 
 def raise_unless_panic(exc: BaseException) -> None:
-    """Raise what is no panic of a library in Rust (tokenizers, safetensors); a panic is none of Python's usual exceptions."""
+    """Raise everything except a panic of a library in Rust (tokenizers, safetensors), an unusual exception."""
     if type(exc).__name__ != "PanicException":
         raise exc
 
 
 def require_layers(config: object, place: str) -> None:
-    """Refuse a configuration with so many layers that making them would never end.
+    """Refuse a configuration with so many layers that creating them would never end.
 
     Args:
         config: `config.json` as plain values.
@@ -265,7 +265,7 @@ def _model_and_tokenizer(place: str, base: str, trust_remote_code: bool) -> tupl
 
 
 def _hide_gguf_progress() -> None:
-    """Switch off the progress bar of transformers' GGUF reader, which takes no notice of transformers' own switch."""
+    """Switch off the progress bar of transformers' GGUF reader, which ignores transformers' own switch."""
     from functools import partial
 
     from tqdm.auto import tqdm

@@ -12,11 +12,11 @@ AT_LEAST = 256 * 1024 * 1024  # bytes that a batch may take, whatever is free
 
 @dataclass(frozen=True, slots=True)
 class MemorySizes:
-    """What a model needs, in bytes.
+    """The memory that a model needs, in bytes.
 
     Attributes:
         cache: keys and values of one token.
-        activations: what is held while one token of a prompt is read.
+        activations: the memory while one token of a prompt is read.
         logits: of one row.
         device: where the model is.
     """
@@ -28,7 +28,7 @@ class MemorySizes:
 
 
 def sizes_of(model: Any) -> MemorySizes:
-    """The sizes by the model's configuration; names differ between families, so what is missing is taken as large."""
+    """The sizes by the model's configuration; names differ between families, so missing values count as large."""
     config = model.config.get_text_config()
     heads = getattr(config, "num_attention_heads", 0) or 16
     hidden = getattr(config, "hidden_size", 0) or 4096

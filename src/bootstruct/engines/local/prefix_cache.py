@@ -1,8 +1,9 @@
 """The shared prefix of prompts: found automatically, computed once, its keys and values reused.
 
-The paper's classification prompt begins with 31 demonstrations and its instance prompts with a dozen tasks; only the last
-lines change. Prompts that agree in their first tokens are grouped, and the prefix that they share is kept for later
-prompts. A kept prefix shrinks to what really is shared, because keys and values of a token do not depend on what follows.
+The paper's classification prompt begins with 31 demonstrations and its instance prompts with a dozen tasks; only the
+last lines change. Prompts that agree in their first tokens are grouped, and the prefix that they share is kept for
+later prompts. A kept prefix shrinks to the part that is actually shared, because keys and values of a token do not
+depend on what follows.
 """
 
 from collections import OrderedDict, deque
@@ -43,7 +44,7 @@ def common_length(one: Sequence[int], other: Sequence[int]) -> int:
 
 
 def clusters(prompts: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Indices of the prompts, grouped where neighbours in sorted order share at least LEAST tokens.
+    """Indices of the prompts, grouped if neighbours in sorted order share at least LEAST tokens.
 
     Prompts that share with no other form one cluster at the end.
     """

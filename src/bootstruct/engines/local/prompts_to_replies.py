@@ -14,14 +14,14 @@ Generate = Callable[[list[DecodeRequest]], list[DecodingRow]]
 
 
 def decoder_of(model: Any, tokenization: Tokenization) -> TokenDecoder:
-    """How the tokens of a model become text; choices are made again only where its numbers are exact enough for that."""
+    """How the tokens of a model become text; choices are repeated only if its numbers are exact enough for that."""
     schemas = SchemaConstraints(tokenization.tokenizer, tokenization.ends, tokenization.name)
     is_exact = next(model.parameters()).dtype.itemsize >= 4
     return TokenDecoder(tokenization.text, tokenization.ends, is_exact, schemas)
 
 
 def reply_to_all(prompts: Sequence[Prompt], tokenization: Tokenization, generate: Generate) -> list[GenerationResult]:
-    """One result for each prompt, in order: a reply, or RequestRejectedError where the prompt exceeds the context.
+    """One result for each prompt, in order: a reply, or RequestRejectedError if the prompt exceeds the context.
 
     Args:
         prompts: for one model.
@@ -51,7 +51,7 @@ def _reply(request: DecodeRequest, decoded: DecodingRow, model: str) -> Reply:
 
 
 def in_halves(requests: list[DecodeRequest], generate: Generate) -> list[DecodingRow]:
-    """Generate all replies at once, or in halves where memory is short; no reply depends on its batch."""
+    """Generate all replies at once, or in halves if memory is short; no reply depends on its batch."""
     import torch
 
     try:

@@ -1,9 +1,9 @@
 """The next token of every row: penalties, temperature, top_p, and the draw.
 
 Floating point makes the logits of the same row differ in their last bits with the shape of its batch. So logits are
-rounded to a grid before a token is drawn, and where the choice depends on less than two steps of that grid the row is
-marked as close: the caller computes its logits alone, in one fixed way, and draws from those. Noise below one step then
-never changes a reply.
+rounded to a grid before a token is drawn, and if the choice depends on less than two steps of that grid, the row is
+marked as close: the caller computes its logits alone, in one fixed way, and draws from those. Noise below one step
+then never changes a reply.
 """
 
 from dataclasses import dataclass
@@ -103,7 +103,7 @@ def _from_all(steps: Any, parameters: SamplingParameters, positions: Any) -> tup
 def _from_nucleus(steps: Any, parameters: SamplingParameters, positions: Any) -> tuple[Any, Any]:
     """A draw from the nucleus: the fewest tokens whose probability reaches top_p, at least one.
 
-    It is close where another token would win, or might, if the nucleus were a little larger or smaller.
+    It is close if another token would win, or might, if the nucleus were a little larger or smaller.
     """
     import torch
 
@@ -155,6 +155,6 @@ def _largest(scores: Any, ids: Any) -> Any:
 
 
 def _margin(scores: Any) -> Any:
-    """How far the best of each row is ahead of the second."""
+    """The difference between the best and the second-best of each row."""
     two = scores.topk(min(2, scores.shape[1]), dim=1).values
     return two[:, 0] - two[:, -1] if scores.shape[1] > 1 else two[:, 0] * 0 + SLACK

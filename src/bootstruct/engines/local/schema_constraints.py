@@ -1,7 +1,7 @@
-"""Replies held to a JSON schema: which tokens may come next, so that every finished reply matches.
+"""Replies constrained to a JSON schema: which tokens may come next, so that every finished reply matches.
 
-The grammar of a schema is kept by llguidance, which says for each reply which tokens can continue it. What may come next
-depends on that reply's own tokens only, so a reply still does not depend on its batch.
+The grammar of a schema is kept by llguidance, which says for each reply which tokens can continue it. The allowed
+tokens depend only on that reply's own tokens, so a reply still does not depend on its batch.
 """
 
 import importlib.util
@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-BLANKS = r"[\x20\x0A]{0,8}"  # between the parts of a reply: models indent, and small ones would never stop doing so
+BLANKS = r"[\x20\x0A]{0,8}"  # between the parts of a reply: models indent, and small ones would never stop
 
 
 def why_not_held() -> str:
-    """Why no reply can be held to a schema, in words for the user; empty if replies can be. Nothing is imported."""
+    """Why no reply can be constrained to a schema, in words for the user; empty if possible. Imports nothing."""
     if importlib.util.find_spec("llguidance") is None:
         return "llguidance is not installed: pip install 'bootstruct[local]'"
     return ""
 
 
 class ReplyConstraint:
-    """What one reply may still become.
+    """The possible continuations of one reply.
 
     Args:
         matcher: llguidance's, at the beginning of the reply.
@@ -38,7 +38,7 @@ class ReplyConstraint:
         self.is_complete = self.is_stuck = False
 
     def allowed(self, width: int) -> NDArray[np.bool_]:
-        """Which of the first `width` token ids may come next. All of them may where the reply is stuck."""
+        """Which of the first `width` token ids may come next. If the reply is stuck, all may."""
         if not self.is_stuck:
             bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
             found = np.unpackbits(bits, count=width, bitorder="little").astype(bool)
@@ -46,13 +46,13 @@ class ReplyConstraint:
         return np.ones(width, dtype=bool) if self.is_stuck else found
 
     def append(self, token: int) -> None:
-        """Take a token as the next of the reply."""
+        """Accept a token as the next of the reply."""
         self.is_stuck = not self._matcher.consume_token(token)
         self.is_complete = not self.is_stuck and self._matcher.is_stopped()
 
 
 class SchemaConstraints:
-    """Makes the constraints of one model's replies. Where they cannot be made it says so once, and replies are free.
+    """Makes the constraints of one model's replies; says once if they cannot be made, and leaves replies free.
 
     Args:
         tokenizer: as transformers loads it.
@@ -63,11 +63,11 @@ class SchemaConstraints:
     def __init__(self, tokenizer: Any, ends: frozenset[int], name: str) -> None:
         self._tokenizer, self._ends, self._name = tokenizer, ends, name
         self._vocabulary: Any = None  # llguidance's; built with the first schema
-        self._grammars: dict[str, str] = {}  # by schema; empty if the schema cannot be held
+        self._grammars: dict[str, str] = {}  # by schema; empty if the schema cannot be enforced
         self._is_unable = False
 
     def constraint(self, schema: str, width: int) -> ReplyConstraint | None:
-        """The constraint of a new reply, None if its schema is empty or cannot be held.
+        """The constraint of a new reply, None if its schema is empty or cannot be enforced.
 
         Args:
             schema: as JSON.
@@ -100,13 +100,13 @@ class SchemaConstraints:
         try:
             size = max(width, len(self._tokenizer))
             self._vocabulary = from_tokenizer(self._tokenizer, n_vocab=size, eos_token=self._end())
-        except Exception as exc:  # of a tokenizer that llguidance does not understand, in its own words
+        except Exception as exc:  # about a tokenizer that llguidance does not understand, in its own words
             self._is_unable = True
             self._note(f"its tokenizer is not supported ({exc})")
         return self._vocabulary is not None
 
     def _end(self) -> int | None:
-        """The id that ends a reply once it matches."""
+        """The id that ends a reply when it matches."""
         own = self._tokenizer.eos_token_id
         return own if own in self._ends else min(self._ends, default=own)
 

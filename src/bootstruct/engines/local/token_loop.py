@@ -13,7 +13,7 @@ COMPACT_AT = 0.75  # share of unfinished rows at which a batch is made smaller
 
 
 class DecodeBatch(Protocol):
-    """A batch inside a model. Rows are numbered by their place in it; `keep` renumbers those that stay."""
+    """A batch inside a model. Rows are numbered by their place in it; `keep` renumbers the remaining ones."""
 
     def begin(self) -> Any:
         """Logits (rows, vocabulary), float32, for the first token of each reply."""
@@ -30,7 +30,7 @@ class DecodeBatch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DecodeRequest:
-    """What is to be generated in one row.
+    """The task of one row.
 
     Attributes:
         prompt: its tokens.
@@ -38,7 +38,7 @@ class DecodeRequest:
         seed: of the draws.
         max_tokens: the most tokens of the reply, at least 1.
         before: the last tokens of the prompt, as far as they affect how the reply is decoded.
-        schema: a JSON schema that the reply is held to; empty for free text.
+        schema: a JSON schema that the reply must match; empty for free text.
     """
 
     prompt: list[int]
@@ -51,7 +51,7 @@ class DecodeRequest:
 
 @dataclass(slots=True)
 class DecodingRow:
-    """What was generated in one row; `finish` is empty until the row ends, then `stop` or `length`."""
+    """The result of one row; `finish` is empty until the row ends, then `stop` or `length`."""
 
     text: str = ""
     finish: str = ""
@@ -88,7 +88,7 @@ def decode(
 
     logits = batch.begin()
     replies = [decoder.begin(request, logits.shape[1]) for request in requests]
-    rows = list(range(len(requests)))  # which of the requests each row of the batch is
+    rows = list(range(len(requests)))  # the request of each row of the batch
     parameters = sampling.parameters_of(
         [request.sampling for request in requests], [request.seed for request in requests], logits.device
     )
@@ -179,6 +179,6 @@ def _append(row: DecodingRow, token: int, request: DecodeRequest, decoder: Token
 
 
 def text_of(before: Sequence[int], tokens: Sequence[int], decoder: TokenDecoder) -> str:
-    """The text that the tokens add to those before, with spaces between them as in the whole text."""
+    """The text that the tokens add to the earlier ones, with spaces between them as in the whole text."""
     known, whole = decoder.text(before), decoder.text([*before, *tokens])
     return whole[len(known) :] if whole.startswith(known) else decoder.text(tokens)

@@ -20,7 +20,7 @@ class Tokenization:
         is_encoder: whether the prompt goes into an encoder, which needs an end token.
 
     Attributes:
-        context: tokens of prompt and reply together (of the prompt alone where `is_encoder`).
+        context: tokens of prompt and reply together (of the prompt alone if `is_encoder`).
         ends: the ids that end a reply.
     """
 
@@ -31,7 +31,7 @@ class Tokenization:
 
     @property
     def has_chat_template(self) -> bool:
-        """Whether chat messages can be given to the model."""
+        """Whether the model accepts chat messages."""
         return bool(getattr(self.tokenizer, "chat_template", None))
 
     def tokens(self, prompt: Prompt) -> list[int]:
@@ -71,7 +71,7 @@ class Tokenization:
         return [int(first)]
 
     def rejection(self, tokens: Sequence[int]) -> RequestRejectedError | None:
-        """The error where a prompt of these tokens exceeds the context, otherwise None."""
+        """The error if a prompt of these tokens exceeds the context, otherwise None."""
         most = self.context if self.is_encoder else self.context - 1
         if len(tokens) <= most:
             return None

@@ -1,1 +1,1 @@
-"""What is noted about each request while a run goes on: a log file, and spans for OpenTelemetry."""
+"""Observation of each request of a running run: a log file, and spans for OpenTelemetry."""

@@ -1,4 +1,4 @@
-"""An engine that tells observers of each request and of what came of it, and changes nothing."""
+"""An engine that reports each request and its outcome to observers, and changes nothing."""
 
 import time
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from bootstruct.types import Prompt, Reply
 
 @dataclass(frozen=True, slots=True)
 class ObservedOutcome:
-    """What came of a request.
+    """The outcome of a request.
 
     Attributes:
         prompt: the request.
         reply: the reply to it; None if there was none.
-        seconds: wall time from asking for it to its outcome: waiting for its turn, failed attempts and pauses included.
+        seconds: wall time from the request to its outcome, including waiting, failed attempts and pauses.
         error: the name of the error that ended it (`RequestRejectedError` ...); empty if a reply came.
         reason: what the error says; empty if a reply came.
         status: the HTTP status of the error, 0 without one.
@@ -32,14 +32,14 @@ class ObservedOutcome:
 
 
 class RequestObserver(Protocol):
-    """Is told when a request begins and what came of it. It must not raise."""
+    """Receives the beginning and the outcome of each request. It must not raise."""
 
     def begin(self, prompt: Prompt) -> object:
-        """Note that a request begins; what is returned is given to `end`."""
+        """Note that a request begins; the returned value is passed to `end`."""
         ...
 
     def end(self, begun: object, outcome: ObservedOutcome) -> None:
-        """Note what came of a request."""
+        """Note the outcome of a request."""
         ...
 
 
@@ -48,7 +48,7 @@ class ObservedEngine:
 
     Args:
         engine: the engine that replies.
-        observers: who is told.
+        observers: those who receive the reports.
     """
 
     def __init__(self, engine: Engine, observers: Sequence[RequestObserver]) -> None:

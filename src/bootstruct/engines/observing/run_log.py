@@ -1,4 +1,4 @@
-"""The log file of a run (`--log`): one JSON object per line for each request and for what happens to the run."""
+"""The log file of a run (`--log`): one JSON object per line for each request and for other events of the run."""
 
 import json
 from datetime import UTC, datetime
@@ -14,12 +14,12 @@ LONGEST_REASON = 500  # characters of a failure's reason
 
 
 class RunLog:
-    """A log file that is appended to; it holds no prompt, no reply and no key.
+    """An append-only log file; it contains no prompt, reply or key.
 
     Each line is a JSON object with `time` (UTC, ISO 8601) and `event`: `request` (with `step`, `model`, `outcome`, `seconds`,
-    and tokens or the reason of a failure), and whatever `write` is given, as `begin`, `note`, `progress` and `end`.
+    and tokens or the reason of a failure), and the events of `write`, such as `begin`, `note`, `progress` and `end`.
 
-    If the file cannot be written any more (a full disk), the run goes on and the fault is kept in `fault`.
+    If the file cannot be written any more (a full disk), the run continues and the fault is kept in `fault`.
 
     Args:
         path: the file; it is made if it does not exist.
@@ -60,7 +60,7 @@ class RunLog:
             self.fault = f"{self.path}: the log ended early ({exc.strerror})"
 
     def begin(self, prompt: Prompt) -> None:
-        """Nothing: a request is logged when it has ended."""
+        """Do nothing, because a request is logged when it has ended."""
 
     def end(self, begun: object, outcome: ObservedOutcome) -> None:
         """Append the line of a request."""

@@ -3,7 +3,7 @@
 A span is named `chat MODEL` or `text_completion MODEL`. Its attributes are `gen_ai.operation.name`, `gen_ai.request.model`,
 `gen_ai.response.model`, `gen_ai.usage.input_tokens`, `gen_ai.usage.output_tokens`, `gen_ai.response.finish_reasons`,
 `gen_ai.request.max_tokens`, `gen_ai.request.temperature`, `error.type`, and our own `bootstruct.step` and `bootstruct.retries`.
-Prompts and replies are added only where `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` is `true`.
+Prompts and replies are added only if `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` is `true`.
 """
 
 import os
@@ -60,7 +60,7 @@ class RequestTracer:
         )
 
     def end(self, begun: Any, outcome: ObservedOutcome) -> None:
-        """End the span with what came of the request."""
+        """End the span with the outcome of the request."""
         reply = outcome.reply
         if reply is None:
             begun.set_attribute("error.type", str(outcome.status) if outcome.status else outcome.error)
@@ -77,10 +77,10 @@ class RequestTracer:
 
 
 def set_up_tracing() -> Callable[[], None]:
-    """Send spans where the usual variables say (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_SERVICE_NAME` ...), for the command line.
+    """Send spans as the usual variables say (`OTEL_EXPORTER_OTLP_ENDPOINT` ...), for the command line.
 
     Returns:
-        A function that sends what is left and ends the sending; call it at the end.
+        A function that sends the remaining spans and stops sending; call it at the end.
 
     Raises:
         InputError: the packages of OpenTelemetry are missing.

@@ -1,7 +1,7 @@
 """A local model on many processes or machines: `ray/hf/PATH-OR-NAME`, `ray/pocket`.
 
-`worker_pool` hands requests in batches to workers, as many of them as the queue needs. A worker that dies costs no more
-than computing its requests again. `actors` puts workers on a Ray cluster; nothing else here knows of Ray.
+`worker_pool` sends requests in batches to as many workers as the queue needs. If a worker dies, only its requests are
+computed again. `actors` puts workers on a Ray cluster; nothing else here depends on Ray.
 """
 
 from typing import Protocol
@@ -11,11 +11,11 @@ from bootstruct.types import Prompt
 
 
 class WorkerLostError(Exception):
-    """A worker is gone, with the requests that it held. Its text is the reason."""
+    """A worker is lost, with its requests. The text is the reason."""
 
 
 class Worker(Protocol):
-    """A process with a model, somewhere. All coroutines raise WorkerLostError once it is gone."""
+    """A process with a model on some machine. All coroutines raise WorkerLostError when it is lost."""
 
     async def place(self) -> None:
         """Wait until the process runs. Raises EngineUnavailableError where it cannot be used."""
@@ -42,7 +42,7 @@ class Cluster(Protocol):
         ...
 
     def capacity(self) -> int:
-        """How many workers it can hold in all."""
+        """How many workers fit in all."""
         ...
 
     def worker(self) -> Worker:

@@ -1,7 +1,8 @@
 """Workers on a Ray cluster: each is an actor with a model, used like a model on this machine.
 
-Ray restarts nothing by itself here: the worker pool knows what a lost worker held, and starts another one where there is
-capacity. An actor returns failures as values, because not all exceptions can be pickled. Ray is imported when a run begins.
+Ray restarts nothing by itself here: the worker pool knows the requests of a lost worker, and starts another one if
+there is capacity. An actor returns failures as values, because not all exceptions can be pickled. Ray is imported
+when a run begins.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ Load = Callable[[str], LocalModel]
 Packed = Reply | tuple[int, str]  # a reply, or the status and reason of a RequestRejectedError
 
 LOCAL = "local"
-CONNECT_SECONDS = 5.0  # until an address that does not respond is given up
+CONNECT_SECONDS = 5.0  # until an address that does not respond is abandoned
 WATCH_EVERY = 5.0  # seconds between two checks that the cluster is there
 MISSED = 3  # failed checks in a row: lost. Ray ends the whole process after 60 s without its head
 STARTS = 3  # attempts to start a local Ray, which allows itself 30 s: too short on a busy machine
@@ -41,10 +42,10 @@ def require_ray() -> None:
 
 
 class ModelActor:
-    """What runs in an actor.
+    """The code that runs in an actor.
 
     Args:
-        load: gives the model of a name.
+        load: returns the model of a name.
         folder: the working directory, if the node has it.
     """
 
@@ -123,14 +124,14 @@ class ActorWorker:
         try:
             return await asyncio.wrap_future(reference.future())
         except self._ray.exceptions.RayError as exc:
-            self.stop()  # even if the process lives on: after an unexpected error a new one is safer
+            self.stop()  # even if the process is still alive: after an unexpected error, a new one is safer
             raise WorkerLostError(reason_of(exc)) from None
 
     def stop(self) -> None:
         """See `Worker`."""
         if not self._is_stopped:
             self._is_stopped = True
-            with contextlib.suppress(Exception):  # what is gone cannot be killed
+            with contextlib.suppress(Exception):  # a lost actor cannot be killed
                 self._ray.kill(self._handle)
 
 
@@ -138,8 +139,8 @@ class RayCluster:
     """A Ray cluster.
 
     Args:
-        load: gives the model of a name; it runs in the actors.
-        address: HOST:PORT of a running cluster that this machine belongs to, `auto`, or `local` for one that is started
+        load: returns the model of a name; it runs in the actors.
+        address: HOST:PORT of a running cluster to which this machine belongs, `auto`, or `local` for one that is started
             here and ends with the run.
         actor: the resources of one actor.
     """
@@ -202,7 +203,7 @@ class RayCluster:
         return f"{name_of(self.address)} is lost: its head, or the node on this machine, no longer responds."
 
     def _check(self) -> bool:
-        """Note which nodes are alive; whether this machine's is. May block for as long as the head does."""
+        """Note which nodes are alive, and return whether this machine's is. May block for as long as the head does."""
         self._nodes = [node for node in self._ray.nodes() if node["Alive"]]
         mine = self._ray.get_runtime_context().get_node_id()
         return any(node["NodeID"] == mine for node in self._nodes)
@@ -242,7 +243,7 @@ def connect(address: str) -> Any:
         check_address(*split_address(address))
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0"}  # no usage statistics are sent
     if address == LOCAL and "RAY_AUTH_MODE" not in os.environ:
-        # Ray listens on all interfaces even if told not to; without the token nobody can use it
+        # Ray listens on all interfaces whatever the setting; without the token, nobody can use it
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     import ray
 
@@ -253,7 +254,7 @@ def connect(address: str) -> Any:
         try:
             ray.init(address=address, **options)
             break
-        except (Exception, SystemExit) as exc:  # Ray raises SystemExit where a head does not respond
+        except (Exception, SystemExit) as exc:  # Ray raises SystemExit if a head does not respond
             ray.shutdown()
             if not tries_left:
                 shown = _one_line(exc) or "it does not respond"
@@ -293,7 +294,7 @@ def split_address(address: str) -> tuple[str, int]:
 
 
 def reason_of(exc: Exception) -> str:
-    """One sentence for an error of Ray: its last line where a process died, the cause where an actor raised."""
+    """One sentence for an error of Ray: its last line if a process died, the cause if an actor raised."""
     cause = getattr(exc, "cause", None)
     if isinstance(cause, BaseException):
         return f"{type(cause).__name__}: {_one_line(cause)}"

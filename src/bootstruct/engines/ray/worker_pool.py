@@ -1,8 +1,9 @@
-"""An engine made of workers: batches out, replies in, more workers while the queue is long, fewer when it is not.
+"""An engine made of workers, which get batches; a longer queue gets more workers, a shorter one fewer.
 
-A reply does not depend on the worker that computes it, so all of this is only about speed. Requests of a lost worker are
-computed again. Those that were being computed when it died go into ever smaller batches, at last alone: a request that
-kills every worker is identified within a few deaths, and its neighbours are not rejected with it.
+A reply does not depend on the worker that computes it, so all of this affects only speed. Requests of a lost worker
+are computed again. Those that were being computed when it died go into smaller and smaller batches, and finally
+alone: a request that kills every worker is identified within a few deaths, and the other requests of its batch are
+not rejected with it.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from bootstruct.engines.traffic.draining import GRACE, drained_reply
 from bootstruct.errors import BootstructError, EngineUnavailableError, RequestRejectedError, RunStoppedError
 from bootstruct.types import Prompt, Reply
 
-AHEAD = 2  # batches on a worker: one being computed and, where a full one is there, one waiting, so that it never idles
+AHEAD = 2  # batches on a worker: one being computed and, if there is a full one, one waiting, so that it never idles
 SHARE = 32  # open requests per worker; with more of them another worker is added
 IDLE = 60.0  # seconds without a batch after which a worker that is not needed is released
 MOST_DEATHS = 4  # workers that may die over one request, the last of them with nothing else to compute
@@ -55,7 +56,7 @@ class WorkerPool:
     Args:
         cluster: where workers run.
         least: workers that are kept even when idle.
-        most: workers at once; None for as many as the cluster holds.
+        most: workers at once; None for as many as fit into the cluster.
         wait: seconds that the first worker may wait for a place.
         batch: requests in one batch.
         linger: seconds in which requests gather before a batch is handed out.
@@ -132,7 +133,7 @@ class WorkerPool:
             await self._until_change()
 
     async def _until_change(self) -> None:
-        """Wait for a change, or for the time at which a worker may be started, released or given up."""
+        """Wait for a change, or for the time at which a worker may be started, released or abandoned."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(PAUSE, self._idle, self._wait)):
                 await self._changed.wait()

@@ -1,12 +1,12 @@
-"""Finding the concurrency level: do more requests in flight bring more replies per second?
+"""Finding the concurrency level, at which more requests in flight no longer bring more replies per second.
 
 In rounds of replies, latency is compared with that at a lower level, step by step (a label takes less time than a page):
-a level n times as high is worth it unless replies surely take nearly n times as long. The level first doubles; after
+a level that is n times as high is kept unless replies certainly take nearly n times as long. The level first doubles; after
 that it is raised a little from time to time.
 
 Each 429 lowers the level by one, so that a burst of them ends where the server serves all requests. The rounds that
-follow show whether that helped: rate limiting that goes on at the lower level is not caused by this load (a key shared
-with others, say) and is accepted.
+follow show whether that helped: rate limiting that continues at the lower level is not caused by this load (the key
+may be shared with others) and is accepted.
 """
 
 import math
@@ -22,7 +22,7 @@ PATIENCE, PATIENCE_MOST = 8, 64  # rounds before the next step up, doubled after
 LEAST_ROUND = 8  # replies
 LEAST_REPLIES = 4  # replies of a step at both levels, for the two to be compared
 MANY = 0.2  # share of 429s above which the level falls, whatever the cause
-SLACK = 3  # 429s beyond a share that are taken for chance
+SLACK = 3  # 429s beyond a share that are attributed to chance
 EXPECTED = 8  # 429s to be expected while a lowered level is checked, if lowering it brought nothing
 
 # step -> number of replies, sum of the logarithms of their seconds, sum of the squares of these
@@ -33,7 +33,7 @@ class AdaptiveLimit:
     """The concurrency level of one server.
 
     Args:
-        limit: the highest level, which is returned to after each fall; None for any level up to MOST that is worth it.
+        limit: the highest level, to which it returns after each fall; None for any useful level up to MOST.
 
     Attributes:
         level: how many requests may be in flight now (its whole part).
@@ -126,7 +126,7 @@ class AdaptiveLimit:
 
 
 def _latency_growth(old: LatencySums, new: LatencySums) -> tuple[float, float]:
-    """By how much latency grew, in logarithms, and its standard error; (0, 0) where no step is in common."""
+    """By how much latency grew, in logarithms, and its standard error; (0, 0) if no step is in common."""
     both = [step for step in new if step in old and min(new[step][0], old[step][0]) >= LEAST_REPLIES]
     replies = sum(new[step][0] for step in both)
     slower = error = 0.0

@@ -1,6 +1,6 @@
 """One server as the limiter sees it: its concurrency level, its latency, its cool-down and its suspension.
 
-The level rises while that brings more replies per second (see `adaptive_limit`) and falls where the server answers 429.
+The level rises while that brings more replies per second (see `adaptive_limit`) and falls if the server answers 429.
 After a failure no new request starts until a reply has come or a cool-down has passed. A server that is dead or slow
 while others are not is suspended (see `ConcurrencyLimiter`) and probed with single requests.
 """
@@ -34,7 +34,7 @@ class RequestOutcome:
             transient error; `other` for anything else, such as a rejected request or the end of the run.
         seconds: time from start to end.
         step: the prompt's step; latencies are compared within one step.
-        retry_after: seconds to wait, where the server said so.
+        retry_after: seconds to wait, if the server said so.
         status: the HTTP status, 0 if there was no response.
         connected: whether the server was reached.
         is_malformed: whether a response came that is neither a reply nor an error.
@@ -56,7 +56,7 @@ class Suspension:
     """Why and for how long a server is suspended, and how its probes went.
 
     Attributes:
-        reason: why, as the user reads it.
+        reason: why, in words for the user.
         is_slow: suspended for being slow, not for being dead.
         since: loop time at which the suspension began.
         until: loop time from which the server may be probed.
@@ -73,7 +73,7 @@ class Suspension:
 
 
 class Backend:
-    """One server: how many requests it may have, and whether it takes any now.
+    """One server: how many requests it may have, and whether it accepts any now.
 
     Args:
         number: its place among the limiter's servers.
@@ -159,7 +159,7 @@ class Backend:
             self._cooldown = None
 
     def suspend(self, reason: str, is_slow: bool) -> None:
-        """Send nothing but probes for a while; longer each time, until the server has proven itself."""
+        """Send only probes for a while, longer each time, until the server has recovered."""
         now = asyncio.get_running_loop().time()
         since = self.suspension.since if self.suspension else now
         self.suspension = Suspension(reason, is_slow, since, now + self._suspension_seconds)
@@ -178,7 +178,7 @@ class Backend:
             self.resume()
 
     def resume(self) -> None:
-        """Back in service, with its record cleared."""
+        """Return to service, with its record cleared."""
         self.suspension, self.weight = None, 1.0
         self._failed = self._silent = self._broken = self._served = 0
         self.latency.clear()

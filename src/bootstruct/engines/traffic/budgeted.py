@@ -1,7 +1,7 @@
 """The budget of a run, in requests, tokens and money. It is cumulative over the run; reused replies are free.
 
 A request in flight reserves the most that it can use (its prompt at one token per byte, which no tokenizer exceeds, and
-max_tokens), so that what is spent and what is still to come never exceed the cap together.
+max_tokens), so that the amounts spent and reserved together never exceed the cap.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ ROUNDING = 1e-6  # of sums of expected amounts
 class BudgetAmount:
     """An amount of a budget: spent, reserved or to be reserved.
 
-    It is no `Usage`: a reservation is an upper bound, not a count, and prompts and replies share one cap.
+    It is not a `Usage`: a reservation is an upper bound, not a count, and prompts and replies share one cap.
 
     Attributes:
         requests: how many.
@@ -37,27 +37,27 @@ class BudgetAmount:
     cost: float = 0.0
 
     def plus(self, other: "BudgetAmount", sign: int = 1) -> "BudgetAmount":
-        """The sum of both; the difference where sign is -1."""
+        """The sum of both, or the difference if sign is -1."""
         return BudgetAmount(
             self.requests + sign * other.requests, self.tokens + sign * other.tokens, self.cost + sign * other.cost
         )
 
 
 class ExpectedUse(NamedTuple):
-    """What something is expected to use of a budget: requests, tokens (prompt and reply together) and US dollars."""
+    """The expected use of a budget: requests, tokens (prompt and reply together) and US dollars."""
 
     requests: float = 0.0
     tokens: float = 0.0
     cost: float = 0.0
 
     def plus(self, other: "ExpectedUse", times: float = 1.0) -> "ExpectedUse":
-        """This and so many times the other."""
+        """This plus a multiple of the other."""
         return ExpectedUse(
             self.requests + times * other.requests, self.tokens + times * other.tokens, self.cost + times * other.cost
         )
 
     def fits(self, room: "ExpectedUse") -> bool:
-        """Whether none of the three is more than there is room for."""
+        """Whether all three fit into the room."""
         return (
             self.requests <= room.requests + ROUNDING
             and self.tokens <= room.tokens + ROUNDING
@@ -71,7 +71,7 @@ class StepUse:
 
     Attributes:
         count: replies.
-        total: what they used.
+        total: their use.
         squares: the squares of that, summed.
         most: the largest reservation of any of them.
         in_flight: requests that are being answered.
@@ -120,7 +120,7 @@ class BudgetLimits:
         return not (self.requests is None and self.tokens is None and self.cost is None)
 
     def less(self, spent: BudgetAmount) -> ExpectedUse:
-        """What is left of each cap; infinite where there is none."""
+        """The rest of each cap; infinite if there is none."""
         caps = (self.requests, spent.requests), (self.tokens, spent.tokens), (self.cost, spent.cost)
         return ExpectedUse(*(float("inf") if cap is None else float(cap - used) for cap, used in caps))
 
@@ -151,7 +151,7 @@ class BudgetLimits:
 
 
 class Budget:
-    """What a run may use and has used, through any number of engines.
+    """The allowed and the actual use of a run, through any number of engines.
 
     Args:
         limits: caps over the whole run.
@@ -163,7 +163,7 @@ class Budget:
         spent: what the run has used.
         reserved: what the requests in flight may use.
         timed_out: requests that ended without a response; they count at their reservation.
-        bought: a sentence about what it was used for, with a space after it; for messages.
+        bought: a sentence about the use of the budget, with a space after it; for messages.
         by_step: what the replies of each step used in this session.
     """
 
@@ -187,7 +187,7 @@ class Budget:
     async def reserve(self, amount: BudgetAmount) -> None:
         """Reserve this much as soon as the caps allow it. Raises BudgetUsedUpError if they never will.
 
-        Where it has to wait, the requests of the asyncio task that asked first go first, so that what was begun is finished.
+        If it has to wait, the requests of the asyncio task that asked first go first, so that begun work is finished.
         """
         task = asyncio.current_task()
         assert task is not None
@@ -204,7 +204,7 @@ class Budget:
             raise
 
     def _grant(self) -> None:
-        """Reserve for those whose turn it is; turn down who will never have room."""
+        """Reserve for those whose turn it is, and reject those that will never have room."""
         is_capped = bool(self.limits)
         while self._waiting:
             _, _, granted, amount = self._waiting[0]
@@ -242,7 +242,7 @@ class Budget:
 
     @property
     def room(self) -> ExpectedUse:
-        """What is left of each cap, requests in flight not counted; infinite where there is none."""
+        """The rest of each cap, without requests in flight; infinite if there is none."""
         return self.limits.less(self.spent)
 
     def used_at(self, step: str) -> StepUse:
@@ -259,7 +259,7 @@ class Budget:
 
         Args:
             prompt: of the request.
-            factor: the part of the list price that it costs.
+            factor: the fraction of the list price that it costs.
 
         Raises:
             EngineUnavailableError: money is capped and the model's price is not known.
@@ -286,7 +286,7 @@ class Budget:
     def used(self, reply: Reply, reservation: BudgetAmount, prompt: Prompt, factor: float) -> BudgetAmount:
         """What a reply used of its reservation."""
         if not reply.prompt_tokens and not reply.completion_tokens:
-            return reservation  # the server does not count tokens: the bound is all that is known
+            return reservation  # the server does not count tokens: only the bound is known
         self._learn(reply, prompt)
         cost = self.prices.cost(prompt.model, reply.prompt_tokens, reply.completion_tokens) or 0.0
         return BudgetAmount(1, reply.prompt_tokens + reply.completion_tokens, factor * cost)
@@ -306,7 +306,7 @@ class BudgetedEngine:
     Args:
         engine: the engine inside.
         budget: what may be used.
-        factor: the part of the list price that its requests cost.
+        factor: the fraction of the list price that its requests cost.
     """
 
     def __init__(self, engine: Engine, budget: Budget, factor: float = 1.0) -> None:

@@ -1,7 +1,7 @@
 """How many requests may be in flight, and at which server: one queue in front of one or more backends.
 
 Each request goes to the backend with the smallest share of its level in use; the requests of a slower backend count for
-more. A backend whose server is dead, or slow compared with the others, is suspended, and the rest go on without it.
+more. A backend whose server is dead, or slow compared with the others, is suspended, and the others continue without it.
 None of this changes a byte of the output.
 """
 
@@ -15,13 +15,13 @@ from weakref import WeakKeyDictionary
 from bootstruct.engines.traffic.backend import Backend, RequestOutcome
 from bootstruct.engines.traffic.latency import SLOW, LatencyWindow, load_weight, longest_expected, slowdown
 
-TAIL = 8  # replies since the last request arrived, after which the run is taken to be ending
+TAIL = 8  # replies since the last request arrived, after which the run is assumed to be ending
 CHECK_EVERY = 0.25  # seconds between two checks for slow servers
 
 
 @dataclass(eq=False, slots=True)
 class Slot:
-    """The right to have one request in flight.
+    """A slot, which allows one request in flight.
 
     Attributes:
         backend: where.
@@ -101,13 +101,13 @@ class ConcurrencyLimiter:
     async def acquire(self, is_ordered: bool = False, step: str = "", avoid: Collection[Backend] = ()) -> Slot:
         """Wait for a slot.
 
-        Ordered requests go first. Among the others the task that arrived first goes first, with its later requests and
-        retries too: what was begun is finished, and no retry waits behind everything that is new.
+        Ordered requests go first. Among the others the task that arrived first goes first, with its later requests
+        and retries too, so that begun work is finished and no retry waits behind all new requests.
 
         Args:
             is_ordered: whether later requests depend on this one (`Prompt.ordered`).
             step: the prompt's step.
-            avoid: backends to pass over if another is in service.
+            avoid: backends to skip if another is in service.
         """
         self._arrivals, self._served = self._arrivals + 1, 0
         turn = self._turn()
@@ -126,7 +126,7 @@ class ConcurrencyLimiter:
             raise
 
     def release(self, slot: Slot, outcome: RequestOutcome) -> None:
-        """Give a slot back and learn from how its request ended."""
+        """Give a slot back and learn from the outcome of its request."""
         self._free(slot)
         backend, is_alone = slot.backend, len(self.backends) == 1
         if outcome.result == "served":
@@ -186,7 +186,7 @@ class ConcurrencyLimiter:
                 continue
             passed_over.append(first)
             if not first.avoid:
-                break  # no slot for anybody; but where one avoids the free backend, the next may not
+                break  # no slot for anybody; but if one request avoids the free backend, the next may not
         for waiter in passed_over:
             heapq.heappush(self._queue, waiter)
 
@@ -200,7 +200,7 @@ class ConcurrencyLimiter:
                 backend.after_probe(self._others(backend))
             return
         if not self._queue and self._served > TAIL:
-            return  # what is still in flight at the end of a run are the long replies
+            return  # only the long replies are still in flight at the end of a run
         now = asyncio.get_running_loop().time()
         if now - self._checked >= CHECK_EVERY:
             self._checked = now
@@ -221,7 +221,7 @@ class ConcurrencyLimiter:
             self._suspend(backend, "does not reply while others do", is_slow=True)
 
     def _relative_load(self, backend: Backend) -> float:
-        """How many times as many requests it has as the others, at least 1: a server with more may take longer."""
+        """The ratio of its requests to those of the others, at least 1: a server with more may take longer."""
         others = [other.in_flight for other in self.backends if other is not backend and other.suspension is None]
         return max(1.0, backend.in_flight / max(1.0, sum(others) / len(others))) if others else 1.0
 

@@ -33,7 +33,7 @@ class DrainingEngine:
             try:
                 await asyncio.wait({request}, timeout=self.grace)
             finally:
-                request.cancel()  # does nothing where it is done
+                request.cancel()  # has no effect if it is done
             if not request.done() or request.cancelled() or request.exception() is not None:
                 raise
             return request.result()
@@ -51,7 +51,7 @@ async def drained_reply(
     A request that is cancelled before its batch has begun is dropped; after that its reply is waited for.
 
     Args:
-        result: what the batch brings for this request.
+        result: the result of the batch for this request.
         has_begun: whether its batch has begun.
         grace: seconds that the reply to a cancelled request is waited for.
 

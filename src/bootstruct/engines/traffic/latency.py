@@ -1,8 +1,8 @@
-"""Is one of several equal servers slow? Its recent latencies are compared with those of the others.
+"""Whether one of several equal servers is slow, by comparing its recent latencies with those of the others.
 
-A long reply takes long, so latencies are compared only between replies of one step and of about the same length (within
-a factor of two). Latencies vary, so a difference counts only as far as it exceeds a few standard errors, estimated from
-the spread of the others. Pure arithmetic, no clock.
+A long reply takes long, so latencies are compared only between replies of one step and of about the same length
+(within a factor of two). Latencies vary, so a difference counts only to the extent that it exceeds a few standard
+errors, estimated from the spread of the others. Pure arithmetic, no clock.
 """
 
 import math
@@ -25,7 +25,7 @@ class LatencyWindow:
         self.rows: deque[tuple[str, int, float]] = deque(maxlen=KEPT)
 
     def add(self, step: str, tokens: int, seconds: float) -> None:
-        """Remember a reply of this step, of so many tokens, that took so many seconds."""
+        """Remember a reply of this step, with its tokens and its seconds."""
         self.rows.append((step, tokens.bit_length(), math.log(max(seconds, 1e-4))))
 
     def clear(self) -> None:
@@ -48,7 +48,7 @@ def slowdown(mine: LatencyWindow, others: Sequence[LatencyWindow]) -> float:
 
 
 def load_weight(mine: LatencyWindow, others: Sequence[LatencyWindow]) -> float:
-    """How many requests of the others one here counts for: 1, or more where its latest replies seem to take longer."""
+    """How many requests of the others one here counts for: 1, or more if its latest replies seem to take longer."""
     differences = _differences(mine, _usual(others)[0], WINDOWS[-1][0])
     ratio = math.exp(sum(differences) / len(differences)) if len(differences) > 1 else 1.0
     return ratio if ratio > RECOVERED else 1.0

@@ -15,7 +15,7 @@ UNREACHABLE_AFTER = 4  # refused connections of one request before any reply
 SAME_FAILURES = 12  # failures of one request while others got replies: it will not get one either
 MALFORMED_FAILURES = 4  # likewise, of responses that are neither a reply nor an error
 LONE_FAILURES = (
-    7  # such failures of one request while hardly any other request meets them: it is the request, no outage
+    7  # such failures of one request while hardly any other request meets them: the request is the cause, not an outage
 )
 FEW = 2  # requests that meet such failures at the same time without its being an outage
 LONGEST_MALFORMED_PAUSE = 8.0  # seconds
@@ -46,7 +46,7 @@ class FailureStreak:
 
 
 class RetryingEngine:
-    """An engine that retries what fails transiently.
+    """An engine that retries transient failures.
 
     Args:
         engine: the engine inside.
@@ -81,9 +81,9 @@ class RetryingEngine:
         Raises:
             EngineUnavailableError: the server was never reached.
             RunStoppedError: no request got a reply for `silence` seconds, or the server asks for a longer pause.
-            RequestRejectedError: this request failed SAME_FAILURES times (429 not counted; MALFORMED_FAILURES times if what
-                came was neither a reply nor an error), with a reply to another request between each two; or LONE_FAILURES
-                times by such responses, which hardly any other request meets.
+            RequestRejectedError: this request failed SAME_FAILURES times (429 not counted; MALFORMED_FAILURES times
+                if the response was neither a reply nor an error), with a reply to another request between each two;
+                or LONE_FAILURES times by such responses, which hardly any other request meets.
         """
         streak = _Streak()
         try:

@@ -17,9 +17,9 @@ from bootstruct.types import Prompt, Reply
 class ThrottledEngine:
     """An engine over one or more equal ones, with a limited number of requests in flight.
 
-    Requests that later ones are written from (`Prompt.ordered`) go first; the rest in the order of arrival. What fails
-    transiently at one server is sent to the next at once; the error is raised only when all servers in service have
-    failed. A cancelled task begins nothing new.
+    Requests on which later ones depend (`Prompt.ordered`) go first; the others go in the order of arrival. A request
+    that fails transiently at one server is sent to the next at once; the error is raised only when all servers in
+    service have failed. A cancelled task begins nothing new.
 
     Args:
         engines: one for each backend of the limiter; all serve the same models.
