@@ -1,6 +1,6 @@
 """S1 to S4 of load.py in pairs: the usual schedule against another one.
 
-    python benchmarks/load_pairs.py [S1 S2 S3 S4] [--virtual] [--rounds 5] [--against CHECKOUT] [--out FILE.jsonl]
+    python benchmarks/load_pairs.py [S1 S2 S3 S4] [--virtual [--recipe chat]] [--rounds 5] [--against CHECKOUT] [--out FILE.jsonl]
 
 Against what: the loosest schedule of this version (no bound on unfinished tasks, `--ahead 1000000000`), and, with --against, another
 checkout with its own code. Each measurement is a process of its own; rates are requests a second, from the first request to the
@@ -41,20 +41,21 @@ print(json.dumps([seen.server["requests"], seen.server["span"], seen.cpu]))
 VIRTUAL = """
 import asyncio, importlib.util, json, random, sys
 import load_parts
-from load_parts import Reply, answer, ours, run_folder
-(mean, has_tail, seed), (tasks, goal, level), more = (json.loads(word) for word in sys.argv[1:4])
+from load_parts import Reply, answer, ours, recipe_named, run_folder
+(mean, has_tail, seed, recipe), (tasks, goal, level), more = (json.loads(word) for word in sys.argv[1:4])
 found = importlib.util.spec_from_file_location("virtual_time", sys.argv[4])
 virtual_time = importlib.util.module_from_spec(found)
 found.loader.exec_module(virtual_time)
 ends = []
 
 async def complete(self, prompt):
-    name = f"{prompt.sample}:{prompt.text}"
+    asked = prompt.messages[-1].content if prompt.is_chat else prompt.text
+    name = f"{prompt.sample}:{asked}"
     draw = random.Random(f"{seed}:{name}:delay").lognormvariate(-0.72, 1.2) if has_tail else 1.0
     await asyncio.sleep(mean * draw)
     ends.append(virtual_time.now())
-    text = answer(prompt.text, f"0:{name}", 8)[1]
-    return Reply(text, "stop", len(prompt.text) // 4, len(text) // 4, "sim")
+    text = answer(asked, f"0:{name}", 8)[1]
+    return Reply(text, "stop", len(asked) // 4, len(text) // 4, "sim")
 
 class NoServer:
     root = url = "http://127.0.0.1:9/v1"
@@ -64,7 +65,7 @@ class NoServer:
 
 engine = load_parts.OpenAIEngine if hasattr(load_parts, "OpenAIEngine") else load_parts.OpenAI
 engine.complete, asyncio.run = complete, virtual_time.run
-with run_folder(tasks) as folder:
+with run_folder(tasks, recipe_named(recipe)) as folder:
     seen = ours(NoServer(), folder, goal, level, **more)
 print(json.dumps([len(ends), max(ends), seen.cpu]))
 """
@@ -88,7 +89,7 @@ def measure(checkout: Path, program: str, *words: object) -> Measured:
 
 
 def rounds(
-    name: str, count: int, sides: dict[str, tuple[Path, dict[str, int]]], virtual: bool
+    name: str, count: int, sides: dict[str, tuple[Path, dict[str, int]]], virtual: bool, recipe: str
 ) -> list[dict[str, Measured]]:
     """Measure a case on all sides in turns, the order changed each round."""
     mean, has_tail, tasks, goal, level = CASES[name]
@@ -102,7 +103,9 @@ def rounds(
             for side in order:
                 checkout, more = sides[side]
                 if server is None:
-                    row[side] = measure(checkout, VIRTUAL, [mean, has_tail, number], [tasks, goal, level], more, clock)
+                    row[side] = measure(
+                        checkout, VIRTUAL, [mean, has_tail, number, recipe], [tasks, goal, level], more, clock
+                    )
                 else:
                     row[side] = measure(checkout, MEASURE, server.root, [tasks, goal, level], more)
             rows.append(row)
@@ -114,6 +117,7 @@ def main() -> None:
     parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(CASES))
     parser.add_argument("--virtual", action="store_true")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--recipe", default="paper", help="with --virtual")
     parser.add_argument("--against", type=Path, metavar="CHECKOUT")
     parser.add_argument("--out", type=Path)
     words = parser.parse_args()
@@ -125,7 +129,7 @@ def main() -> None:
         "| case | against | rate: median of ratios (range) | requests a second | CPU a request |\n|---|---|---|---|---|"
     )
     for name in words.cases or CASES:
-        rows = rounds(name, words.rounds, sides, words.virtual)
+        rows = rounds(name, words.rounds, sides, words.virtual, words.recipe)
         if words.out:
             with words.out.open("a") as out:
                 out.write(json.dumps({"case": name, "virtual": words.virtual, "rounds": rows}) + "\n")
