@@ -1,4 +1,4 @@
-"""What is remembered of millions of rows, in arrays: a fraction of the memory that as many objects take. Pure."""
+"""The data of millions of rows in arrays, which take a fraction of the memory of as many objects. Pure."""
 
 from array import array
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ _FIRST_SLOTS: Final = 1024  # a power of two, as all later sizes
 
 @dataclass(frozen=True, slots=True)
 class RowPlace:
-    """Where a text stands: file and row, counted from 1 as in an editor (for JSON lists and Parquet: the n-th row)."""
+    """The place of a text: file and row, counted from 1 as in an editor (for JSON lists and Parquet: the n-th row)."""
 
     path: str
     row: int
@@ -53,7 +53,7 @@ class Places:
 
 
 class DigestTable:
-    """Numbers by digests of 64 bits: a hash table with open addressing, 16 bytes a slot, two slots in three in use.
+    """Numbers by digests of 64 bits: a hash table with open addressing, 16 bytes per slot, two slots in three in use.
 
     Example:
         >>> table = DigestTable()
@@ -86,7 +86,7 @@ class DigestTable:
         return number
 
     def _slot(self, digest: int) -> int:
-        """Where a digest stands, or the free slot where it belongs."""
+        """The slot of a digest, or the free slot where it belongs."""
         digests, slot = self._digests, digest & self._mask
         while digests[slot] and digests[slot] != digest:
             slot = (slot + 1) & self._mask

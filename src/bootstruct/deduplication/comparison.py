@@ -1,4 +1,4 @@
-"""What of a row is compared, and which rows belong together."""
+"""Which texts of a row are compared, and which rows belong together."""
 
 import hashlib
 from array import array
@@ -41,7 +41,7 @@ class ComparedText:
             raise InputError(f"on {self.on!r}: unknown; use one of {', '.join(WAYS)}.")
 
     def text(self, row: Json) -> str | None:
-        """The text that a row is compared by; None if it has none."""
+        """The text of a row that is compared; None if it has none."""
         instruction = instruction_of(row, self.fields)
         if self.on == "all":
             texts = list(dict.fromkeys(texts_of(row, self.fields)))
@@ -52,7 +52,7 @@ class ComparedText:
         return "\n".join((instruction, *inputs))
 
     def shape(self, row: Json) -> str:
-        """How the shape of a row is called to users, by the names of its fields; empty if it has none."""
+        """The users' name for the shape of a row, by the names of its fields; empty if it has none."""
         names = tuple(row)
         if names not in self._shapes:
             if len(self._shapes) > _SHAPES:
@@ -64,7 +64,7 @@ class ComparedText:
         return self._shapes[names]
 
     def task(self, row: Json, text: str) -> str:
-        """What the rows of one task have in common."""
+        """The common key of the rows of one task."""
         return task_key(text, group_of(row) if is_chat(row, self.fields) else "")
 
 
@@ -74,9 +74,9 @@ class Entry:
 
     Attributes:
         row: the row.
-        place: where its text stands, None if it has none.
-        leader: number of the first row of its group, by which it is decided; None for such a first row itself.
-        equal: where an earlier row with all the same texts stands.
+        place: the place of its text, None if it has none.
+        leader: number of the first row of its group, which decides for it; None for such a first row itself.
+        equal: the place of an earlier row with all the same texts.
     """
 
     row: Json
@@ -92,10 +92,10 @@ class Groups:
         self._compared = compared
         self._leaders = DigestTable()  # digest of a task -> number of its first row
         self._rows = DigestTable()  # digest of all texts -> number of the first such row
-        self._lines, self._files, self._paths = array("q"), array("l"), list[str]()  # by number: where a row stands
+        self._lines, self._files, self._paths = array("q"), array("l"), list[str]()  # by number: the place of a row
 
     def entries(self, rows: Iterator[tuple[Json, RowPlace | None]]) -> Iterator[Entry]:
-        """The rows, each with what it belongs to."""
+        """The rows, each with its group."""
         for number, (row, place) in enumerate(rows):
             self._note(place)
             if place is None:
@@ -113,12 +113,12 @@ class Groups:
         self._files.append(len(self._paths) - 1)
 
     def _place(self, first: int, text: str, number: int) -> RowPlace | None:
-        """Where the first of equal rows stands, None if it is this one."""
+        """The place of the first of equal rows, None if it is this one."""
         return None if first == number else RowPlace(self._paths[self._files[first]], self._lines[first], text)
 
 
 def _systems(row: Json) -> Iterator[str]:
-    """The system messages of a row: rows that differ in them alone are not equal."""
+    """The system messages of a row: rows that differ only in them are not equal."""
     yield from (str(row[name]) for name in ("system", "system_prompt") if row.get(name))
     for name in ("messages", "conversations"):
         turns = row.get(name)

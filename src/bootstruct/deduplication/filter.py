@@ -1,4 +1,4 @@
-"""The novelty filter alone, for any file of texts: keep what is new, say of the rest what it is too similar to.
+"""The novelty filter alone, for any file of texts: keep what is new, and say to what the rest is too similar.
 
 Rows are decided strictly in order, each against all kept before it (and against a second set, if given), so the
 decisions do not depend on how the rows are read.
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bootstruct.deduplication.meaning import MeaningRule
     from bootstruct.deduplication.shards import Shards
 
-EXAMPLES = 5  # dropped rows that are kept where not all are listed
+EXAMPLES = 5  # dropped rows that are kept if not all are listed
 WITHOUT_TEXT = "without a text, kept as they are"
 
 
@@ -39,7 +39,7 @@ class DroppedRow:
     """A row that is too similar to one kept before it, or to one of the set to keep away from.
 
     Attributes:
-        score: ROUGE-L, or the cosine where it is near in meaning.
+        score: ROUGE-L, or the cosine if it is near in meaning.
         in_meaning: whether it was dropped by the rule of meaning.
     """
 
@@ -55,12 +55,12 @@ Decided = tuple[Entry, DroppedRow | None]  # a row, and why it was dropped
 
 @dataclass(slots=True)
 class DedupResult:
-    """What a de-duplication came to.
+    """The result of a de-duplication.
 
     Attributes:
         rows: number of rows that were read.
         kept: number of those kept.
-        dropped: each dropped row; where `lists_dropped` is false only the most similar ones.
+        dropped: each dropped row; if `lists_dropped` is false, only the most similar ones.
         without_text: rows without a usable text; they are kept and counted.
         near: number of rows dropped for the set to keep away from.
         equal: number of rows dropped because an earlier row has all the same texts.
@@ -68,7 +68,7 @@ class DedupResult:
         dropped_rows: number of all dropped rows.
         lists_dropped: whether `dropped` holds all of them, which takes memory.
         accounts: an account of the rows of each file: those to filter, then those to keep away from.
-        written: what was written, and how values were changed that the file has no room for.
+        written: what was written, and the changes to values that do not fit into the file.
     """
 
     rows: int = 0
@@ -122,16 +122,16 @@ def dedup(
 
     Args:
         paths: the files to filter.
-        against: files that nothing kept may come near to.
-        compared: what of a row is compared, and whether the rows of one instruction stay together.
+        against: files to which no kept row may be near.
+        compared: which texts of a row are compared, and whether the rows of one instruction stay together.
         threshold: the ROUGE-L F-measure above which a row is dropped.
         tokenizer: how texts are split into words.
-        result: the totals, to be counted on.
+        result: the totals, which are updated.
         keep: called with each row kept.
         drop: called with each row dropped, as `report_row` puts it.
-        shards: makes the pool over several machines, given the places to keep away from; this machine holds it if left
-            out.
-        meaning: drops what is too near in meaning as well; not with shards.
+        shards: makes the pool over several machines, given the places to keep away from; by default this machine
+            holds it.
+        meaning: also drops rows that are too near in meaning; not with shards.
 
     Raises:
         InputError: a file cannot be read, has no text in any row, or an option is out of range.
@@ -208,14 +208,14 @@ def _here(
 
 
 def _texts_of(rows: Iterable[RowPlace], places: Places) -> Iterator[str]:
-    """The texts of rows, whose places are noted."""
+    """The texts of rows; their places are noted."""
     for row in rows:
         places.append(row)
         yield row.text
 
 
 def _elsewhere(entries: Iterator[Entry], shards: "Shards[RowPlace]") -> Iterator[Decided]:
-    """The same decisions by the shards, a block at a time."""
+    """The same decisions by the shards, one block at a time."""
     from bootstruct.deduplication.shards import BLOCK
 
     blocks = deque[list[Entry]]()
@@ -235,7 +235,7 @@ def _elsewhere(entries: Iterator[Entry], shards: "Shards[RowPlace]") -> Iterator
 
 
 def _together(decided: Iterable[Decided]) -> Iterator[Decided]:
-    """The decisions, where a row of a group shares that of the group's first row, and equal rows are kept once."""
+    """The decisions: a row of a group shares that of the group's first row, and equal rows are kept once."""
     leaders: dict[int, int] = {}  # of dropped first rows, by their number: which of these they are
     scores, nears, against, in_meaning = array("d"), Places(), bytearray(), bytearray()
     for number, (entry, hit) in enumerate(decided):
@@ -260,7 +260,7 @@ def _together(decided: Iterable[Decided]) -> Iterator[Decided]:
 def shard_maker(
     address: str | None, count: int | None, threshold: float, tokenizer: str
 ) -> "Iterator[Callable[[Iterable[RowPlace]], Shards[RowPlace]]]":
-    """What makes the shards on a Ray cluster, given the places to keep away from; they are closed with the block."""
+    """A function that makes the shards on a Ray cluster; they are closed at the end of the block."""
     from bootstruct.deduplication.shards import Shards
     from bootstruct.engines.ray.actors import address_of, require_ray
 
@@ -298,7 +298,7 @@ def places(files: Iterable[tuple[Path, RowAccount]], compared: ComparedText) -> 
 
 
 def report_row(dropped: DroppedRow) -> Json:
-    """A dropped row as an object: what, where, and what it is too similar to."""
+    """A dropped row as an object: its text, its place, and the row to which it is too similar."""
     near = {"file": dropped.near.path, "row": dropped.near.row, "text": dropped.near.text}
     here = {"file": dropped.place.path, "row": dropped.place.row, "text": dropped.place.text}
     by = {"by": "meaning"} if dropped.in_meaning else {}

@@ -1,4 +1,4 @@
-"""A second rule beside ROUGE's: what is too near in meaning, by the cosine of embeddings; exact, in the order of the rows."""
+"""A second rule beside ROUGE-L: nearness in meaning, by the cosine of embeddings; exact, in the order of the rows."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -12,7 +12,7 @@ from bootstruct.errors import InputError
 
 
 class MeaningRule:
-    """What was kept, and what to keep away from, as vectors.
+    """The kept rows, and the rows to keep away from, as vectors.
 
     Args:
         embedder: the model.
@@ -29,7 +29,7 @@ class MeaningRule:
         self._vectors: Callable[[Sequence[str]], Vectors] = lambda texts: embedded(texts, embedder, cache)
 
     def keep_away(self, places: Iterable[RowPlace]) -> Iterator[RowPlace]:
-        """Pass on rows that nothing kept may come near to."""
+        """Pass on rows to which no kept row may be near."""
         rows = iter(places)
         while block := list(islice(rows, BLOCK)):
             self.away.extend(self._vectors([place.text for place in block]))

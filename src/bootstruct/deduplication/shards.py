@@ -1,11 +1,11 @@
-"""The novelty index in pieces, for sets that outgrow the memory of one machine.
+"""The novelty index in shards, for sets that exceed the memory of one machine.
 
 Exact: the same answers as one `NoveltyIndex`.
 
-Each shard, an actor on a Ray cluster, holds every n-th text that was kept, and answers for a block of candidates what
-in its piece is nearest. A score depends on its two texts alone, so the nearest of the nearest is the nearest. Who is
-kept depends on order, so it is decided in one place: here, block by block. What a block's shards cannot know yet (the
-texts kept in this block and in the one before, decided while the question was on its way) is a small index of its own.
+Each shard, an actor on a Ray cluster, holds every n-th text that was kept, and finds the nearest text in its shard
+for each candidate of a block. A score depends only on its two texts, so the best of these is the nearest of all.
+Which texts are kept depends on the order, so it is decided in one place: here, block by block. The texts that the
+shards cannot know yet (those kept in this block and in the one before) are in a small index of their own.
 """
 
 import contextlib
@@ -18,14 +18,14 @@ from bootstruct.errors import EngineUnavailableError
 from bootstruct.novelty.index import NoveltyIndex
 
 P = TypeVar("P")
-BLOCK = 500  # candidates asked at once
+BLOCK = 500  # candidates per request
 LOAD = 5000  # texts sent to a shard at once
 PLACED = 60.0  # seconds that the shards may take to find their places
 
 
 @dataclass(frozen=True, slots=True)
 class Hit(Generic[P]):
-    """What a candidate is too near to: score, position in the order of keeping, and whatever was kept with the text."""
+    """The hit of a candidate: score, position in the order of keeping, and the data kept with the text."""
 
     score: float
     position: int
@@ -33,7 +33,7 @@ class Hit(Generic[P]):
 
     @property
     def rank(self) -> tuple[float, int]:
-        """What the nearest of several hits is chosen by."""
+        """The sort key for the nearest of several hits."""
         return -self.score, self.position
 
 
@@ -41,14 +41,14 @@ Found = list[tuple[int, Hit[Any]]]  # (number in the block, hit), for those that
 
 
 class Shard:
-    """A piece of the pool and of the set to keep away from. What runs in an actor."""
+    """A shard of the pool and of the set to keep away from; it runs in an actor."""
 
     def __init__(self, threshold: float, tokenizer: str) -> None:
         self._indices = {name: NoveltyIndex(threshold, tokenizer=tokenizer) for name in ("away", "pool")}
         self._members: dict[str, list[tuple[int, Any]]] = {name: [] for name in self._indices}
 
     def add(self, name: str, texts: list[str], members: list[tuple[int, Any]]) -> int:
-        """Texts with their positions in the whole and what is told of them. Returns how many there are now."""
+        """Add texts with their positions in the whole and their data. Returns how many there are now."""
         index = self._indices[name]
         if len(index) or len(texts) < LOAD:
             for text in texts:
@@ -59,7 +59,7 @@ class Shard:
         return len(index)
 
     def nearest(self, texts: list[str]) -> tuple[Found, Found]:
-        """For each text that has one the nearest over the threshold, in the set to keep away from and in the pool."""
+        """For each text that has one, the nearest over the threshold, in the set to keep away from and in the pool."""
         return self._nearest("away", texts), self._nearest("pool", texts)
 
     def _nearest(self, name: str, texts: list[str]) -> Found:
@@ -76,12 +76,12 @@ class Shard:
 
 
 class Shards(Generic[P]):
-    """A pool over so many shards.
+    """A pool over several shards.
 
     Raises EngineUnavailableError if the cluster is not there, has no room, or loses a shard.
 
     Args:
-        away: a set that nothing kept may come near to. P is told of each text with a hit.
+        away: a set to which no kept text may be near. P is the data of each text with a hit.
     """
 
     def __init__(
@@ -110,8 +110,8 @@ class Shards(Generic[P]):
     def decide(self, blocks: Iterable[list[tuple[str, P]]]) -> Iterator[list[tuple[Hit[P] | None, bool]]]:
         """For each text of each block, in order.
 
-        What it is too near to (None if it is kept), and whether that is of the set to keep away from. One block is
-        on its way to the shards while the one before is decided.
+        Yields the text to which it is too near (None if it is kept), and whether that belongs to the set to keep away
+        from. One block is on its way to the shards while the one before is decided.
         """
         before: list[tuple[str, P]] = []  # kept in the block decided last
         waiting: tuple[list[tuple[str, P]], list[Any]] | None = None
@@ -163,7 +163,7 @@ class Shards(Generic[P]):
         return best
 
     def _add(self, name: str, first: int, texts: list[str], entries: list[P]) -> None:
-        """Deal texts out, from this position on. Not waited for: an actor works in the order of asking."""
+        """Distribute texts, from this position on, without waiting: an actor works in the order of its calls."""
         for number, shard in enumerate(self._shards):
             start = (number - first) % len(self._shards)
             mine = range(start, len(texts), len(self._shards))

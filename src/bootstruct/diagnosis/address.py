@@ -1,4 +1,4 @@
-"""Whether a server is there, and what it says of itself, without asking any model."""
+"""Whether a server answers, and what it reports about itself, without using any model."""
 
 from typing import Final
 
@@ -16,7 +16,7 @@ LISTING_SECONDS: Final = 20.0
 
 
 async def probe_address(base_url: str) -> tuple[str, list[ProbeResult]]:
-    """Find out whether a server is there, and return its address and what it says, without asking any model.
+    """Find out whether a server answers, and return its address and its reports, without using any model.
 
     Args:
         base_url: its address, or the name of a known server.

@@ -59,7 +59,7 @@ def _never() -> bool:
 
 
 def _text(result: GenerationResult) -> str:
-    """The text of a reply. Raises the error that took its place."""
+    """The text of a reply. Raises the error that came instead."""
     if not isinstance(result, Reply):
         raise result
     return result.text

@@ -1,4 +1,4 @@
-"""What a server supports, found by asking it.
+"""What a server supports, found by sending requests.
 
 Servers accept fields and ignore them. Each probe therefore asks for something whose effect shows in the reply.
 """
@@ -45,7 +45,7 @@ STORY = "Invent a name for a ship and answer with the name only."
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What a server does about one feature.
+    """How a server treats one feature.
 
     Attributes:
         feature: its name, such as `stop strings`.
@@ -60,10 +60,10 @@ class ProbeResult:
 
 
 class ProbeClient:
-    """Requests to a server, put in the way that it takes them; responses are (HTTP status, JSON body).
+    """Requests to a server, in the form that it accepts; responses are (HTTP status, JSON body).
 
     Attributes:
-        adaptations: what the server refused, and what was sent in its place.
+        adaptations: what the server refused, and what was sent instead.
         thoughts: how replies showed that the model thinks before it answers.
     """
 
@@ -88,7 +88,7 @@ class ProbeClient:
         return (status, body) if status == 200 else await self.text(content, **more)
 
     async def _post(self, prompt: Prompt, more: Json) -> tuple[int, Json]:
-        """Send a request with the fields that are probed; other fields that the server refuses are left out."""
+        """Send a request with the tested fields; other fields that the server refuses are left out."""
         form, trial, reasons = self.engine.forms.of(self.engine.where, self.model), dict[str, str](), dict[str, str]()
         while True:
             body = form.body(prompt, trial) | more
@@ -111,7 +111,7 @@ class ProbeClient:
 
 
 def _normal(content: bytes, prompt: Prompt, reply: Reply) -> Json:
-    """A response in one shape, whichever way the server wrote it: all its choices, with their texts, and its token usage."""
+    """A response in one shape, however the server wrote it: all its choices, with their texts, and its token usage."""
     body = parsed(content)
     choices = body.get("choices") if isinstance(body, dict) else None
     kept = []
@@ -299,7 +299,7 @@ async def probe_context_length(server: ProbeClient) -> ProbeResult:
 
 
 async def probe_thinking(server: ProbeClient) -> ProbeResult:
-    """Ask something that needs a thought; whatever showed in the other replies counts as well."""
+    """Ask something that needs a thought; thoughts in the other replies count as well."""
     await server.chat("How many letters are in the word `seventeen`? Answer with the number only.", max_tokens=200)
     if not server.thoughts:
         return ProbeResult("thinking", "no", "replies are answers only")
@@ -328,11 +328,11 @@ PROBES: tuple[tuple[str, Callable[[ProbeClient], Awaitable[ProbeResult]]], ...] 
 
 
 async def probe_model(model: str, base_url: str | None = None) -> tuple[str, list[ProbeResult]]:
-    """Probe a server, and return its address and what it does about each feature.
+    """Probe a server, and return its address and how it treats each feature.
 
     Args:
         model: the name of the model, as in `openai/gpt-4.1-mini`.
-        base_url: the server; left out, the user's settings say.
+        base_url: the server; by default, the user's settings decide.
 
     Raises:
         InputError: the model is not one of a server.

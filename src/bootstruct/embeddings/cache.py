@@ -51,14 +51,14 @@ class VectorCache:
     def find(self, texts: Sequence[str]) -> dict[int, NDArray[np.float32]]:
         """The vectors of those texts that have one, by their number.
 
-        Raises InputError if the file is none of ours, or damaged.
+        Raises InputError if the file is not one of ours, or is damaged.
         """
         if self.path is None or not self.path.is_file():
             return {}
         content = self.path.read_bytes()
         width = self._width(content[:_HEAD])
         record = np.dtype([("digest", f"V{DIGEST}"), ("vector", "<f4", (width,))])
-        whole = (len(content) - _HEAD) // record.itemsize  # an interrupted write leaves a torn last record
+        whole = (len(content) - _HEAD) // record.itemsize  # an interrupted write leaves an incomplete last record
         records = np.frombuffer(content, record, whole, _HEAD)
         places = {bytes(records["digest"][row]): row for row in range(whole)}
         found = {}

@@ -1,4 +1,4 @@
-"""Which model embeds texts, and the vectors of many texts: each different text once, from the cache where it is there."""
+"""The model that embeds texts, and the vectors of many texts: each different text once, from the cache if possible."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ class Embedder(Protocol):
 
     Attributes:
         name: as users name it.
-        identity: what its vectors depend on: equal ones give equal vectors.
+        identity: everything on which its vectors depend: equal identities give equal vectors.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Embedder(Protocol):
 
 
 class HashedWords:
-    """Counts of words and of their parts of three letters, hashed into 512 places. No model: it sees words, not meaning."""
+    """Counts of words and of their parts of three letters, hashed into 512 places. They reflect words, not meaning."""
 
     name = "hashed"
     identity = "hashed/1"
@@ -60,7 +60,7 @@ def open_embedder(name: str, base_url: str | None = None) -> Embedder:
         base_url: the server of `openai/MODEL`.
 
     Raises:
-        InputError: the name is unknown, the folder holds no such model, or packages are missing.
+        InputError: the name is unknown, the folder contains no such model, or packages are missing.
         EngineUnavailableError: the model cannot be loaded.
     """
     provider, _, place = name.partition("/")
@@ -94,7 +94,7 @@ def embedded(
         tell: called with how many different texts have a vector, and how many there are.
 
     Raises:
-        InputError: the cache cannot be used, or a vector has numbers that are none.
+        InputError: the cache cannot be used, or a vector contains values that are not finite numbers.
         EngineUnavailableError: the model cannot be reached.
     """
     numbers: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Embeddings on this machine: encoders through transformers, pooled as their folder says, and static vectors of tokens."""
+"""Embeddings on this machine: encoders through transformers, pooled as their folder says, and static vectors."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ _READ: Final = (
 
 
 def _folder(place: str) -> Path:
-    """The folder of a model. Raises InputError where it holds none."""
+    """The folder of a model. Raises InputError if it contains none."""
     folder = Path(place).expanduser()
     for name in ("config.json", "tokenizer.json", "model.safetensors"):
         if not (folder / name).is_file():
@@ -40,7 +40,7 @@ def _folder(place: str) -> Path:
 
 
 def _identity(kind: str, folder: Path) -> str:
-    """What the vectors depend on: the content of all files that are read."""
+    """Everything on which the vectors depend: the content of all files that are read."""
     whole = hashlib.sha256()
     for name in _READ:
         if (folder / name).is_file():
@@ -63,7 +63,7 @@ class EncoderEmbedder:
     """An encoder in a folder of sentence-transformers (or one without its files, which is pooled by the mean).
 
     Raises:
-        InputError: the folder holds no model, needs code or layers of its own, or packages are missing.
+        InputError: the folder contains no model, needs code or layers of its own, or packages are missing.
         EngineUnavailableError: it cannot be loaded.
     """
 
@@ -126,7 +126,7 @@ class StaticEmbedder:
     """Static vectors of tokens, as model2vec saves them: the mean of the vectors of a text's tokens; no forward pass.
 
     Raises:
-        InputError: the folder holds no such vectors, or packages are missing.
+        InputError: the folder contains no such vectors, or packages are missing.
     """
 
     def __init__(self, place: str) -> None:

@@ -11,10 +11,10 @@ _COLUMNS: Final = 65_536  # members compared with at a time: 256 MB of similarit
 
 
 class NearestInMeaning:
-    """Members and their vectors; says of a text, in order, which member is nearest if one is nearer than the threshold.
+    """Members and their vectors; finds for each text, in order, the nearest member over the threshold.
 
-    A block of texts is compared with all members at once; members that the block itself adds are compared one by one, so
-    the decisions are those of one text after the other. Memory: 4 d bytes a member, and 256 MB.
+    A block of texts is compared with all members at once; members that the block itself adds are compared one by one,
+    so the decisions are the same as for one text after another. The memory is 4 d bytes per member, plus 256 MB.
 
     Args:
         threshold: the cosine above which a member is near.

@@ -1,1 +1,1 @@
-"""Runs before, after and out of other runs: preview, verify, rejudge, rewrite, import."""
+"""Work before, after and with other runs: preview, verify, rejudge, rewrite, import."""

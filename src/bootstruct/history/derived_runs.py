@@ -15,7 +15,7 @@ from bootstruct.stages.custom import NO_CODE, CustomCode, without_python
 
 
 def init_rejudged(folder: Path, old: Path, recipe: str | None = None, **options: Any) -> Rejudgement:
-    """Make `folder` and write its journal from the requests of `old`, rejudged. Free: nothing is asked.
+    """Make `folder` and write its journal from the requests of `old`, rejudged. This is free: no request is sent.
 
     Args:
         folder: the new run folder.
@@ -27,7 +27,7 @@ def init_rejudged(folder: Path, old: Path, recipe: str | None = None, **options:
         How the decisions differ from those of the old run, and what is completed already.
 
     Raises:
-        InputError: `old` has no committed request, uses Python that is not among `code`, or `folder` holds a run already.
+        InputError: `old` has no committed request, uses Python that is not among `code`, or `folder` already contains a run.
             Nothing is written then.
     """
     state = read_run(old)
@@ -59,7 +59,7 @@ def init_rejudged(folder: Path, old: Path, recipe: str | None = None, **options:
 
 
 def _require_names(old: Path, recipe: Recipe, code: CustomCode) -> None:
-    """Raise InputError if the old run used Python of a name that is not given; another version is welcome."""
+    """Raise InputError if the old run used a rule or check in Python that is not given; another version is allowed."""
     names = [("rule", rule.name) for rule in recipe.propose.rules if rule.python and rule.name not in code.rules]
     names += [("check", c.name) for c in recipe.checks if c.kind == "python" and c.name not in code.checks]
     if names:
@@ -73,7 +73,7 @@ def _require_names(old: Path, recipe: Recipe, code: CustomCode) -> None:
 def init_rewritten(
     folder: Path, old: Path, model: str | None, api: Api = "", base_url: tuple[str, ...] = ()
 ) -> RewriteSummary:
-    """Make `folder` from the completed tasks of `old`, so that only their outputs remain to be asked for (section 4.5).
+    """Make `folder` from the completed tasks of `old`, so that only their outputs remain to be requested (section 4.5).
 
     Args:
         folder: the new run folder.
@@ -86,7 +86,7 @@ def init_rewritten(
         How many tasks were taken over, and what was left out.
 
     Raises:
-        InputError: no model is named, `old` has no completed task, or `folder` holds another run.
+        InputError: no model is named, `old` has no completed task, or `folder` contains another run.
     """
     if model is None:
         raise InputError("--rewrite-outputs: name the model that rewrites them, as in --model openai/gpt-4.1.")

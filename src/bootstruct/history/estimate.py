@@ -1,4 +1,4 @@
-"""What a preview found, and the estimate of the whole run that follows from it. Pure."""
+"""The results of a preview, and the estimate of the whole run that follows from them. Pure."""
 
 import math
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ STUDENT: Final = (
     1.80,
     1.78,
 )  # for 90%, by degrees of freedom
-MOST_DOUBT: Final = 3.0  # a factor of 20 is said at most
+MOST_DOUBT: Final = 3.0  # a factor of at most 20 is reported
 NOTHING_ACCEPTED = (
     "The preview accepted no instruction, so nothing can be estimated: read the replies. Does the model fit the recipe "
     "(chat models: recipe chat)?"
@@ -47,7 +47,7 @@ class PreviewedRequest:
     Attributes:
         step: the step of the run: `propose`, `kind`, `kinds`, `instances`, `rewrite/N` or `check NAME`; with `/again` for
             a request that was made once more.
-        subject: what it is about: `request N`, or the instruction of a task.
+        subject: its subject: `request N`, or the instruction of a task.
         prompt: the prompt as text.
         reply: the reply; None if the request failed for good.
         verdicts: the verdicts on the candidates in the reply.
@@ -73,12 +73,12 @@ Range = tuple[float, float]  # from, to
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a run will take if it goes on as in its preview; later requests bring less.
+    """The estimated use of a run that continues as in its preview; later requests yield less.
 
     The ranges are intervals of 90% from the variation among the previewed requests; None if it had fewer than two.
 
     Attributes:
-        tasks: the number of accepted instructions that it is for.
+        tasks: the number of accepted instructions for which it holds.
         instruction_requests: requests for new instructions.
         requests: all requests.
         prompt_tokens: tokens of all prompts.
@@ -104,15 +104,15 @@ class Estimate:
 
 @dataclass(slots=True)
 class Preview:
-    """The first requests of a run, and what the run is estimated to take.
+    """The first requests of a run, and the estimate for the run.
 
     Attributes:
-        requests: the requests in the order in which they were asked.
+        requests: the requests in the order in which they were sent.
         accepted: the number of accepted instructions.
         completed: the number of accepted instructions that were classified and given instances: one for each request.
         instances: the number of their instances.
-        estimate: what the whole run will take; None if no instruction was accepted.
-        warnings: what of it is unusable, a sentence each.
+        estimate: the estimate for the whole run; None if no instruction was accepted.
+        warnings: a sentence for each unusable part.
     """
 
     requests: list[PreviewedRequest] = field(default_factory=list)
@@ -167,7 +167,7 @@ def estimate(preview: Preview, recipe: Recipe, prices: Prices, tasks: int) -> Es
 
 @dataclass(frozen=True, slots=True)
 class _StepUse:
-    """What the replies of a step used: means, and each of them where it varies."""
+    """The use of the replies of a step: means, and single values where they vary."""
 
     step: str
     count: int
@@ -200,14 +200,14 @@ def _step_use(step: str, count: int, rows: list[PreviewedRequest], recipe: Recip
 def interval(preview: Preview, tasks: int, parts: list[tuple[str, int, list[float]]]) -> Range | None:
     """The interval of a total, from the variation among the previewed requests, on a logarithmic scale.
 
-    Varying are the instructions accepted per request (at least as counts do by chance), by which requests for instructions
-    are many or few, and what a reply takes, relative to its step. The last reply is judged whole, so the upper end holds its
-    tasks too.
+    Two things vary: the instructions accepted per request (at least as much as counts do by chance), which determine
+    the number of requests for instructions, and the use of a reply relative to its step. The last reply is judged
+    whole, so the upper end includes its tasks too.
 
     Args:
         preview: the first requests of the run.
         tasks: the number of accepted instructions to reach.
-        parts: for each step its name, how many requests it needs, and what each previewed reply took.
+        parts: for each step its name, how many requests it needs, and the use of each previewed reply.
 
     Returns:
         None if the preview has fewer than two requests for instructions.
@@ -234,10 +234,10 @@ def _cost(reply: Reply, requested: str, prices: Prices) -> float | None:
 
 
 def _accepted_per_request(preview: Preview, recipe: Recipe, proposed: int) -> float:
-    """Return the accepted instructions per request for instructions, in a run as it goes on.
+    """Return the accepted instructions per request for instructions, in the course of a run.
 
-    Where requests rewrite accepted instructions, which no request of a preview does, each of them is counted with one
-    candidate, accepted as often as the others.
+    If requests rewrite accepted instructions, which no request of a preview does, each of them counts with one
+    candidate, which is accepted as often as the others.
     """
     usual, evolve = preview.accepted / proposed, recipe.propose.evolve
     if evolve is None:

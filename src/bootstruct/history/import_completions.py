@@ -1,4 +1,4 @@
-"""What an import says of each task beside its instruction: its type and instances, with the replies or as they are."""
+"""Task types and instances in an import, with their replies or without."""
 
 import dataclasses
 from collections import Counter
@@ -37,7 +37,7 @@ def completion_events(
         files: the files of the import.
         first_rows: the rows of the first step.
         state: the state after the first step.
-        notes: where sentences on what the files lack are added.
+        notes: a list to which sentences on missing data are added.
 
     Raises:
         InputError: a row cannot be read, or a file belongs to other instructions.
@@ -88,7 +88,7 @@ class _TaskReader:
         return rows
 
     def events(self, task: Instruction) -> list[Event]:
-        """What completes a task; nothing where the files do not."""
+        """The event that completes a task; nothing if the files do not."""
         recipe = self.state.recipe
         if task.text in self.raw or (recipe.propose.with_instances and task.instances):
             return self._with_replies(recipe, task, _next(self.raw, task.text))
@@ -143,7 +143,7 @@ class _TaskReader:
         return replies, {"instances": prompt_text(metadata.get("prompt"))}
 
     def note_open_tasks(self) -> None:
-        """Say what the files lack, once for all tasks."""
+        """Report the missing data of the files, once for all tasks."""
         accepted, completed = self.state.accepted, self.state.completed
         missing = [task.text for task in accepted if task.name not in completed]
         for step, count in self.unread.items():

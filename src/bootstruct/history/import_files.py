@@ -1,4 +1,4 @@
-"""The files of an import: which ones there are, what each holds, and their rows in the one form that `importer` reads."""
+"""The files of an import: which ones exist, what each contains, and their rows in the form that `importer` reads."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ _BEGINNINGS: Final = {  # the beginning of a file's name -> what it holds
 }
 _NAMES: Final = {"requests.jsonl": REQUESTS, "recipe.yaml": RECIPE, "seed_tasks.jsonl": SEEDS, "regen.json": TASKS}
 _DATA: Final = (".jsonl", ".json", ".parquet", ".csv", ".tsv", ".arrow", ".gz", ".zst")
-CAMELS_MARK: Final = "No valid output found."  # what CAMEL writes as the output of a reply that it cannot read
+CAMELS_MARK: Final = "No valid output found."  # CAMEL's output for a reply that it cannot read
 WITH_MARK: Final = f"with the output {CAMELS_MARK!r}, which counts as no output"
 _LISTS: Final = ("instructions", "generated_instructions")  # fields of other tools that hold several instructions
 
@@ -40,9 +40,9 @@ class ImportFiles:
     Attributes:
         paths: by what they hold.
         more_tasks: further files of tasks.
-        passed_over: files that are not read, since another holds the same.
-        accounts: what became of the rows of each. Rows of the released code are used or an error, but for
-            those of instructions that the first step lacks.
+        passed_over: files that are not read, because another contains the same.
+        accounts: an account of the rows of each. Rows of the released code are used or an error, except those of
+            instructions that are not in the first step.
         on_row: called with each row that is read.
     """
 
@@ -53,7 +53,7 @@ class ImportFiles:
     on_row: Callable[[], object] = lambda: None
 
     def add(self, content: str, path: Path) -> None:
-        """Add a file. Of tasks there may be several; of all else the first counts."""
+        """Add a file. There may be several files of tasks; of every other kind, the first counts."""
         if content not in self.paths:
             self.paths[content] = path
         elif path.resolve() not in [known.resolve() for known in (self.paths[content], *self.more_tasks)]:
@@ -70,7 +70,7 @@ class ImportFiles:
             yield row
 
     def counted(self, rows: Iterable[NumberedRow]) -> Iterator[NumberedRow]:
-        """The same rows, each of which is told to `on_row`."""
+        """The same rows, with a call of `on_row` for each."""
         for row in rows:
             self.on_row()
             yield row
@@ -79,10 +79,11 @@ class ImportFiles:
 def find_files(sources: Sequence[Path]) -> ImportFiles:
     """Find the files of a run.
 
-    A folder is looked through for the files of the released code, `finetuning_data/` below it included, and for `regen.json`
-    of Alpaca's code; if it holds none of these, but one other file of rows, or is a data set that `datasets` saved, that is
-    it. A folder of distilabel holds such a data set in a sub-folder, one of DataDesigner its batches in `parquet-files`, one
-    of curator its replies in `responses_*.jsonl`. A file that is named holds what its name says, else what its first row shows.
+    A folder is searched for the files of the released code, including `finetuning_data/` below it, and for
+    `regen.json` of Alpaca's code. If it contains none of these, its only other file of rows is used, or the folder
+    itself if `datasets` saved it. A folder of distilabel contains such a data set in a sub-folder, one of
+    DataDesigner its batches in `parquet-files`, and one of curator its replies in `responses_*.jsonl`. The kind of a
+    named file follows from its name, else from its first row.
 
     Args:
         sources: folders, and files.
@@ -141,7 +142,7 @@ def _by_name(path: Path) -> str | None:
 
 
 def _content_of(path: Path) -> str:
-    """What a file that is named holds: by its name, else by its first row."""
+    """The kind of a named file: by its name, else by its first row."""
     named = _by_name(path)
     if named is not None:
         return named
@@ -154,7 +155,7 @@ def _content_of(path: Path) -> str:
 
 
 def _can_be_read_once(path: Path) -> bool:
-    """Whether it is the standard input or a pipe, of which no row may be read to see what it is."""
+    """Whether it is the standard input or a pipe, from which no row may be read to find its kind."""
     return path == STDIN or not (path.is_file() or path.is_dir())
 
 
@@ -167,7 +168,7 @@ def _content_of_row(row: Row) -> str:
 
 
 def first_step_rows(files: ImportFiles, fields: Mapping[str, str] | None) -> list[NumberedRow]:
-    """Return the rows of the first step: those of its file, else what the file of raw instances says of it, else tasks.
+    """Return the rows of the first step: those of its file, else those in the file of raw instances, else tasks.
 
     Args:
         files: the files of the import.
@@ -194,10 +195,13 @@ def first_step_rows(files: ImportFiles, fields: Mapping[str, str] | None) -> lis
 def _task_rows(files: ImportFiles, fields: Mapping[str, str] | None) -> list[NumberedRow]:
     """The tasks of files of any shape, in the form of the first step's rows, with their `instances`.
 
-    Rows of one instruction are one task. Rows that hold no task are left out and counted.
+    Rows of one instruction are one task. Rows without a task are left out and counted.
     """
     tasks: dict[str, NumberedRow] = {}
-    columns, position = (fields or {}).values(), 0  # over all files: rows that follow each other are none of one reply
+    columns, position = (
+        (fields or {}).values(),
+        0,
+    )  # over all files, because consecutive rows do not belong to one reply
     for path in (files.paths[TASKS], *files.more_tasks):
         account = files.accounts[str(path)] = RowAccount(str(path))
         for line, row in files.counted(read_rows(path, bare_text=True, account=account, columns=columns)):
@@ -233,7 +237,7 @@ def _first_step_row(instruction: str, row: Row) -> Row:
 
 
 def _parts_of(row: Row) -> list[Row]:
-    """The rows that a row of other tools stands for: one for each instruction of a list, a logged chat, or itself."""
+    """The rows that a row of other tools represents: one for each instruction of a list, a logged chat, or itself."""
     for name in _LISTS:
         texts = row.get(name)
         if "instruction" not in row and isinstance(texts, list) and texts and all(isinstance(t, str) for t in texts):

@@ -57,19 +57,19 @@ NOT_IN_FILES = "not in the imported files"
 
 @dataclass(slots=True)
 class ImportResult:
-    """What was imported.
+    """The result of an import.
 
     Attributes:
         rows: the number of rows read from all files.
         requests: the number of requests for instructions whose reply is in the files.
         read: the number of texts parsed from these replies, and of instructions without a reply.
-        candidates: those of them that break no rule, novelty apart.
+        candidates: those of them that break no rule, apart from novelty.
         accepted: the number of accepted instructions.
         tasks: the number of completed tasks.
         instances: the number of their instances.
         open_tasks: the number of accepted instructions that the files do not complete.
-        notes: sentences on what the files lack and where they differ from the recipe.
-        files: what was read, by what it holds.
+        notes: sentences on missing data and on differences from the recipe.
+        files: the files that were read, by kind.
         accounts: an account of the rows of each file.
     """
 
@@ -94,23 +94,23 @@ def import_run(
     fields: Mapping[str, str] | None = None,
     on_progress: Callable[[ImportResult], object] = lambda result: None,
 ) -> ImportResult:
-    """Write the journal of a new run folder from files of others. Nothing is written if any cannot be read.
+    """Write the journal of a new run folder from files of other tools. Nothing is written if any cannot be read.
 
     Args:
         folder: the run folder to make.
         sources: folders and files (see `import_files.find_files`).
         recipe: how replies are parsed and candidates judged; by default the `recipe.yaml` among the files, else the
-            `original` recipe. Its checks of instances are left out: the files do not hold their replies.
-        seeds: the seed tasks that the run was made with; by default the `seed_tasks.jsonl` among the files, else the
+            `original` recipe. Its checks of instances are left out: the files do not contain their replies.
+        seeds: the seed tasks with which the run was made; by default the `seed_tasks.jsonl` among the files, else the
             shipped ones.
         fields: of files of other tools, the names of fields by their meaning.
         on_progress: called with the counts so far, after every 1,000 rows and events.
 
     Returns:
-        Counts, and notes on what the files lack.
+        Counts, and notes on missing data.
 
     Raises:
-        InputError: the folder holds a run, a file is missing, or a row cannot be read.
+        InputError: the folder contains a run, a file is missing, or a row cannot be read.
     """
     files, result = find_files(sources), ImportResult()
     if (folder / NAME).exists():
@@ -118,13 +118,15 @@ def import_run(
     files.on_row = partial(_count_row, result, on_progress)
     recipe, seeds = _recipe(files, recipe, result), _seeds(files, seeds)
     rows = first_step_rows(files, fields)
-    if RECIPE not in files.paths:  # the recipe among the files names the model that the run was made with
+    if RECIPE not in files.paths:  # the recipe among the files names the model of the run
         recipe = dataclasses.replace(recipe, model=_model(files, rows) or UNKNOWN_MODEL)
     started = RunStarted(recipe, seeds, origin="import")
     state = begin(started)
     requests = _RequestReader(files, rows, state, result)
     events = itertools.chain(requests.events(), completion_events(files, rows, state, result.notes))
-    with tempfile.TemporaryFile() as journal:  # complete before it is at its place, and never as a whole in memory
+    with (
+        tempfile.TemporaryFile() as journal
+    ):  # complete before it is moved to its place, and never as a whole in memory
         journal.writelines(encode_lines(_counted(itertools.chain([started], events), state, result, on_progress)))
         journal.seek(0)
         with whole_file(folder / NAME) as file:
@@ -181,9 +183,9 @@ def _seeds(files: ImportFiles, given: tuple[Seed, ...] | None) -> tuple[Seed, ..
 
 
 def _model(files: ImportFiles, rows: Sequence[NumberedRow]) -> str:
-    """The model's name where one is recorded, else nothing.
+    """The model's name if one is recorded, else nothing.
 
-    It stands in the responses, in columns of other tools, or in `is_clf_or_not_{engine}_{template}.jsonl`.
+    It is in the responses, in columns of other tools, or in `is_clf_or_not_{engine}_{template}.jsonl`.
     """
     named = Counter[str]()
     for _, row in rows:
@@ -217,7 +219,7 @@ class _RequestReader:
         self._notes()
 
     def _same_request(self, numbered: NumberedRow) -> tuple[object, ...]:
-        """What the rows of one reply have in common; a row without a reply stands alone."""
+        """The common key of the rows of one reply; a row without a reply has its own."""
         line, row = numbered
         prompt, response = prompt_text(logged(row).get("prompt")), logged(row).get("response")
         return (_request_idx(row, self.path, line), prompt, response, line if response is None else 0)
@@ -258,7 +260,7 @@ class _RequestReader:
         result.candidates += sum(v.kept or v.rule in (TOO_SIMILAR, NOT_IN_FILES) for v in judged.verdicts)
 
     def _judged(self, index: int, reply: Reply, lines: list[NumberedRow], shown: tuple[str, ...]) -> CandidatesJudged:
-        """The verdicts on a reply as the file has them: a row is a candidate that was accepted."""
+        """The verdicts on a reply according to the file, in which a row is an accepted candidate."""
         recipe = self.state.recipe
         candidates = [] if reply == MISSING else parse_instructions(recipe, reply, shown)
         rows = [(str(row["instruction"]), row) for _, row in lines]

@@ -30,7 +30,7 @@ def prompt_text(prompt: object) -> str:
 
 
 def reply_of(response: object, where: str) -> Reply:
-    """Return the reply in a logged response; `MISSING` where there is none.
+    """Return the reply in a logged response; `MISSING` if there is none.
 
     Args:
         response: a completion, a chat completion, or text alone.
@@ -61,17 +61,17 @@ def reply_of(response: object, where: str) -> Reply:
 
 
 def task_type_text(value: object) -> str:
-    """Return a recorded task type as the reply that it was read from: some forks write a boolean or a number for it."""
+    """Return a recorded task type as its reply: some forks write a boolean or a number for it."""
     return str(value) if isinstance(value, str) else "Yes" if read_task_type(value) else "No"
 
 
 def label_first(text: str) -> bool:
-    """Return whether a reply writes the class label before the input, as it is asked to for classification tasks."""
+    """Return whether a reply writes the class label before the input, as requested for classification tasks."""
     return bool(_LABEL_FIRST.match(text))
 
 
 def instances_of(row: Row) -> tuple[Instance, ...]:
-    """Return the instances of a row: those of its list, or the one that it is; without outputs none."""
+    """Return the instances of a row: those of its list, or the row itself; none without outputs."""
     found = row.get("instances")
     parts = found if isinstance(found, list) else [row]
     return tuple(

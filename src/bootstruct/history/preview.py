@@ -1,4 +1,4 @@
-"""Preview a run: ask its first requests, show prompts and replies, and estimate what the whole run will take.
+"""Preview a run: send its first requests, show prompts and replies, and estimate the whole run.
 
 The replies go to `preview.jsonl` in the run folder and are reused by `generate`, so nothing is paid for twice.
 """
@@ -39,14 +39,14 @@ async def preview(
     engine: Engine | None = None,
     code: CustomCode = NO_CODE,
 ) -> Preview:
-    """Ask the first requests for instructions, complete the first task of each, and estimate the run.
+    """Send the first requests for instructions, complete the first task of each, and estimate the run.
 
     Args:
         folder: a run folder that has not begun.
-        requests: how many requests for instructions to ask; no more than the recipe's smallest lag are.
-        tasks: the number of accepted instructions that the estimate is for.
+        requests: how many requests for instructions to send, at most the recipe's smallest lag.
+        tasks: the number of accepted instructions to estimate for.
         machine: how the model is reached; by default the folder's settings.
-        engine: an engine that answers in place of the one that `machine` names; it is closed at the end.
+        engine: an engine to use instead of the one that `machine` names; it is closed at the end.
         code: rules and checks in Python that the run uses.
 
     Raises:
@@ -82,7 +82,7 @@ async def preview(
 
 
 def _open_journal(folder: Path, recipe: Recipe, seeds: tuple[Seed, ...]) -> tuple[State, Journal]:
-    """Open `preview.jsonl` to go on with it.
+    """Open `preview.jsonl` to continue it.
 
     If recipe or seeds were edited since, its replies are moved to a file of their own: they may still answer the same
     prompts.
@@ -104,14 +104,14 @@ def _open_journal(folder: Path, recipe: Recipe, seeds: tuple[Seed, ...]) -> tupl
 
 
 class _Previewer:
-    """Asks as the run will, and applies the decisions in memory only."""
+    """Sends requests like the run, and applies the decisions in memory only."""
 
     def __init__(self, run: ActiveRun) -> None:
         self.run, self.result = run, Preview()
         self.pool = Pool(run.state.recipe, run.code).catch_up(run.state)
 
     async def ask_for_instructions(self, index: int) -> None:
-        """Ask request `index`, and complete the first instruction that is accepted from it."""
+        """Send request `index`, and complete the first instruction that is accepted from it."""
         state = self.run.state
         prompt, shown = propose_prompt(state, index)
         row, reply = await self._ask_twice(f"propose/{index}", f"request {index}", prompt)
@@ -172,7 +172,7 @@ class _Previewer:
                 await self._ask_twice(key, task.text, prompt)
 
     async def _ask_twice(self, key: str, subject: str, prompt: Prompt) -> tuple[PreviewedRequest, Reply | None]:
-        """Ask, and once more with more room where the run would; returns the last request and the reply that counts."""
+        """Send a request, and again as the run would; returns the last request and the reply that counts."""
         state = self.run.state
         reply, seconds = await self._ask(key, prompt)
         row = self._add(prompt.step, subject, prompt, reply, seconds)

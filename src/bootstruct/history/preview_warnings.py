@@ -1,4 +1,4 @@
-"""What of a preview is unusable, in a sentence each: a run would pay for more of it. Pure."""
+"""A sentence for each unusable part of a preview, for which a run would pay again. Pure."""
 
 from collections import Counter
 
@@ -8,7 +8,7 @@ from bootstruct.render.numbers import number
 
 
 def preview_warnings(preview: Preview) -> tuple[str, ...]:
-    """Return a sentence for each kind of thing that nothing came of, with the reasons.
+    """Return a sentence for each kind of fruitless request, with the reasons.
 
     Args:
         preview: the first requests of a run.

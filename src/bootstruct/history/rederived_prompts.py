@@ -1,4 +1,4 @@
-"""Derive the prompt of a recorded request, and decide what a journal of version 1 may have read otherwise."""
+"""Derive the prompt of a recorded request, and decide what a journal of version 1 may have read differently."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -79,10 +79,10 @@ def is_after_reading(key: str) -> bool:
 
 
 def may_be_read_otherwise(state: State, key: str, digest: str, positions: Mapping[str, int]) -> bool:
-    """Return whether a recorded request is the recipe's if an earlier reply about the task is read otherwise.
+    """Return whether a recorded request is the recipe's if an earlier reply about the task is read differently.
 
-    The request for instances is known exactly: it is one of two, by the task type. A request to rewrite an output holds
-    the input that was read, so it may be any.
+    The request for instances is known exactly: it is one of two, by the task type. A request to rewrite an output
+    contains the input that was read, so it may be any.
     """
     stream, name, step = [*key.split("/", 2), "", ""][:3]
     if stream != "annotate" or name not in positions:
@@ -100,7 +100,7 @@ def may_be_read_otherwise(state: State, key: str, digest: str, positions: Mappin
 
 
 def as_recorded(event: CandidatesJudged) -> list[Candidate]:
-    """Return the candidates of a request as the journal has them, to be judged again."""
+    """Return the candidates of a request in the journal, to be judged again."""
     return [
         Candidate(verdict.text, verdict.rule if verdict.rule in _FLAWS else None, verdict.instances)
         for verdict in event.verdicts
@@ -108,5 +108,5 @@ def as_recorded(event: CandidatesJudged) -> list[Candidate]:
 
 
 def has_thought(reply: Reply) -> bool:
-    """Return whether a reply holds a thought that today's parsers split from the answer."""
+    """Return whether a reply contains a thought that the present parsers split from the answer."""
     return bool(split_thought(reply.text).thought)

@@ -1,8 +1,9 @@
 """Apply new rules for instructions to replies that were paid for: a new run from an old run's replies.
 
-Other rules accept other instructions, so a fresh run would show other examples and cost money. Rejudging is free: the old
-requests stay as they were asked, and their replies are parsed and judged again with the new recipe. Task types and instances
-whose requests are the same are taken over, and the other replies are kept beside the journal for `generate` to find.
+Other rules accept other instructions, so a new run would show other examples and cost money. Rejudging is free: the
+old requests stay the same, and their replies are parsed and judged again with the new recipe. Task types and
+instances whose requests are the same are taken over, and the other replies are kept beside the journal for `generate`
+to find.
 """
 
 from collections import Counter, defaultdict
@@ -25,15 +26,15 @@ from bootstruct.stages.pool import Pool
 from bootstruct.stages.propose import read_candidates
 from bootstruct.types import Instruction, Verdict, digest_of, digest_of_value
 
-KEPT, NOT_READ = "accepted", "not read"  # decisions that are no rule; `not read`: only one of the two recipes read it
+KEPT, NOT_READ = "accepted", "not read"  # decisions that are not rules; `not read`: only one of the two recipes read it
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionChange:
-    """Candidates on which the two runs decided differently, in one way.
+    """Candidates with the same pair of different decisions in the two runs.
 
     Attributes:
-        old: `accepted`, the rule that rejected them, or `not read` where only the new recipe reads them.
+        old: `accepted`, the rule that rejected them, or `not read` if only the new recipe reads them.
         new: likewise.
         count: how many there are.
     """
@@ -45,11 +46,11 @@ class DecisionChange:
 
 @dataclass(frozen=True, slots=True)
 class Rejudgement:
-    """What became of an old run's replies.
+    """The result of judging an old run's replies again.
 
     Attributes:
         requests: requests for instructions that were judged again.
-        same: candidates on which both runs decided alike.
+        same: candidates with the same decision in both runs.
         changes: the others, most first.
         accepted_before: instructions that the old run accepted from these requests.
         accepted: instructions that are accepted now.
@@ -65,7 +66,7 @@ class Rejudgement:
 
 
 def rejudge(folder: Path, old: Path, code: CustomCode = NO_CODE) -> Rejudgement:
-    """Write the journal of `folder`, which `init` made, from the requests of `old`. Nothing is asked.
+    """Write the journal of `folder`, which `init` made, from the requests of `old`. No request is sent.
 
     If `folder` was rejudged from the same run before, nothing is done.
 
@@ -78,7 +79,7 @@ def rejudge(folder: Path, old: Path, code: CustomCode = NO_CODE) -> Rejudgement:
         How the decisions differ, and what is completed already.
 
     Raises:
-        InputError: the folder has begun otherwise, or `old` has no committed request.
+        InputError: the folder has begun in another way, or `old` has no committed request.
     """
     source = journal_path(old)
     if is_begun(folder):
@@ -174,7 +175,7 @@ def _answer(
 
 
 def _keep_others(path: Path, source: Path, started: RunStarted, taken: set[str]) -> None:
-    """Write the replies that have no place in the new journal yet: of checks, and to requests that later ones may repeat."""
+    """Write the replies that the new journal does not need yet: of checks, and to requests that may recur."""
     others = [
         event
         for _, event in read_events(source)
@@ -185,7 +186,7 @@ def _keep_others(path: Path, source: Path, started: RunStarted, taken: set[str])
 
 
 def compare(old: Path, new: Path) -> Rejudgement:
-    """How the decisions of a rejudged run differ from those of the run that it was made from.
+    """How the decisions of a rejudged run differ from those of the original run.
 
     Args:
         old: the journal of the old run.
@@ -212,7 +213,7 @@ def _verdicts(journal: Path, requests: int) -> dict[int, tuple[Verdict, ...]]:
 
 
 def _paired(old: Iterable[Verdict], new: Iterable[Verdict]) -> Iterator[tuple[str, str]]:
-    """(old, new) decision on each candidate of a request; those of equal texts belong together, in their order."""
+    """(old, new) decision on each candidate of a request, with those of equal texts paired in order."""
     decisions: defaultdict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
     for side, verdicts in enumerate((old, new)):
         for verdict in verdicts:

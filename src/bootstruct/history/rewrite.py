@@ -1,7 +1,7 @@
 """Have another model rewrite the outputs of a run: a new run with the old one's tasks and inputs.
 
-This is the paper's ablation of output quality (section 4.5): models trained on the two runs differ by the outputs alone.
-The old run's replies are reused free, so that the other model is asked for outputs only.
+This is the paper's ablation of output quality (section 4.5): models trained on the two runs differ only by the
+outputs. The old run's replies are reused free, so that only outputs are requested from the other model.
 """
 
 import dataclasses
@@ -47,7 +47,7 @@ class RewriteSummary:
     Attributes:
         tasks: the number of tasks whose outputs are rewritten.
         left_out: the number of accepted tasks left out because they are not completed yet.
-        checks: names of the checks left out because they would ask a model.
+        checks: names of the checks left out because they would use a model.
     """
 
     tasks: int
@@ -67,7 +67,7 @@ def rewrite_outputs(folder: Path, old: Path, model: str, api: Api = "") -> Rewri
         api: `text` or `chat`; empty for that of the old recipe.
 
     Raises:
-        InputError: the folder holds anything else, or the old run has no completed task.
+        InputError: the folder contains anything else, or the old run has no completed task.
     """
     source = journal_path(old)
     state = read_state(source)
@@ -98,7 +98,7 @@ def rewrite_outputs(folder: Path, old: Path, model: str, api: Api = "") -> Rewri
 def rewriting_recipe(recipe: Recipe, model: str, api: Api = "") -> Recipe:
     """Return the recipe with outputs rewritten by `model`, with the recipe's own prompt for it or the shipped one.
 
-    Checks that ask a model are left out: only outputs are asked for.
+    Checks that use a model are left out, because only outputs are requested.
 
     Args:
         recipe: the old run's recipe.

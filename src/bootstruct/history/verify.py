@@ -70,7 +70,7 @@ class Verification:
 
     @property
     def conclusion(self) -> str:
-        """What it comes to, in one sentence."""
+        """The conclusion, in one sentence."""
         count = len(self.disagreements)
         found = f"{count:,} disagreement{'s' if count > 1 else ''}" if count else ""
         if NO_REPLY in self.unchecked and not self.checked.keys() & {"requests", "completed tasks"}:
@@ -95,12 +95,12 @@ class Verification:
 def verify(
     run: Path, on_progress: Callable[[int, int], object] | None = None, code: CustomCode = NO_CODE
 ) -> Verification:
-    """Derive every decision of a run again from the recorded replies. Nothing is asked or written.
+    """Derive every decision of a run again from the recorded replies. No request is sent, and nothing is written.
 
     Args:
         run: the run folder, or its journal.
         on_progress: called after every 1,000 events with the numbers of events read and of disagreements so far.
-        code: the run's rules and checks in Python; what missing ones decided is taken as recorded, and counted.
+        code: the run's rules and checks in Python; decisions of missing ones are accepted as recorded, and counted.
 
     Returns:
         What was checked, every disagreement, and what could not be checked and why.
@@ -138,7 +138,7 @@ def _verify_events(events: Iterable[tuple[int, Event]], verification: Verificati
 
 
 class _Verifier:
-    """Compares each event with what the state before it gives; the caller then applies the event."""
+    """Compares each event with the decision from the state before it; the caller then applies the event."""
 
     def __init__(self, state: State, result: Verification, code: CustomCode) -> None:
         self.state, self.result, self.code = state, result, code
@@ -176,7 +176,7 @@ class _Verifier:
                 self._verify_imported(event)
 
     def _verify_prompt(self, key: str, digest: str, recorded: bool) -> None:
-        """Compare the digest of a request with that of the prompt which the recipe gives for its key."""
+        """Compare the digest of a request with that of the prompt that the recipe gives for its key."""
         if self.imported:
             self.result.count_unchecked(
                 "prompts of an import (drawn by other code)" if recorded else "prompts that were not kept"
@@ -210,7 +210,7 @@ class _Verifier:
             )
 
     def _inherited(self, key: str) -> bool:
-        """Return whether a request was drawn and asked by the run that was rejudged."""
+        """Return whether a request was drawn and sent by the run that was rejudged."""
         step, _, index = key.partition("/")
         return step == "propose" and index.isdecimal() and int(index) < self.state.inherited
 
@@ -270,14 +270,14 @@ class _Verifier:
                 )
 
     def _verify_without_reply(self, event: CandidatesJudged) -> None:
-        """Check rules and novelty of candidates whose reply the files of an import lack."""
+        """Check rules and novelty of candidates whose reply is not in the files of an import."""
         self.result.count_unchecked(NO_REPLY)
         judged = self._judged(event, as_recorded(event))
         if judged is not None:
             self._compare_verdicts(event, judged)
 
     def _take_as_recorded(self, event: CandidatesJudged) -> None:
-        """Let the rules in Python that are absent decide as the journal says they did."""
+        """Accept the recorded decisions of missing rules in Python."""
         if not self.absent:
             return
         rules = dict(self.code.rules)
@@ -391,7 +391,7 @@ class _Verifier:
             self.result.disagreements += similarities_differ(self.state, self.pool.index, event, position)
 
     def finish(self) -> None:
-        """Count what no event of the run allows to check."""
+        """Count what no event of the run allows us to check."""
         if self.imported:
             self.result.count_unchecked("draws of examples (by other code)")
 

@@ -1,4 +1,4 @@
-"""How `verify` words what differs between the journal and what is derived again: both sides, field by field."""
+"""The wording of differences between the journal and the derived decisions: both sides, field by field."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ _VALUES: Final = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\b[0-9a-f]{
 
 @dataclass(frozen=True, slots=True)
 class DisagreementGroup:
-    """Disagreements that differ in names, texts and numbers only.
+    """Disagreements that differ only in names, texts and numbers.
 
     Attributes:
         first: the first of them.

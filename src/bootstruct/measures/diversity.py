@@ -1,8 +1,8 @@
-"""All measures of one set of texts: each at one size that sets can be compared at, with an interval, and of the whole set.
+"""All measures of one set of texts: each at one common size, with an interval, and over the whole set.
 
-Most measures depend on how many texts there are, so sets are compared on random samples of one size. An interval comes from
-half-samples drawn without replacement (the delete-half jackknife). The usual bootstrap draws with replacement and so plants
-the very duplicates that these measures count; its intervals would lie beside the value.
+Most measures depend on how many texts there are, so sets are compared on random samples of one size. An interval
+comes from half-samples drawn without replacement (the delete-half jackknife). The usual bootstrap draws with
+replacement and thus plants the duplicates that these measures count; its intervals would miss the value.
 """
 
 import lzma
@@ -29,7 +29,7 @@ from bootstruct.measures.ngrams import (
 from bootstruct.measures.self_bleu import bleu_texts, self_bleu
 from bootstruct.measures.vendi import ngram_kernel, vendi
 
-SIZE: Final = 1000  # texts that sets are compared at, at most
+SIZE: Final = 1000  # the most texts in a comparison of sets
 DRAWS: Final = 40  # half-samples
 LEAST: Final = 20  # texts, below which no interval is given
 _GZIP: Final = 31  # zlib's window of 32 KB, in a gzip frame
@@ -38,7 +38,7 @@ _Z: Final = 1.96
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What is measured.
+    """A measure.
 
     Attributes:
         key: its name in JSON.
@@ -179,7 +179,7 @@ def label_measures(
 def measured(
     size: int, statistics: Sequence[tuple[Measure, Statistic]], wholes: dict[str, float] | None = None
 ) -> tuple[DiversityValue, ...]:
-    """Every measure over a sample of so many texts, with its interval.
+    """Every measure over a sample of texts, with its interval.
 
     Args:
         size: texts of the sample, whose rows are 0 to size - 1.
@@ -203,7 +203,7 @@ def measured(
 def _interval(
     least: float, most: float, value: float, draws: Sequence[float]
 ) -> tuple[float, float] | tuple[None, None]:
-    """Relative to the value, since a half-sample has another level: the spread over half-samples is that of the sample."""
+    """Relative to the value, because a half-sample has another level; the spread is that of the sample."""
     known = np.array([draw for draw in draws if not math.isnan(draw)])
     if len(known) < DRAWS or math.isnan(value):
         return None, None
@@ -212,7 +212,7 @@ def _interval(
 
 
 def whole_measures(texts: Sequence[str], tokenize: Tokenizer = blank_tokens) -> dict[str, float]:
-    """By key the measures that take time in proportion to the texts, over all of them."""
+    """The measures, by key, whose time grows in proportion to the texts, over all of them."""
     words = tokenized(texts, tokenize)
     found = {
         DISTINCT_1.key: distinct_share(words, 1),

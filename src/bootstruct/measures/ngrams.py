@@ -1,4 +1,4 @@
-"""Texts as numbered tokens, and what repeats in them: distinct n-grams, n-gram diversity, self-repetition. Exact."""
+"""Texts as numbered tokens, and their repetitions: distinct n-grams, n-gram diversity, self-repetition. Exact."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ Tokenizer = Callable[[str], list[str]]
 
 
 def blank_tokens(text: str) -> list[str]:
-    """What stands between blanks, as it is written: the tokens of the published measures."""
+    """The unchanged pieces between blanks: the tokens of the published measures."""
     return text.split()
 
 
 def tokenizer_for(texts: Sequence[str]) -> tuple[str, Tokenizer]:
-    """Blanks, unless one text in ten is of a script that writes none between words; then `novelty.rouge.unicode_tokens`.
+    """Blanks, unless one text in ten is in a script without blanks between words; then `novelty.rouge.unicode_tokens`.
 
     Returns its name (`blanks`, `unicode`) and the function; the first thousand texts decide.
 

@@ -1,1 +1,1 @@
-"""Pure steps: what is asked, what is read, what is kept and why. No I/O, no clock, no waiting."""
+"""Pure steps: what to request, what to read from a reply, and what to keep. No I/O, no clock, no waiting."""

@@ -26,7 +26,7 @@ Unread = list[tuple[str, str]]  # (step, why its reply could not be read)
 
 
 def annotate_in(state: State, task: Instruction) -> AnnotateFlow:
-    """Return the flow that completes a task of a run, as `annotate` does with what the run's state holds.
+    """Return the flow that completes a task of a run: `annotate` with the values of the run's state.
 
     Args:
         state: the state of the run.
@@ -44,13 +44,13 @@ def annotate(
 ) -> AnnotateFlow:
     """Ask for the task type, then for instances: label first for classification, input first otherwise (section 2.2).
 
-    If the recipe rewrites outputs, the output of each instance is asked for once more at the end. A request whose reply
-    holds no answer is made once more (see `second_requests`); what cannot be read after that is recorded by name.
+    If the recipe rewrites outputs, the output of each instance is requested again at the end. A request whose reply
+    contains no answer is made once more (see `second_requests`); if it still cannot be read, the reason is recorded.
 
     Args:
         recipe: the recipe.
         task: an accepted instruction.
-        siblings: the tasks accepted from the same request, this one included, if the recipe classifies them together.
+        siblings: the tasks accepted from the same request, including this one, if the recipe classifies them together.
         again: whether requests may be made once more in this run (`State.asks_again`).
         seeds: the seed tasks of the run; some are shown if the recipe says so (`instances.worked_seeds`).
 
@@ -72,11 +72,11 @@ def annotate(
 def flow_reply(prompt: Prompt, reply: Reply | None) -> Reply | None:
     """Return what the generator is sent for a reply; None ends it.
 
-    If a request about several tasks failed for good, each of them goes on and asks alone. If a second request failed for
-    good, the first reply has to do.
+    If a request about several tasks failed for good, each of them continues with a request of its own. If a second
+    request failed for good, the first reply counts.
 
     Args:
-        prompt: the prompt that was asked.
+        prompt: the prompt that was sent.
         reply: its reply, None if it failed for good.
     """
     can_do_without = prompt.step == SHARED or prompt.step.endswith(AGAIN)
@@ -109,7 +109,7 @@ def _task_type(
 
 
 class _Together:
-    """Tasks that are asked about in one request of a recipe; equal where recipe and tasks are the same."""
+    """Tasks that share one request of a recipe; equal if recipe and tasks are the same."""
 
     def __init__(self, recipe: Recipe, ask: Ask, siblings: tuple[Instruction, ...]) -> None:
         self.recipe, self.ask, self.siblings = recipe, ask, siblings
@@ -123,7 +123,7 @@ class _Together:
         return hash((id(self.recipe), *(task.name for task in self.siblings)))
 
 
-@lru_cache(maxsize=16)  # each of the tasks asks
+@lru_cache(maxsize=16)  # each of the tasks sends a request
 def _task_types_prompt(together: _Together) -> Prompt:
     texts = [task.text for task in together.siblings]
     sample = sample_number(together.recipe.seed, SHARED, *texts)
@@ -158,7 +158,7 @@ def parse_instances(
         recipe: the recipe.
         ask: the request's part of the recipe.
         reply: the reply to it.
-        is_classification: whether it was asked for label first.
+        is_classification: whether the request asked for the label first.
         instruction: the task.
     """
     if recipe.reading == "original":

@@ -1,6 +1,6 @@
 """When two answers count as the same: by their text, their last number, or the option that they choose. Pure.
 
-CoT-Self-Instruct (arXiv 2507.23751) keeps a task where the answer that most samples agree on is the task's own.
+CoT-Self-Instruct (arXiv 2507.23751) keeps a task if the answer on which most samples agree is the task's own.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Whether a text follows a constraint that code can check: no model is asked. Pure, linear in the length of the text.
+"""Whether a text follows a constraint that code can check, without a model. Pure, linear in the length of the text.
 
 A constraint is a name and its values. The names are those of IFEval (arXiv 2311.07911), and so are the names of the values, so
 that its prompts can be scored by the same functions. The functions are our own.
@@ -13,7 +13,7 @@ from typing import Any, Final
 Values = Mapping[str, Any]
 AT_LEAST, LESS_THAN = "at least", "less than"
 ANSWERS: Final = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
-FUNCTION_WORDS: Final = {  # frequent short words by language code: enough to tell these languages apart
+FUNCTION_WORDS: Final = {  # frequent short words by language code, which suffice to distinguish these languages
     "en": "the and of to in is that it for was on are with as be this have from at by not but they you which",
     "de": "der die das und ist nicht ein eine zu mit den von im auf für sich dem des auch es an werden aus er sie",
     "fr": "le la les et est une des que pour dans qui sur pas par plus avec ce il sont au du en elle mais ou",
@@ -78,7 +78,7 @@ def count_sentences(text: str) -> int:
 def detect_language(text: str) -> str | None:
     """Return the language code of a text; None if it is too short or in a language that is not known here.
 
-    Japanese is told from Chinese by its kana. Languages with the Latin script are told apart by their most frequent words.
+    Kana distinguish Japanese from Chinese. Languages with the Latin script are distinguished by their most frequent words.
 
     Example:
         >>> detect_language("Der Hund liegt auf dem Sofa und schläft.")
@@ -151,7 +151,7 @@ def _is_quoted(text: str, values: Values) -> bool:
 
 
 def _in_language(text: str, values: Values) -> bool:
-    """A text whose language cannot be told counts as following, as with IFEval's own detector."""
+    """A text in an unrecognised language counts as following, as with IFEval's own detector."""
     found = detect_language(text)
     return found is None or found == str(values["language"]).partition("-")[0].casefold()
 

@@ -1,7 +1,8 @@
-"""Constraints that are dealt to tasks, asked for in the request for instances, and checked by code. Pure.
+"""Constraints that are dealt to tasks, stated in the request for instances, and checked by code. Pure.
 
-What a task is dealt depends on the recipe and on the task's name alone. The constraint becomes the last sentence of each input,
-so that everything that follows (checks, exports, reports) sees the request as it was made. Classification tasks are dealt none.
+The constraints of a task depend only on the recipe and the task's name. The constraint becomes the last sentence of
+each input, so that all later steps (checks, exports, reports) see the request as it was made. Classification tasks
+are dealt none.
 """
 
 import random
@@ -16,7 +17,7 @@ from bootstruct.stages.draw import rng_for
 from bootstruct.types import Instance, RejectedInstance
 
 LANGUAGES: Final = {"de": "German", "fr": "French", "es": "Spanish", "it": "Italian", "pt": "Portuguese", "nl": "Dutch"}
-ALONE: Final = {  # each is the only constraint of its task: others would contradict it or be read into it
+ALONE: Final = {  # each is the only constraint of its task: others would contradict it or be confused with it
     "detectable_format:json_format",
     "language:response_language",
     "change_case:english_lowercase",
@@ -48,7 +49,7 @@ def deal_constraints(recipe: Recipe, task: str, is_classification: bool = False)
     Args:
         recipe: the recipe; without `constraints` there are none.
         task: the task's name.
-        is_classification: its task type; an answer that is one of a few labels is left alone.
+        is_classification: its task type; a classification task gets none, because its answer is one of a few labels.
     """
     chosen = recipe.constraints
     if chosen is None or is_classification:
@@ -65,7 +66,7 @@ def deal_constraints(recipe: Recipe, task: str, is_classification: bool = False)
 
 
 def constrained_text(text: str, constraints: Sequence[Constraint]) -> str:
-    """Return an instruction followed by what its constraints ask for."""
+    """Return an instruction followed by the sentences of its constraints."""
     return " ".join([text, *(constraint.sentence for constraint in constraints)])
 
 
@@ -99,7 +100,7 @@ def broken_constraint(constraints: Sequence[Constraint], output: str) -> str | N
 
 
 def check_constraints(recipe: Recipe) -> None:
-    """Raise InputError where a recipe's constraints name a kind that is not known."""
+    """Raise InputError if a recipe's constraints name an unknown kind."""
     for name in recipe.constraints.kinds if recipe.constraints is not None else ():
         if name not in DEALERS:
             raise InputError(f"constraints.kinds: {name!r} is unknown; use some of {', '.join(DEALERS)}.")

@@ -1,8 +1,8 @@
-"""Overlap of training data with an evaluation set: the nearest instruction, equal texts, shared runs of 13 words.
+"""Overlap of training data with an evaluation set: the nearest instruction, equal texts, shared sequences of 13 words.
 
-ROUGE-L is that of the novelty filter (no stemmer) and compares instructions: the released seeds hold one of the paper's own
-evaluation instructions word for word (the released code). Equal texts and 13-grams are looked for between the instruction
-and input of an evaluation task and everything in a training example, lower-cased, without punctuation.
+ROUGE-L is that of the novelty filter (no stemmer) and compares instructions: the released seeds hold one of the
+paper's own evaluation instructions word for word (the released code). The instruction and input of an evaluation task
+are searched for equal texts and 13-grams of everything in a training example, lower-cased, without punctuation.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ class EvaluationTask(Protocol):
 
     @property
     def task(self) -> str:
-        """Name of the task; its instances are counted together."""
+        """The name of the task; its instances are counted together."""
 
     @property
     def instruction(self) -> str:
@@ -46,7 +46,7 @@ class TrainingText:
         name: where it comes from.
         instruction: its instruction.
         parts: all of its texts, the instruction first.
-        inputs: those of them that are inputs; of a chat none are known.
+        inputs: those of them that are inputs; for a chat, none are known.
     """
 
     name: str
@@ -69,9 +69,9 @@ class TaskOverlap:
         runs: the number of the task's 13-grams that occur in training texts.
         of_runs: the number of its 13-grams.
         where: a training text that holds one of them.
-        same_short_input: training texts with the same input, where it has fewer than 5 words. "Yes" proves nothing: it is
-            counted, but not alarming by itself.
-        same_example: training texts with the same instruction and the same input, of any length; empty inputs too.
+        same_short_input: training texts with the same input, if it has fewer than 5 words. An input such as "yes"
+            proves nothing: it is counted, but not alarming by itself.
+        same_example: training texts with the same instruction and the same input, of any length; including empty inputs.
     """
 
     task: str
@@ -139,11 +139,11 @@ SHARES_RUN: Final = "shares a run of words with a kept-away text"
 
 
 class KeepAwayIndex:
-    """An index of texts that training data must not come near, such as a test set's instructions and inputs.
+    """An index of texts that training data must not be near, such as a test set's instructions and inputs.
 
     Args:
         texts: the texts.
-        run_length: the number of words in a row that must not be shared.
+        run_length: the number of consecutive words that must not be shared.
         near: ROUGE-L F that must not be exceeded.
         tokenizer: the tokenizer of ROUGE-L.
     """
@@ -208,7 +208,7 @@ def measure_overlap(
 
 
 class _SharedTexts:
-    """Names of the training texts that hold an instruction, an input or a run of words of the evaluation tasks."""
+    """Names of the training texts that share an instruction, an input or 13 words with the evaluation tasks."""
 
     def __init__(self, training: Sequence[TrainingText], cases: Sequence[EvaluationTask]) -> None:
         self.instructions: dict[str, list[str]] = {}
@@ -275,7 +275,7 @@ def _case_words(case: EvaluationTask) -> list[str]:
 
 
 def _input(case: EvaluationTask) -> str:
-    """Return the input as it is looked for; empty if it is too short to mean anything."""
+    """Return the input in the form for searching; empty if it is too short to be meaningful."""
     words = unicode_tokens(case.input)
     return " ".join(words) if len(words) >= LEAST_INPUT else ""
 

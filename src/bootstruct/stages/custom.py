@@ -1,7 +1,8 @@
 """Rules and checks that users write in Python: what they are, and how they are called.
 
-The recipe declares them by name and version. The functions are given again to each `generate`; what they decided stands in
-the journal, so a run can be read, exported and verified without them. Whatever they raise or return ends in one sentence.
+The recipe declares them by name and version. The functions are given again to each `generate`; their decisions are in
+the journal, so a run can be read, exported and verified without them. Every error in them is reported in one
+sentence.
 """
 
 import inspect
@@ -23,7 +24,7 @@ from bootstruct.types import CheckVerdict, Instance, Instruction, Message, Promp
 LONGEST_REASON: Final = 200  # characters of a reason that are recorded
 LONGEST_NAME: Final = 80  # characters of a name, and of a version
 RESERVED: Final = {EMPTY, TOO_SIMILAR, KEPT_AWAY, CUT_OFF, BROKEN, EMPTY_OUTPUT, REPEATS_INPUT, ENDS_WITH_COLON}
-RESERVED_START: Final = "not in "  # candidates of an import that its files lack
+RESERVED_START: Final = "not in "  # candidates of an import that are not in its files
 
 RuleFunction = Callable[[str], str | None]
 AskFunction = Callable[[str, Prompt], Awaitable[Reply | None]]
@@ -31,7 +32,7 @@ AskFunction = Callable[[str, Prompt], Awaitable[Reply | None]]
 
 @dataclass(frozen=True, slots=True)
 class CheckedInstance:
-    """What a check in Python is given.
+    """The argument of a check in Python.
 
     Attributes:
         instruction: the task.
@@ -48,7 +49,7 @@ class CheckedInstance:
 
 @dataclass(frozen=True, slots=True)
 class PythonRule:
-    """A rule for candidate instructions: the text goes in, None or the reason of a rejection comes out."""
+    """A rule for candidate instructions: it receives the text and returns None or the reason of a rejection."""
 
     name: str
     version: str
@@ -57,7 +58,7 @@ class PythonRule:
 
 @dataclass(frozen=True, slots=True)
 class PythonCheck:
-    """A check of instances: it is given a `CheckedInstance` and `ask`; None (passed) or a reason comes out, or is awaited."""
+    """A check: it receives a `CheckedInstance` and `ask` and returns, or awaits, None (passed) or a reason."""
 
     name: str
     version: str
@@ -72,7 +73,7 @@ class CustomCode:
     checks: Mapping[str, PythonCheck] = field(default_factory=dict)
 
     def missing(self, recipe: Recipe) -> list[str]:
-        """What the recipe declares and is not available in the same version, in words."""
+        """The declared rules and checks that are not available in the same version, in words."""
         declared = [("rule", rule.name, rule.python, self.rules) for rule in recipe.propose.rules if rule.python]
         declared += [("check", c.name, c.version, self.checks) for c in recipe.checks if c.kind == "python"]  # type: ignore[misc]
         found = []
@@ -85,7 +86,7 @@ class CustomCode:
         return found
 
     def require(self, recipe: Recipe, run: object, function: str) -> None:
-        """Raise InputError if the recipe of `run` declares what is not here; `function` is the one to call with it."""
+        """Raise InputError if the recipe of `run` declares something unavailable; `function` is the one to call."""
         if missing := self.missing(recipe):
             raise InputError(
                 f"{run}: this run uses {', '.join(missing)}, written in Python: give it from Python, as in "
@@ -100,8 +101,8 @@ def rule(name: str, version: str = "1") -> Callable[[RuleFunction], PythonRule]:
     """Make a rule for candidate instructions from a function.
 
     Args:
-        name: under which rejections are recorded.
-        version: to be raised whenever the function decides otherwise than before.
+        name: the name under which rejections are recorded.
+        version: the version, to be raised whenever the function decides differently from before.
 
     Example:
         >>> import bootstruct as bs
@@ -117,7 +118,7 @@ def rule(name: str, version: str = "1") -> Callable[[RuleFunction], PythonRule]:
 def check(name: str, version: str = "1") -> Callable[[Callable[..., Any]], PythonCheck]:
     """Make a check of instances from a function, which may be a coroutine function.
 
-    The function is given a `CheckedInstance` and `ask`; `await ask("a prompt")` (or a list of messages) makes a request to
+    The function receives a `CheckedInstance` and `ask`; `await ask("a prompt")` (or a list of messages) makes a request to
     the run's model, recorded and never paid twice, and gives its `Reply`. It returns None (passed) or a reason.
 
     Example:
@@ -130,7 +131,7 @@ def check(name: str, version: str = "1") -> Callable[[Callable[..., Any]], Pytho
 
 
 def custom_code(rules: Iterable[PythonRule] = (), checks: Iterable[PythonCheck] = ()) -> CustomCode:
-    """Rules and checks by name. Raises InputError if two have one name, or something else was given."""
+    """Rules and checks by name. Raises InputError if two have the same name, or something else was given."""
     made: list[dict[str, Any]] = []
     for kind, given in ((PythonRule, rules), (PythonCheck, checks)):
         word, by_name = ("rule" if kind is PythonRule else "check"), dict[str, Any]()
@@ -180,7 +181,7 @@ def broken_python_rule(recipe: Recipe, code: CustomCode, text: str) -> tuple[str
     """(name, reason) of the first rule in Python that an instruction breaks, None if it breaks none.
 
     Raises:
-        InputError: the function is missing, raised an exception, or returned something else than None or a text.
+        InputError: the function is missing, raised an exception, or returned something other than None or a text.
     """
     for declared in recipe.propose.rules:
         if not declared.python:
@@ -215,7 +216,7 @@ class PythonCheckCall:
         """Call the function for each instance that is left; `ask` answers a prompt under a key.
 
         Raises:
-            InputError: the function is missing, raised an exception, or returned something else than None or a text.
+            InputError: the function is missing, raised an exception, or returned something other than None or a text.
         """
         name = self.check.name
         if name not in self.code.checks:
@@ -234,7 +235,7 @@ class PythonCheckCall:
                 reason = await found if inspect.isawaitable(found) else found
             except Exception as exc:
                 failure = exc
-            failure = asked.failure or failure  # what a request raised counts, whatever the function made of it
+            failure = asked.failure or failure  # an error of a request counts, whatever the function did with it
             if isinstance(failure, _NoReplyError):
                 continue  # a request failed for good: no verdict
             if isinstance(failure, BootstructError | UnrecordedRequestError):
@@ -258,11 +259,11 @@ class _NoReplyError(Exception):
 
 
 class _Ask:
-    """What a check in Python asks with: each call is a sample of its own, under a key of its own."""
+    """The `ask` of a check in Python: each call is a sample of its own, under a key of its own."""
 
     def __init__(self, call: PythonCheckCall, number: int, ask: AskFunction) -> None:
         self._call, self._number, self._ask, self._sample = call, number, ask, 0
-        self.failure: Exception | None = None  # the first thing that a request raised
+        self.failure: Exception | None = None  # the first error of a request
 
     async def __call__(
         self, prompt: str | Sequence[Mapping[str, str]], temperature: float = 0.0, max_tokens: int = 512

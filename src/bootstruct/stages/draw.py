@@ -1,4 +1,4 @@
-"""Draw the examples of a request. Randomness depends on the index alone, so any request can be drawn again."""
+"""Draw the examples of a request. Random numbers depend only on the index, so any request can be drawn again."""
 
 import hashlib
 import random
@@ -13,7 +13,7 @@ def rng_for(seed: int, *where: object) -> random.Random:
 
     Args:
         seed: the recipe's random seed.
-        where: what names the place, such as `"propose", 812`.
+        where: the name of the place, such as `"propose", 812`.
     """
     return random.Random("/".join(map(str, (seed, *where))))
 
@@ -23,7 +23,7 @@ def sample_number(seed: int, *where: object) -> int:
 
     Args:
         seed: the recipe's random seed.
-        where: what names the place, such as `"propose", 812`.
+        where: the name of the place, such as `"propose", 812`.
 
     Example:
         >>> sample_number(42, "propose", 0) == sample_number(42, "propose", 0)
@@ -54,7 +54,7 @@ def draw_examples(
         propose: the recipe's first stage: how many examples of each sort, and which seeds may be used.
         seed: the recipe's random seed.
         index: the number of the request.
-        seeds: the seed tasks; they fill what accepted instructions leave, as far as there are enough.
+        seeds: the seed tasks; they fill the places that accepted instructions leave, if there are enough.
         accepted: the accepted instructions in order.
         visible: how many of them may be shown; at most `propose.machine_examples` are.
     """
@@ -80,7 +80,7 @@ def name_and_text(example: Seed | Instruction) -> tuple[str, str]:
 def draw_hints(propose: Propose, seed: int, index: int) -> dict[str, str]:
     """Draw one value of each of the recipe's hints for request `index`.
 
-    The values of the longest hint are used in a random order, which is drawn anew when all were used. The next hint has
+    The values of the longest hint are used in a random order, which is drawn again when all have been used. The next hint has
     such an order for each value of the first, the third for each pair of the two, and so on: with hints of 40, 12 and 4
     values, requests 0 to 39 see each value of the first once, 0 to 479 each pair once, 0 to 1,919 each combination once.
     """

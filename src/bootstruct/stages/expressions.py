@@ -1,7 +1,8 @@
 """Regular expressions of rules, searched for in bounded time.
 
-`re` has no limit, `regex` has one but reads a few letters otherwise (it finds `i` in the Turkish `ı`). So what is cheap
-by its form, or is shipped, is searched for with `re`, which decides as it always did, and the rest with `regex` and a limit.
+`re` has no limit; `regex` has one but treats a few letters differently (it finds `i` in the Turkish `ı`). So
+expressions that are cheap by their form, or shipped, are searched for with `re`, with the same decisions as before,
+and the others with `regex` and a limit.
 """
 
 import hashlib
@@ -27,7 +28,7 @@ _NO_WIDTH: Final = ("AT", "ASSERT", "ASSERT_NOT")
 
 
 def is_found(expression: str, text: str) -> bool:
-    """Whether an expression is found anywhere in a text, case-blind.
+    """Whether an expression is found anywhere in a text, ignoring case.
 
     Raises:
         TimeoutError: finding out takes too long.
@@ -54,7 +55,7 @@ def most_ways(expression: str, length: int) -> float:
 
 
 def _ways(pattern: Any, length: int) -> float:
-    """The product over what stands in a row, the sum over alternatives; without bound for loops in loops."""
+    """The product over consecutive parts, the sum over alternatives; unbounded for loops in loops."""
     ways = 1.0
     for code, argument in pattern:
         name = str(code)

@@ -1,4 +1,4 @@
-"""Worked seed tasks that are shown when instances are written, so that outputs follow the style of the seeds."""
+"""Worked seed tasks in requests for instances, so that outputs follow the style of the seeds."""
 
 import json
 from collections.abc import Sequence
@@ -13,13 +13,14 @@ def draw_worked_seeds(
 ) -> list[dict[str, str]]:
     """Draw the seed tasks that the request for a task's instances shows, each with one instance.
 
-    The draw depends on the recipe's seed and the task's text only, so that the same task is asked for in the same way in
-    every run. Seed tasks of the task's type come first; those whose text does not fit into what is left are passed over.
+    The draw depends only on the recipe's seed and the task's text, so that the same task has the same request in
+    every run. Seed tasks of the task's type come first; those whose text does not fit into the remaining room are
+    skipped.
 
     Args:
         instances: the recipe's third stage: how many seed tasks are shown, and how many characters they may have.
         seed: the recipe's random seed.
-        task: the task whose instances are asked for.
+        task: the task whose instances are requested.
         is_classification: its task type.
         seeds: the seed tasks of the run.
 

@@ -1,6 +1,7 @@
 """Checks of finished instances (beyond the paper); verdicts are pure functions of replies. `recipe.Check` describes them.
 
-All requests of one check are asked at once, then judged; an instance that is rejected is left out of the next check.
+All requests of one check are sent at once, and their replies are then judged; an instance that is rejected is left
+out of the next check.
 """
 
 import re
@@ -209,8 +210,8 @@ def parse_task_text(text: str) -> str:
 def parse_grade(text: str, scale: Sequence[str]) -> str | None:
     """Return the grade in a judge's reply, None if there is none or it is ambiguous.
 
-    Tried in turn: the reply is a grade or begins with one; the last grade named as such ("Score: 4", "grade is B"); a line
-    that holds nothing else; the only grade in the text (numbers only, since "A" is also a word).
+    These are tried in turn: the reply is a grade or begins with one; the last grade named as such ("Score: 4", "grade
+    is B"); a line that contains nothing else; the only grade in the text (numbers only, since "A" is also a word).
 
     Args:
         text: the reply.
@@ -226,7 +227,7 @@ def parse_grade(text: str, scale: Sequence[str]) -> str | None:
         return grades[first[1].casefold()]
     named_by = r"\b(?:score|grade|rating|rated|level|mark|verdict|overall|answer)\b"
     named = re.findall(rf"{named_by}[^\n\w]*+(?:(?:is|of|as|a|would be)\b[^\n\w]*+)*{alone}", text, re.IGNORECASE)
-    bare = r"(?:(?!\n)[\W_])*"  # within one line: no run of blank lines is read again from each of them
+    bare = r"(?:(?!\n)[\W_])*"  # within one line, so that a sequence of blank lines is not read again from each of them
     lines = re.findall(rf"^{bare}+({one}){bare}+$", text, re.IGNORECASE | re.MULTILINE)
     numbers = set(re.findall(alone, text)) if all(grade.isdecimal() for grade in scale) else set()
     for candidates in (named[-1:], lines[-1:], list(numbers) if len(numbers) == 1 else []):

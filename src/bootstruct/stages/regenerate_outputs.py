@@ -36,8 +36,8 @@ def rewrite(
         again: whether requests may be made once more in this run (`State.asks_again`).
 
     Returns:
-        A generator of prompts; it is sent the reply to each and returns the instances kept and rejected, and (step, reason)
-        for each reply that was cut off or gave nothing.
+        A generator of prompts; it is sent the reply to each and returns the instances kept and rejected, and (step,
+        reason) for each reply that was cut off or unreadable.
     """
     rewritten, rejected, unread = [], [], []
     constraints = deal_constraints(recipe, task.name, is_classification)

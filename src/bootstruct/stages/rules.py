@@ -9,7 +9,7 @@ from bootstruct.errors import InputError
 from bootstruct.stages.expressions import MOST_SECONDS, is_found
 from bootstruct.types import Instance, RejectedInstance
 
-# Names under which candidates are rejected by what is no rule of a recipe
+# Names of rejections of candidates that are not by a rule of a recipe
 EMPTY, TOO_SIMILAR, KEPT_AWAY = "empty", "too similar", "near a kept-away text"
 REPEATS_INPUT, EMPTY_OUTPUT, ENDS_WITH_COLON = "output repeats input", "empty output", "ends with a colon"
 REPEATS_INSTRUCTION, REPEATS_ITSELF = "output repeats instruction", "output repeats itself"
@@ -34,7 +34,7 @@ def count_words(text: str, count: str = "blanks") -> int:
 
     Args:
         text: any text.
-        count: `blanks` counts what stands between blanks; `any script` counts each character of a script that puts no
+        count: `blanks` counts the pieces between blanks; `any script` counts each character of a script that puts no
             blanks between words (Chinese, Japanese, Thai ...) as a word of its own.
     """
     words = text.split()
@@ -97,10 +97,10 @@ def broken_instance_rule(instance: Instance, robust: bool = False, instruction: 
 
 
 def repeats_itself(text: str) -> bool:
-    """Return whether a text ends in a loop: its last words, numbers aside, are one phrase over and over.
+    """Return whether a text ends in a loop: its last words, apart from numbers, repeat one phrase.
 
-    Small models fall into such loops and are cut off by the reply limit only. Meant for cut texts: a whole one may have
-    been asked to repeat itself.
+    Small models fall into such loops until the reply limit cuts them off. It is meant for cut texts, because a
+    complete one may have been asked to repeat itself.
 
     Args:
         text: an output that was cut off.
@@ -119,7 +119,7 @@ def broken_output_rule(rules: tuple[Rule, ...], instance: Instance, is_classific
     Args:
         rules: the rules (`instances.output_rules`).
         instance: the instance; its output is not empty.
-        is_classification: whether the model wrote the input for a given label, so that the input is what it may refuse.
+        is_classification: whether the model wrote the input for a given label, so that the rules also apply to the input.
     """
     written = instance.input if is_classification else instance.output
     for rule in rules:
@@ -156,7 +156,7 @@ def checked_instances(
 
 
 def _broken_label_rule(pair: Instance, count: int, instruction: str) -> str | None:
-    """Return why an instance of a classification task is none: no input beside others, or all labels in place of one."""
+    """Return why an instance of a classification task is invalid: no input beside others, or all labels at once."""
     if not pair.input and count > 1:
         return NO_INPUT
     parts = [part.strip().casefold() for part in _LABELS.split(pair.output)]

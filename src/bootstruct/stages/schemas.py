@@ -1,7 +1,7 @@
 """JSON schemas of the replies to each step, for servers that constrain a model and for `parsing/json_replies.py`.
 
-Only what every server's strict mode supports is used: objects with all fields required, arrays, strings, integers,
-booleans. Fields are in the order in which a model is to write them: in `LABEL_FIRST` the label comes before its input.
+The schemas use only what every server's strict mode supports: objects with all fields required, arrays, strings, integers,
+booleans. Fields are in the order in which a model should write them: in `LABEL_FIRST` the label comes before its input.
 """
 
 import json

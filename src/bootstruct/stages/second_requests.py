@@ -1,4 +1,4 @@
-"""Requests that are made once more because their reply holds no answer. Pure: decided by recorded replies alone."""
+"""Requests that are made once more because their reply contains no answer. Pure: recorded replies alone decide."""
 
 from collections.abc import Generator
 from dataclasses import replace
@@ -11,22 +11,22 @@ from bootstruct.stages.parsing.task_types import parse_task_type
 from bootstruct.stages.unread_replies import unread_reason
 from bootstruct.types import Prompt, Reply
 
-FAILED: Final = "failed"  # the finish of what a flow is sent in place of a reply that it can do without
+FAILED: Final = "failed"  # the finish of what a flow receives instead of a reply that it does not need
 
 
 def second_request(recipe: Recipe, prompt: Prompt, reply: Reply) -> Prompt | None:
-    """Return the request to make once more, with more room for the reply; None if the first reply counts as it is.
+    """Return the request to make once more, with a higher limit; None if the first reply counts.
 
-    It is made where a reply was cut off before its answer began, and, for the task type of one task, where the reply
-    cannot be read: silence is not a "no". A request without a limit of tokens is not made again.
+    It is made if a reply was cut off before its answer began and, for the task type of one task, if the reply cannot
+    be read, because a missing answer is not a "no". A request without a limit of tokens is not made again.
 
     Args:
-        recipe: the recipe; its `more_tokens` says how much more room there is. The reading `original` never asks again.
+        recipe: the recipe; its `more_tokens` raises the limit. The reading `original` never repeats a request.
         prompt: the first request.
         reply: the reply to it.
 
     Example:
-        A task type asked for with 20 tokens, of which a model thought 20, is asked for once more with 4,116 tokens under
+        A task type asked for with 20 tokens, of which a model thought 20, is requested once more with 4,116 tokens under
         the key `annotate/812.3/kind/again`.
     """
     limit = prompt.sampling.max_tokens
@@ -46,7 +46,7 @@ def second_request(recipe: Recipe, prompt: Prompt, reply: Reply) -> Prompt | Non
 
 
 def ask_twice(recipe: Recipe, prompt: Prompt, again: bool) -> Generator[Prompt, Reply, Reply]:
-    """Yield a request, and once more where its reply holds no answer; returns the reply that counts.
+    """Yield a request, and again if its reply contains no answer; returns the reply that counts.
 
     Args:
         recipe: the recipe.

@@ -1,8 +1,8 @@
 """Templates of strangers (recipes, chat models), bounded: Jinja's sandbox with a limit on steps, text, and numbers.
 
-The sandbox keeps a template away from Python. What it leaves open is size: a few words can ask for a text of a
-terabyte or for a loop without end. Here every pass of a loop and every call is a step, and every text, list and number
-that a template makes is measured before or as it is made.
+The sandbox keeps a template away from Python but does not limit size: a few words can request a text of a terabyte or
+an endless loop. Here every pass of a loop and every call is a step, and every text, list and number that a template
+makes is measured before or as it is made.
 """
 
 import math
@@ -36,7 +36,7 @@ _SCALARS: Final = (str, bytes, int, float, bool, type(None))
 
 
 class Allowance:
-    """What is left of steps and text while one template is filled.
+    """The remaining steps and text while one template is filled.
 
     Args:
         steps: passes of loops and calls.
@@ -50,14 +50,14 @@ class Allowance:
         self.text = self.most_text = text
 
     def step(self) -> str:
-        """Take one step; empty text, so that it can stand in a template. Raises SecurityError if none is left."""
+        """Take one step and return empty text for the template. Raises SecurityError if none is left."""
         self.steps -= 1
         if self.steps < 0:
             raise SecurityError(f"takes more than {self.most_steps:,} steps")
         return ""
 
     def take(self, size: int) -> None:
-        """Take so many characters. Raises SecurityError if fewer are left."""
+        """Take this number of characters. Raises SecurityError if fewer are left."""
         self.text -= size
         if self.text < 0:
             raise SecurityError(f"makes more than {self.most_text:,} characters of text")
@@ -67,7 +67,7 @@ _ALLOWANCE: ContextVar[Allowance] = ContextVar("template allowance")
 
 
 def begin_filling(steps: int = MOST_STEPS, text: int = MOST_TEXT) -> None:
-    """Give the template that is filled next its steps and its text.
+    """Set the steps and the text of the next template.
 
     Args:
         steps: passes of loops and calls that it may take.
@@ -81,7 +81,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
     Args:
         filters: further filters, bounded like Jinja's own.
-        options: of Jinja's environment, in place of those that recipes have.
+        options: of Jinja's environment, instead of those for recipes.
     """
 
     intercepted_binops = frozenset(("+", "*", "**", "%"))
@@ -98,7 +98,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         return _BoundsInserter().visit(super()._parse(source, name, filename))  # type: ignore[no-any-return]
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Compute what the template asks for, unless the result would be too large."""
+        """Compute what the template requests, unless the result would be too large."""
         if operator == "**":
             base, power = (abs(value) if isinstance(value, int | float) else 2 for value in (left, right))
             if power * math.log2(max(base, 2)) > _MOST_BITS:
@@ -178,7 +178,7 @@ def _refuse_wide(text: str) -> None:
 
 
 def _size(value: Any, left: int | None = None) -> int:
-    """Characters and elements of a value, all through; counting ends soon after it is too much."""
+    """The number of characters and elements inside a value; counting ends soon after it is too large."""
     if isinstance(value, str | bytes):
         return len(value)
     if left is None:
@@ -232,7 +232,7 @@ def _shown(context: Context, value: Any, fixed: int = 0) -> Any:
 
 @pass_context
 def _joined(context: Context, *values: Any) -> str:
-    """What `a ~ b` makes."""
+    """The result of `a ~ b`."""
     for value in values:
         _shown(context, value)
     return "".join(map(str, values))
@@ -245,7 +245,7 @@ def _count(context: Context, size: int) -> str:
 
 
 class _BoundsInserter(NodeTransformer):
-    """Puts the counting into a template: into bodies of loops and macros, around what is put out, in place of `~`."""
+    """Puts the counting into a template: into bodies of loops and macros, around output, and instead of `~`."""
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
         """Count each pass."""
@@ -256,7 +256,7 @@ class _BoundsInserter(NodeTransformer):
         return self._with_step(node)
 
     def visit_Output(self, node: nodes.Output) -> nodes.Node:  # noqa: N802
-        """Count what is put out."""
+        """Count output."""
         self.generic_visit(node)
         fixed = sum(len(part.data) for part in node.nodes if isinstance(part, nodes.TemplateData))
         places = [place for place, part in enumerate(node.nodes) if not isinstance(part, nodes.TemplateData)]
@@ -268,7 +268,7 @@ class _BoundsInserter(NodeTransformer):
         return node
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
-        """Count what is joined."""
+        """Count joined texts."""
         self.generic_visit(node)
         return _filtered(_JOINED, *node.nodes).set_lineno(node.lineno)
 

@@ -12,7 +12,7 @@ from bootstruct.stages.parsing.json_replies import parse_topics
 from bootstruct.stages.propose import build_prompt
 from bootstruct.types import Prompt, Reply, Seed
 
-TOPICS: Final = 24  # how many are asked for
+TOPICS: Final = 24  # the number of requested topics
 SEEDS_SHOWN, LONGEST_SEED = 40, 300  # seed tasks in the request, and the characters of each
 MOST_TOPICS, LONGEST_TOPIC = 60, 120  # topics that are taken, and the characters of each
 
@@ -34,10 +34,10 @@ Write one topic a line, numbered from 1, and nothing else.
 
 
 def topics_prompt(recipe: Recipe, seeds: Sequence[Seed]) -> Prompt:
-    """Return the request for topics: up to 40 of the seed tasks, drawn by the recipe's seed, and what is wanted.
+    """Return the request for topics: up to 40 of the seed tasks, drawn by the recipe's seed, and the instructions.
 
     Args:
-        recipe: the recipe; its first stage says which model is asked and how.
+        recipe: the recipe; its first stage sets the model and the form of the request.
         seeds: the user's seed tasks.
     """
     rng = rng_for(recipe.seed, "topics")

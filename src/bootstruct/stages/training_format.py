@@ -32,7 +32,7 @@ def encode(recipe: Recipe, instruction: str, instance: Instance, rng: random.Ran
         recipe: its templates, and how often a field name is dropped.
         instruction: the task's instruction.
         instance: its input and output.
-        rng: the generator that the template is drawn with; equal generators give equal examples.
+        rng: the generator for drawing the template; equal generators give equal examples.
     """
     rules: Encode = recipe.encode
     given = instance.input.strip()

@@ -1,4 +1,4 @@
-"""Replies that hold nothing to read, by name: cut while thinking, refused, filtered, tool calls, empty."""
+"""Replies without a readable answer, by name: cut while thinking, refused, filtered, tool calls, empty."""
 
 import json
 from typing import Final
@@ -13,13 +13,13 @@ TOOL_FINISHES: Final = {
     "tool_call",
     "function_call",
     "tool_use",
-}  # a tool was called in place of an answer
+}  # a tool was called instead of an answer
 
 
 def unread_reason(reply: Reply) -> str:
-    """Return why a reply holds no answer; empty if it holds one.
+    """Return why a reply contains no answer; empty if it contains one.
 
-    A reply that was cut off before its answer began was cut while the model was thinking, also where the server does not
+    A reply that was cut off before its answer began was cut while the model was thinking, even if the server does not
     show the thought.
 
     Args:
@@ -42,7 +42,7 @@ def unread_reason(reply: Reply) -> str:
 
 
 def _is_call(answer: str) -> bool:
-    """Return whether a text is the arguments of a tool, not text beside a call, nor an answer as JSON put into a call."""
+    """Return whether a text is the arguments of a tool, and not text beside a call or an answer as JSON in a call."""
     if not answer.strip():
         return True
     try:
