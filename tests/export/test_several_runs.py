@@ -208,6 +208,16 @@ def test_a_file_of_the_run_is_not_written_over(runs: list[RunSource], tmp_path: 
         export_runs(runs, "messages", tmp_path / "link.jsonl")
 
 
+def test_neither_a_part_nor_the_original_files_take_the_place_of_the_run(runs: list[RunSource]) -> None:
+    folder, before = runs[0].journal.parent, runs[0].journal.read_bytes()
+    with pytest.raises(InputError, match=r"journal\.jsonl: is a file of the run"):
+        export_runs([runs[0]], "messages", folder, splits={"journal": 0.3})
+    with pytest.raises(InputError, match="is the folder of the run, whose recipe would be lost"):
+        export_runs([runs[0]], "original", folder)
+    assert runs[0].journal.read_bytes() == before
+    assert not (folder / "train.jsonl").exists()
+
+
 def test_openai_is_jsonl_only(runs: list[RunSource], tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"`openai` is JSONL only; name a file \.jsonl"):
         export_runs([runs[0]], "openai", tmp_path / "a.csv")

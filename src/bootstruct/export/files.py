@@ -212,8 +212,16 @@ def _require_place(
         raise InputError(f"{out}: is a folder; name a file, as in {out / 'data'}{chosen.suffix}.")
     if chosen.is_bound and form_of(out, chosen.container, container).container != chosen.container:
         raise InputError(f"The format `{format}` is {chosen.container.upper()} only; name a file {chosen.suffix}.")
+    if not isinstance(out, Path):
+        return
     for source in runs:
-        require_other_file(out, [source.journal.with_name(name) for name in RUN_FILES], "a file of the run")
+        if chosen.is_folder and out.resolve() == source.journal.parent.resolve():
+            raise InputError(f"{out}: is the folder of the run, whose recipe would be lost; name another folder.")
+        own = [source.journal.with_name(name) for name in RUN_FILES]
+        require_other_file(out, own, "a file of the run")
+        for part in ("train", *splits) if splits else ():
+            form = form_of(out, chosen.container, container)
+            require_other_file(part_path(out, part, form, f".{form.container}"), own, "a file of the run")
 
 
 def _require_options(
