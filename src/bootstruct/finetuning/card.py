@@ -1,4 +1,4 @@
-"""The model card: what the model is, what it was taught with, and under which terms, as the Hub reads it."""
+"""The model card: the model, its training data and its terms, in the form that the Hub reads."""
 
 import json
 from typing import Any

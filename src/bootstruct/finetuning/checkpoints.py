@@ -1,8 +1,9 @@
 """Checkpoints of a training: which one to continue from, and whether this user's own training wrote it.
 
 The trainer keeps the state of the optimizer, of the schedule and of the random numbers in pickles (`optimizer.pt`,
-`scheduler.pt`, `rng_state*.pth`). A pickle can run code when it is read, so only those are read that a training of this user
-on this machine wrote: their digests are recorded outside the folder (`io.trust`), and compared before anything is opened.
+`scheduler.pt`, `rng_state*.pth`). A pickle can run code when it is read, so only pickles from a training of this user
+on this machine are read: their digests are recorded outside the folder (`io.trust`), and compared before anything is
+opened.
 """
 
 import contextlib
@@ -21,7 +22,7 @@ _PLAIN: Final = {".safetensors", ".json", ".jsonl", ".txt", ".md", ".jinja", ".m
 
 
 def last_checkpoint(out: Path) -> Path | None:
-    """The newest checkpoint that was written to its end: the trainer's state is the last file of each."""
+    """The newest complete checkpoint: the trainer's state is the last file of each."""
     found = []
     for folder in (out / CHECKPOINTS).glob("checkpoint-*"):
         with contextlib.suppress(OSError, ValueError):
@@ -47,7 +48,7 @@ def record_checkpoint(checkpoint: Path, rank: int) -> None:
 
 
 def require_own(checkpoint: Path) -> None:
-    """Check that each file of a checkpoint is as this user's training wrote it.
+    """Check that each file of a checkpoint is unchanged since this user's training wrote it.
 
     Raises:
         InputError: a file was changed or cut, or comes from elsewhere.
@@ -62,7 +63,7 @@ def require_own(checkpoint: Path) -> None:
 
 
 def remove_pickled_settings(out: Path) -> None:
-    """Take the trainer's pickled settings out of a finished model: nothing reads them."""
+    """Remove the trainer's pickled settings from a finished model, because nothing reads them."""
     (out / "training_args.bin").unlink(missing_ok=True)
 
 
@@ -76,7 +77,7 @@ def _recorded(checkpoint: Path) -> Iterator[Path]:
 
 
 def _identity(path: Path) -> dict[str, object]:
-    """What is recorded of a file: the size of weights, which cannot run code; a digest of everything else."""
+    """The record of a file: the size of weights, which cannot run code; a digest of everything else."""
     if path.suffix == ".safetensors":
         return {"bytes": path.stat().st_size}
     with path.open("rb") as file:

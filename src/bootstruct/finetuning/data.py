@@ -1,7 +1,6 @@
-"""What is trained on: examples from runs and files, mixed, cut to a number of tasks, some tasks held out.
+"""The training data: examples from runs and files, mixed, cut to a number of tasks, with some tasks held out.
 
-All of it is chosen by names and hashes, never by the order of things or a clock: the same settings give the same
-examples.
+Names and hashes determine all choices, never an order or a clock: the same settings give the same examples.
 """
 
 import dataclasses
@@ -38,8 +37,8 @@ class TrainingExample:
     """One training example.
 
     Attributes:
-        task: its instruction, by which tasks are counted and held out, whatever source they are from; of the rows of an
-            export of chats, what those of one task share (`TaskRow.task`).
+        task: its instruction, by which tasks are counted and held out, whatever their source; for the rows of an
+            export of chats, the common name of one task (`TaskRow.task`).
         prompt, completion: encoded with the recipe's templates.
         messages: the same as a chat, the last one the assistant's.
         is_seed: of a run's seed task.
@@ -53,18 +52,18 @@ class TrainingExample:
 
     @property
     def texts(self) -> list[str]:
-        """Everything that is trained on."""
+        """All texts of the example."""
         return [self.task, self.prompt, self.completion]
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSource:
-    """What a part of the mixture is: for the report and the model card.
+    """The description of a part of the mixture, for the report and the model card.
 
     Attributes:
         digest: of its file, or of the examples of a run: its journal also holds times and the order of arrival, and these
             must not change the order of training.
-        account: what became of the rows of a file; None for a run.
+        account: an account of the rows of a file; None for a run.
     """
 
     path: str
@@ -79,7 +78,7 @@ class TrainingSource:
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """The examples to train on and those of held-out tasks, where they come from, and the number of tasks in each."""
+    """The training examples and those of held-out tasks, their sources, and the number of tasks in each."""
 
     train: tuple[TrainingExample, ...]
     held_out: tuple[TrainingExample, ...]
@@ -96,7 +95,7 @@ class TrainingData:
 
 
 def mixture_of(settings: FinetuneSettings) -> tuple[MixturePart, ...]:
-    """The sources of the settings; like the paper, of Super-NaturalInstructions 50,000 instances where no number is set."""
+    """The sources of the settings; with `like_paper`, at most 50,000 instances of Super-NaturalInstructions."""
     if not settings.like_paper:
         return settings.mixture
     return tuple(
@@ -113,7 +112,7 @@ def read_data(
     """The mixture.
 
     Args:
-        tasks: only so many tasks (seed tasks are not counted), 0 for all.
+        tasks: the number of tasks (seed tasks are not counted), 0 for all.
         read: reads one source; None for `read_part`.
 
     Raises InputError if there is nothing to train on, or fewer tasks than asked for.
@@ -142,7 +141,7 @@ def read_data(
 
 
 def _rank(name: str, salt: str) -> float:
-    """A number in [0, 1) that a name has once and for all."""
+    """A fixed number in [0, 1) for a name."""
     return int.from_bytes(hashlib.blake2b(f"{salt}/{name}".encode("utf-8", "replace"), digest_size=8).digest()) / 2**64
 
 
@@ -160,7 +159,7 @@ def subset(examples: list[TrainingExample], tasks: int, seed: int) -> list[Train
 
 
 def held_out_tasks(names: Iterable[str], share: float, seed: int) -> set[str]:
-    """The tasks held out: each by its own name, so the same ones whatever else is there.
+    """The held-out tasks: each is chosen by its own name, so the choice does not depend on other tasks.
 
     At least one where share > 0 and there are twenty or more.
     """
@@ -172,7 +171,7 @@ def held_out_tasks(names: Iterable[str], share: float, seed: int) -> set[str]:
 
 
 def weighted(examples: list[TrainingExample], weight: float, most: int, salt: str) -> list[TrainingExample]:
-    """So many times the examples: whole copies, and a part drawn by name for what is left over; cut to `most`."""
+    """A multiple of the examples: whole copies, and for the fraction a part drawn by name; cut to `most`."""
     count = math.floor(weight * len(examples) + 0.5)
     count = min(count, most) if most else count
     order = sorted(range(len(examples)), key=lambda n: _rank(str(n), salt))
@@ -216,19 +215,19 @@ def read_part(part: MixturePart) -> tuple[TrainingSource, list[TrainingExample]]
 
 
 def content_of(examples: list[TrainingExample]) -> bytes:
-    """What names the data of a source that is no file, or one that can be read once only, such as the standard input."""
+    """The identity of the data of a source that is not a file, or can be read only once, such as the standard input."""
     texts = [example.texts for example in examples]
     return json.dumps(texts).encode()
 
 
 def source_of(path: Path, kind: str, examples: list[TrainingExample], content: bytes) -> TrainingSource:
-    """What a part of the mixture is, from its examples and what names its data."""
+    """The description of a part of the mixture, from its examples and the identity of its data."""
     digest = hashlib.sha256(content).hexdigest()[:32]
     return TrainingSource(str(path), kind, len({example.task for example in examples}), len(examples), digest)
 
 
 def _run(path: Path, seeds: bool) -> tuple[TrainingSource, list[TrainingExample]]:
-    """The instances of the accepted tasks (at most `instances.most` of each), and the seeds' if wanted, without doubles."""
+    """The instances of the accepted tasks (at most `instances.most` each), and the seeds' if requested, each once."""
     state = read_run(path)
     recipe, made = state.recipe, []
     for seed in state.seeds if seeds else ():
@@ -253,7 +252,7 @@ def _encoded(recipe: Recipe, instruction: str, instance: Instance, rng: Any, is_
 
 
 def _superni(part: MixturePart, account: RowAccount) -> list[TrainingExample]:
-    """The instances of the tasks that may be trained on: test tasks and other languages only where they are asked for."""
+    """The instances of the tasks for training; test tasks and other languages only on request."""
     recipe, examples = paper(), []
     for task in training_tasks(Path(part.path), account, part.test_tasks, part.other_languages):
         for n, (given, output) in enumerate(task.pairs()):
@@ -277,7 +276,7 @@ def _file(path: Path, account: RowAccount, fields: Mapping[str, str]) -> tuple[s
 
 
 def _nothing_to_learn(task: TaskRow) -> str:
-    """Why a row holds nothing that a model can learn to write; empty if it does."""
+    """Why a row contains nothing that a model can learn to write; empty if it does."""
     if task.messages:
         return _untrainable_chat(task.messages)
     if task.shape == "text":
@@ -301,7 +300,7 @@ def _untrainable_chat(chat: tuple[Message, ...]) -> str:
 
 
 def _of_row(recipe: Recipe, task: TaskRow, position: int) -> list[TrainingExample]:
-    """The examples of a row that has something to learn; `position` is its own in the file, from 0."""
+    """The examples of a usable row; `position` is its own in the file, from 0."""
     if task.messages:
         return [_chat(task)]
     if task.shape == "prompt and completion":

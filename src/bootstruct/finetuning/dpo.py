@@ -14,13 +14,13 @@ def make_dpo_trainer(wrapped: Callable[[Any], Any], model: Any, tokenizer: Any, 
     Args:
         wrapped: makes our trainer of TRL's class.
         peft_config: of adapters, None for full training.
-        given: what every trainer takes: `args`, `train_dataset`, `eval_dataset`, `callbacks`.
+        given: the arguments of every trainer: `args`, `train_dataset`, `eval_dataset`, `callbacks`.
     """
     from trl import DPOTrainer
 
     class PairTrainer(DPOTrainer):  # type: ignore[misc]
         def _prepare_dataset(self, dataset: Any, *args: Any, **options: Any) -> Any:
-            """The tokens as they are: ours are split at the seam that the model sees when it answers."""
+            """The unchanged tokens: ours are split at the boundary that the model sees when it answers."""
             return dataset
 
     reference = None if peft_config is not None else copy.deepcopy(model).eval()

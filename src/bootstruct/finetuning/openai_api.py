@@ -1,7 +1,7 @@
-"""OpenAI's fine-tuning API, the way the paper's models were finetuned: check the file, upload, start, follow, fetch.
+"""OpenAI's fine-tuning API, with which the paper's models were finetuned: check the file, upload, start, follow, fetch.
 
-Each step that was done is written down in the folder (`job.json`), so that running the same command again goes on where
-it stopped and pays for nothing twice. The key comes from the environment and is written nowhere.
+Each finished step is recorded in the folder (`job.json`), so that running the same command again continues where it
+stopped and pays for nothing twice. The key comes from the environment and is written nowhere.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 JOB, FILE, METRICS = "job.json", "train.jsonl", "metrics.csv"
 EPOCHS = 2  # appendix A.3 of the paper
 ENDED = {"succeeded", "failed", "cancelled"}
-ATTEMPTS = 6  # of a call that fails in passing, with pauses that double from FIRST_PAUSE seconds
+ATTEMPTS = 6  # of a call that fails transiently, with pauses that double from FIRST_PAUSE seconds
 FIRST_PAUSE = 1.0
 TIMEOUT = 600.0  # seconds per request; uploads are large
 MOST_BYTES = 256 * 2**20  # of a response, decompressed
@@ -40,10 +40,10 @@ _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.:-]{0,199}")  # a part of addresses
 
 @dataclass(frozen=True, slots=True)
 class FinetuneEndpoint:
-    """Where the API is, and how to get in.
+    """The address of the API and its key.
 
     Attributes:
-        pause: seconds between two looks at a job.
+        pause: seconds between two checks of a job.
     """
 
     base_url: str
@@ -52,7 +52,7 @@ class FinetuneEndpoint:
 
 
 def training_file(examples: Sequence[TrainingExample]) -> bytes:
-    """The examples as chat messages, one a line, checked as the API checks them. Raises InputError with the first fault."""
+    """The examples as chat messages, one per line, checked like the API. Raises InputError with the first fault."""
     rows = [{"messages": [{"role": m.role, "content": m.content} for m in example.messages]} for example in examples]
     content = b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
     faults = openai_faults(content)
@@ -71,10 +71,10 @@ async def finetune_there(
     tell: Tell,
     job: str = "",
 ) -> dict[str, Any]:
-    """Finetune `model` on the examples there and return the finished job; `out` gets the file, the job and its metrics.
+    """Finetune `model` with the API and return the finished job; `out` gets the file, the job and its metrics.
 
     Args:
-        job: follow this one instead of starting any.
+        job: follow this one instead of starting one.
 
     Raises EngineUnavailableError if the API refuses, RunStoppedError where the job failed or the API cannot be
     reached for long.
@@ -123,7 +123,7 @@ class FinetuneApi:
         self._redactor = Redactor([place.key or "", *secrets_of(place.base_url)])
 
     async def upload(self, content: bytes) -> dict[str, Any]:
-        """Send the training file; the API's description of it."""
+        """Send the training file; returns the API's description of it."""
         import aiohttp
 
         def form() -> aiohttp.FormData:
@@ -135,13 +135,13 @@ class FinetuneApi:
         return _object(await self._call("POST", "/files", lambda: {"data": form()}))
 
     async def start(self, model: str, file: str, epochs: int, seed: int) -> dict[str, Any]:
-        """Begin the job; the API's description of it."""
+        """Begin the job; returns the API's description of it."""
         method = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": epochs}}}
         body = {"model": model, "training_file": file, "seed": seed, "method": method}
         return _object(await self._call("POST", "/fine_tuning/jobs", lambda: {"json": body}))
 
     async def follow(self, job: str, tell: Tell) -> dict[str, Any]:
-        """The job when it has ended; its messages are told as they come."""
+        """Wait for the job to end and return it; its messages are reported as they come."""
         seen: set[str] = set()
         while True:
             state = _object(await self._call("GET", f"/fine_tuning/jobs/{job}"))
@@ -155,11 +155,11 @@ class FinetuneApi:
             await asyncio.sleep(self.place.pause)
 
     async def content(self, file: str) -> bytes:
-        """The bytes of a file that the API holds."""
+        """The bytes of a file at the API."""
         return await self._call("GET", f"/files/{file}/content")
 
     async def _call(self, method: str, path: str, body: Any = dict) -> bytes:
-        """The body of a 200. Starting a job is repeated only where it surely did not begin."""
+        """The body of a 200. Starting a job is repeated only if it certainly did not begin."""
         import aiohttp
 
         pause, reason = FIRST_PAUSE * min(1.0, self.place.pause), ""
@@ -193,7 +193,7 @@ def _session(place: FinetuneEndpoint) -> "aiohttp.ClientSession":
 
 
 async def _body(response: "aiohttp.ClientResponse", where: str) -> bytes:
-    """A response whole, as long as it is not beyond all measure."""
+    """A whole response, unless it is too large."""
     pieces, size = [], 0
     async for piece in response.content.iter_chunked(2**16):
         pieces.append(piece)

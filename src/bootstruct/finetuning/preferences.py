@@ -1,7 +1,8 @@
-"""What DPO trains on (arXiv 2305.18290): requests with a chosen and a rejected answer, from runs and from files of pairs.
+"""The training data of DPO (arXiv 2305.18290): requests with a chosen and a rejected answer.
 
-A row of a file has `chosen` and `rejected`, and maybe `prompt`: texts, or lists of chat messages; without a prompt the two are
-whole chats that differ in the last message. So `export --format preference` and `preference-text` write them.
+A row of a file has `chosen`, `rejected` and optionally `prompt`: texts, or lists of chat messages. Without a prompt,
+the two are whole chats that differ in the last message. `export --format preference` and `preference-text` write such
+rows.
 """
 
 import dataclasses
@@ -36,7 +37,7 @@ class PreferenceExample(TrainingExample):
     """A training example with a second answer, which the model learns to write less often.
 
     Attributes:
-        rejected: the second answer, encoded as `completion` is.
+        rejected: the second answer, encoded like `completion`.
         rejected_answer: the same as the assistant's message of a chat.
     """
 
@@ -45,12 +46,12 @@ class PreferenceExample(TrainingExample):
 
     @property
     def texts(self) -> list[str]:
-        """Everything that is trained on."""
+        """All texts of the example."""
         return [self.task, self.prompt, self.completion, self.rejected]
 
     @property
     def other(self) -> TrainingExample:
-        """The example with the second answer in place of the first."""
+        """The example with the second answer instead of the first."""
         chat = (*self.messages[:-1], Message("assistant", self.rejected_answer))
         return TrainingExample(self.task, self.prompt, self.rejected, chat)
 

@@ -39,7 +39,7 @@ NOTE, CARD = "finetune.json", "README.md"
 
 @dataclass(frozen=True, slots=True)
 class FinetuneResult:
-    """What was done: the data, how it was encoded, and what came out."""
+    """The result: the data, how they were encoded, and the training."""
 
     out: Path
     data: TrainingData
@@ -50,8 +50,8 @@ class FinetuneResult:
 def finetune(model: str, out: Path, settings: FinetuneSettings, resume: bool, tell: Tell) -> FinetuneResult:
     """Finetune `model` (a folder, a name on the hub, or `pocket`) on the settings' mixture and write a model folder.
 
-    Raises InputError before anything is trained if something cannot be used; EngineUnavailableError where the
-    machine gives out.
+    Raises InputError before anything is trained if something cannot be used, and EngineUnavailableError if memory or
+    disk space runs out.
     """
     require_extra()
     place = place_of(re.sub(r"^hf/", "", model), model == "pocket")
@@ -104,7 +104,7 @@ def finetune(model: str, out: Path, settings: FinetuneSettings, resume: bool, te
 
 
 def _like_paper(settings: FinetuneSettings, examples: int, rate: float) -> str:
-    """What follows the paper and what cannot, in words."""
+    """Which settings follow the paper and which cannot, in words."""
     batch = batch_options(settings, examples)
     size = batch["per_device_train_batch_size"] * batch["gradient_accumulation_steps"]
     text = f"like the paper: 2 epochs, templates, nothing held out, loss on completions; batches of {size}"
@@ -114,7 +114,7 @@ def _like_paper(settings: FinetuneSettings, examples: int, rate: float) -> str:
 
 
 def _settings_row(settings: FinetuneSettings) -> dict[str, Any]:
-    """The settings as plain values; what was added later is left out at its default, so that older trainings can be resumed."""
+    """The settings as plain values; later additions are left out at their default, so that older trainings resume."""
     row = dataclasses.asdict(settings)
     if not row["like_paper"]:
         del row["like_paper"]
@@ -126,7 +126,7 @@ def _settings_row(settings: FinetuneSettings) -> dict[str, Any]:
 
 
 def _check(out: Path, note: dict[str, str], resume: bool) -> None:
-    """Raises InputError if the folder holds something else, or a training that this one does not go on with."""
+    """Raises InputError if the folder holds something else, or a training that this one does not continue."""
     require_no_links(out)
     path = out / NOTE
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Encoder-decoder models (T5, as in the paper's baselines): transformers' own trainer, because TRL's takes decoders only."""
+"""Encoder-decoder models (T5, as in the paper's baselines), with transformers' own trainer; TRL's has only decoders."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ def is_encoder_decoder(model: Any) -> bool:
 
 
 def require_settings(model: Any, settings: FinetuneSettings) -> None:
-    """Raise InputError where the settings ask for what cannot be done with an encoder-decoder model."""
+    """Raise InputError if the settings do not suit an encoder-decoder model."""
     if is_encoder_decoder(model) and settings.packing:
         raise InputError("packing: an encoder-decoder model cannot be trained on packed rows; leave packing out.")
     if is_encoder_decoder(model) and settings.has_pairs:
@@ -34,7 +34,7 @@ def make_trainer(
     Args:
         wrapped: makes our trainer of transformers' class.
         peft_config: of adapters, None for full finetuning.
-        given: what every trainer takes: `args`, `train_dataset`, `eval_dataset`, `callbacks`.
+        given: the arguments of every trainer: `args`, `train_dataset`, `eval_dataset`, `callbacks`.
     """
     from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer
 
@@ -52,7 +52,7 @@ def make_trainer(
 
 
 def lost_line_breaks(tokenizer: Any, examples: Sequence[TrainingExample]) -> int:
-    """The number of examples whose outputs lose their line breaks, because the tokenizer has none (T5's has not)."""
+    """The number of examples whose outputs lose their line breaks, because the tokenizer has none (like T5's)."""
     if "\n" in tokenizer.decode(tokenizer("a\nb")["input_ids"]):
         return 0
     return sum("\n" in example.completion.strip() for example in examples)

@@ -1,4 +1,4 @@
-"""What can be set about a finetuning: one YAML file, flags over it, and every option of the trainer below `trainer:`."""
+"""The settings of a finetuning: one YAML file, flags that override it, and every option of the trainer."""
 
 import dataclasses
 import difflib
@@ -31,12 +31,12 @@ SENDING = (
     "trackio_space_id",
     "trackio_bucket_id",
     "trackio_static_space_id",
-)  # what is trained, to a hub
+)  # options that send the model to a hub
 
 
 @dataclass(frozen=True, slots=True)
 class LoraSettings:
-    """rank and alpha of the adapters, their dropout, and the layers they sit on (`all-linear`, or names with commas)."""
+    """rank and alpha of the adapters, their dropout, and their layers (`all-linear`, or names with commas)."""
 
     rank: int = 16
     alpha: int = 32
@@ -50,12 +50,12 @@ class MixturePart:
 
     Attributes:
         weight: 0.5 takes half of its examples, 2 takes each twice.
-        most: at most so many examples (0: no cap), weight applied first.
-        per_task: at most so many of one task (0: all).
-        seeds: a run's seed tasks as well.
+        most: the largest number of examples (0: no cap), after the weight is applied.
+        per_task: the largest number of examples of one task (0: all).
+        seeds: whether a run's seed tasks are used.
         fields: names of fields of a file by what they hold, as in `{instruction: task, output: reply}`.
-        test_tasks: of Super-NaturalInstructions, the test tasks and those that its split excludes as well.
-        other_languages: of Super-NaturalInstructions, tasks in other languages than English as well.
+        test_tasks: whether the test tasks of Super-NaturalInstructions, and those that its split excludes, are used.
+        other_languages: whether tasks of Super-NaturalInstructions in languages other than English are used.
     """
 
     path: str
@@ -70,20 +70,20 @@ class MixturePart:
 
 @dataclass(frozen=True, slots=True)
 class FinetuneSettings:
-    """What can be set about a finetuning.
+    """The settings of a finetuning.
 
     Attributes:
         format: the recipe's `templates` (13 in `paper`, one drawn for each example) or the model's `chat` template.
         method: `full`, `lora` or `qlora` (4 bits, needs bitsandbytes); `dpo` and `dpo-lora` train on preference pairs.
-        tasks: only so many of the tasks, 0 for all; a smaller number is always a part of a larger one.
-        held_out: share of tasks that are not trained on but measured.
-        patience: stop after so many epochs without a lower loss on them (0: never).
-        epochs: 2, as the paper has it (its appendix A.3).
+        tasks: the number of tasks, 0 for all; a smaller set is always part of a larger one.
+        held_out: the share of tasks that are used for measuring instead of training.
+        patience: stop after this number of epochs without a lower loss on them (0: never).
+        epochs: 2, as in the paper (its appendix A.3).
         learning_rate: 0 chooses by method and size of the model.
         max_length: longest example in tokens, 0 for the model's context, at most 2,048.
-        packing: several examples in one row, without their seeing one another.
+        packing: whether several examples, which do not see one another, share a row.
         like_paper: the settings of the paper (`PAPER`), a batch of 0.2% of the examples, and 50,000 instances of
-            Super-NaturalInstructions; what is set otherwise goes over them.
+            Super-NaturalInstructions; explicit settings override these.
     """
 
     format: Literal["templates", "chat"] = "templates"
@@ -110,11 +110,11 @@ class FinetuneSettings:
 
     @property
     def has_adapters(self) -> bool:
-        """Whether adapters are trained, not all weights."""
+        """Whether adapters are trained instead of all weights."""
         return self.method in ("lora", "qlora", "dpo-lora")
 
     def unlike_paper(self) -> list[str]:
-        """What differs from the paper's settings where they are asked for, as `name value`."""
+        """The differences from the paper's settings if these are requested, as `name value`."""
         if not self.like_paper:
             return []
         found = [f"{name} {getattr(self, name)}" for name, value in PAPER.items() if getattr(self, name) != value]
@@ -144,11 +144,11 @@ def read_settings(
     options: Sequence[str] = (),
     trainer_values: Mapping[str, Any] | None = None,
 ) -> FinetuneSettings:
-    """The settings of a file, with flags over them.
+    """The settings of a file, overridden by flags.
 
-    The file may be a shipped one by its name; without one the defaults count. Flags that are not None go over them, and
-    options of the trainer over its own: `name=value` texts, whose values are read as YAML, and values as they are.
-    Raises InputError naming the key.
+    The file may be a shipped one by its name; without one, the defaults count. Flags that are not None override them,
+    and options of the trainer override the file's: `name=value` texts, whose values are read as YAML, and plain
+    values. Raises InputError naming the key.
     """
     values: dict[str, Any] = {}
     trainer: dict[str, Any] = {}

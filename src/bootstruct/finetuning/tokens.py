@@ -1,4 +1,4 @@
-"""Examples as tokens: what is read, and what of it is learnt.
+"""Examples as tokens: the tokens that are read, and those of them that are learnt.
 
 The loss is on the completion and the end of text only (the paper's prompt loss weight of 0).
 """
@@ -20,9 +20,9 @@ class TokenizedExamples:
     """Token ids and labels of the examples that fit, and how many were longer than allowed (the longest, in tokens).
 
     Attributes:
-        is_encoder: whether `ids` are what an encoder reads and `labels` what its decoder writes; otherwise `ids` are both, one
+        is_encoder: whether an encoder reads `ids` and its decoder writes `labels`; otherwise `ids` are both, one
             after the other, and `labels` are as long.
-        rejected: of preference pairs, the tokens of the second answers; `ids` and `labels` hold the first ones.
+        rejected: for preference pairs, the tokens of the second answers; `ids` and `labels` hold the first ones.
     """
 
     ids: list[list[int]]
@@ -102,12 +102,12 @@ def encode_pairs(
 
 
 def plain_texts(example: TrainingExample) -> tuple[str, str, bool]:
-    """(prompt, completion, whether the tokenizer adds what begins a text)."""
+    """(prompt, completion, whether the tokenizer adds the beginning of a text)."""
     return example.prompt, example.completion, True
 
 
 def chat_texts(tokenizer: Any, example: TrainingExample) -> tuple[str, str, bool]:
-    """The same for the model's chat template. Raises InputError where it has none, or renders in a way that cannot be split."""
+    """The same for the model's chat template. Raises InputError if there is none, or if it cannot be split."""
     if not getattr(tokenizer, "chat_template", None):
         raise InputError("format chat: the model has no chat template; use `format: templates`, or a chat model.")
     chat = [{"role": message.role, "content": message.content} for message in example.messages]
@@ -121,16 +121,15 @@ def chat_texts(tokenizer: Any, example: TrainingExample) -> tuple[str, str, bool
         ) from None
     if whole.startswith(prompt_part):
         return prompt_part, whole[len(prompt_part) :], False
-    return prompt_part, chat[-1]["content"], False  # it renders a past answer otherwise than one to be written
+    return prompt_part, chat[-1]["content"], False  # it renders a past answer differently from one to be written
 
 
 def split_tokens(tokenizer: Any, prompt: str, completion: str, begins: bool) -> tuple[list[int], list[int]]:
     """(ids read, ids learnt).
 
-    The prompt exactly as it is tokenized when the model is asked, then the completion, closed with the end of text.
-
-    Where tokens would merge across the seam the completion is tokenized by itself: at the seam the model sees in
-    training what it sees when it answers.
+    The prompt is tokenized exactly as at inference; the completion follows, closed with the end of text. If tokens
+    would merge across the boundary, the completion is tokenized by itself, so that the model sees the same boundary
+    in training as when it answers.
     """
     end = tokenizer.eos_token_id
     prompt_part = list(tokenizer(prompt, add_special_tokens=begins)["input_ids"])
@@ -148,7 +147,7 @@ def split_tokens(tokenizer: Any, prompt: str, completion: str, begins: bool) -> 
 def encoder_tokens(tokenizer: Any, prompt: str, completion: str, begins: bool) -> tuple[list[int], list[int]]:
     """(ids that the encoder reads, ids that the decoder learns to write).
 
-    The prompt is closed as it is when the model is asked; the completion ends with the end of text.
+    The prompt is closed as at inference; the completion ends with the end of text.
     """
     end = tokenizer.eos_token_id
     read = list(tokenizer(prompt, add_special_tokens=begins)["input_ids"])

@@ -23,7 +23,7 @@ from bootstruct.finetuning.settings import FinetuneSettings, check_trainer
 from bootstruct.finetuning.tokens import TokenizedExamples
 
 NEEDED = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "safetensors")
-LONGEST = 2048  # tokens an example may have where the settings say nothing and the context is longer
+LONGEST = 2048  # the most tokens of an example if the settings say nothing and the context is longer
 RATES = ((50e6, 5e-4), (500e6, 1e-4))  # learning rates of full finetuning for models of fewer parameters
 LARGE_RATE, LORA_RATE = 2e-5, 2e-4
 DPO_RATES = ((50e6, 2e-5), (500e6, 5e-6))  # of DPO, which needs far smaller steps
@@ -34,7 +34,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """What came out: optimizer steps in all, epochs, the last losses, and trained tokens a second over the training."""
+    """The result: optimizer steps in all, epochs, the last losses, and trained tokens per second."""
 
     steps: int
     epochs: float
@@ -52,12 +52,12 @@ def require_extra() -> None:
 
 
 def is_first() -> bool:
-    """Whether this process is the one that writes and speaks: the only one, or rank 0 under torchrun."""
+    """Whether this process writes and prints: it is the only one, or rank 0 under torchrun."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def load_model(place: str, settings: FinetuneSettings) -> tuple[Any, Any]:
-    """(model, tokenizer), weights in fp32 (4 bits for qlora). Raises EngineUnavailableError where it cannot be had."""
+    """(model, tokenizer), weights in fp32 (4 bits for qlora). Raises EngineUnavailableError if it cannot be loaded."""
     from bootstruct.engines.local.load import (
         calm_threads,
         data_only,
@@ -116,7 +116,7 @@ def longest_of(model: Any, settings: FinetuneSettings) -> int:
 
 
 def learning_rate(settings: FinetuneSettings, parameters: int) -> float:
-    """The rate set, or one that suits method and size: small models need larger steps."""
+    """The given rate, or one that suits method and size: small models need larger steps."""
     if settings.learning_rate:
         return settings.learning_rate
     if settings.has_pairs:
@@ -129,7 +129,7 @@ def learning_rate(settings: FinetuneSettings, parameters: int) -> float:
 def config_of(
     settings: FinetuneSettings, out: Path, rate: float, max_length: int, rows: TokenizedExamples, is_measured: bool
 ) -> Any:
-    """TRL's configuration, or transformers' for an encoder-decoder model: our defaults, then the options below `trainer:`."""
+    """TRL's configuration (transformers' for encoder-decoder models): our defaults, then those under `trainer:`."""
     import torch
 
     if rows.is_encoder:
@@ -175,7 +175,7 @@ def config_of(
 
 
 def batch_options(settings: FinetuneSettings, examples: int) -> dict[str, int]:
-    """The batch: 8, or with `like_paper` what the fine-tuning API chose then: 0.2% of the examples, at least 1, at most 256.
+    """The batch: 8, or with `like_paper` the API's default at that time: 0.2% of the examples, at least 1, at most 256.
 
     Example:
         >>> batch_options(FinetuneSettings(like_paper=True), 82_439)
@@ -190,7 +190,7 @@ def batch_options(settings: FinetuneSettings, examples: int) -> dict[str, int]:
 
 
 def _checkpointing(config: Any) -> str:
-    """The option's name: newer versions of transformers call it otherwise."""
+    """The option's name: newer versions of transformers use another one."""
     new = "activation_checkpointing"
     return new if new in config.__dataclass_fields__ else "gradient_checkpointing"
 
@@ -275,7 +275,7 @@ def _recording(trainer: Any, tell: Tell) -> Any:
 
     class RecordingTrainer(trainer):  # type: ignore[misc]
         def _save_rng_state(self, output_dir: str) -> None:
-            """The last of the pickles, before the file by which a checkpoint is known to be complete."""
+            """The last of the pickles, before the file that marks a checkpoint as complete."""
             super()._save_rng_state(output_dir)
             try:
                 record_checkpoint(Path(output_dir), self.args.process_index)
@@ -341,10 +341,10 @@ def _disk(out: Path) -> str:
 
 
 def require_disk(out: Path, model: Any, settings: FinetuneSettings) -> str:
-    """What disk the training takes and what is free, in words.
+    """The disk space that the training needs and the free space, in words.
 
-    Raises InputError if the disk cannot hold the model and two checkpoints: weights, and for those that are trained
-    two numbers more each.
+    Raises InputError if the disk cannot hold the model and two checkpoints: weights, and two more numbers for each
+    trained one.
     """
     weights = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
     need = weights * (1 if settings.has_adapters else 1 + 2 * 3)

@@ -9,14 +9,14 @@ from bootstruct.reporting.statistics import words
 from bootstruct.reporting.subject import RecordedReply, ReportTask
 
 ROWS = 1000  # shown unless the user says otherwise
-BUDGET = 4_500_000  # characters of the page's data unless the user says how many rows
+BUDGET = 4_500_000  # characters of the page's data unless the user gives the number of rows
 LONGEST = 6000  # characters of a text in a sample
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class TaskBrowser:
-    """What goes into the page: `data` for its script, and how many of the tasks these are."""
+    """The rows in the page: `data` for its script, and how many of the tasks these are."""
 
     data: Json
     shown: int
@@ -24,7 +24,7 @@ class TaskBrowser:
 
 
 def browsed(measured: DatasetMeasures, rows: int | None, budget: int | None) -> TaskBrowser:
-    """The first `rows` of the random order (None: all), in the data set's order; fewer where `budget` is used up."""
+    """The first `rows` of the random order (None: all), in the data set's order; fewer if `budget` is used up."""
     tasks = measured.subject.tasks
     chosen = measured.order if rows is None else measured.order[:rows]
     longest = None if budget is None else LONGEST
@@ -51,7 +51,7 @@ def browsed(measured: DatasetMeasures, rows: int | None, budget: int | None) -> 
 def _row(
     measured: DatasetMeasures, position: int, known: dict[str, str], longest: int | None
 ) -> tuple[Json, Json, Json]:
-    """A row, the texts that its names stand for, and the request it came from."""
+    """A row, the texts of its names, and the request from which it came."""
     task = measured.subject.tasks[position]
     lineage = measured.subject.lineage(task)
 

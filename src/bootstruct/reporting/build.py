@@ -19,7 +19,7 @@ from bootstruct.reporting.read_subjects import read_subjects
 from bootstruct.reporting.verbs import VerbReader, reader
 from bootstruct.run.folder import source_files
 
-CARD = ".card.md"  # the ending of the card's name, in place of the page's
+CARD = ".card.md"  # the ending of the card's name, instead of the page's
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,12 @@ def make_report(
     test_tasks: bool = False,
     other_languages: bool = False,
 ) -> ReportResult:
-    """Write the page, and beside it the card where there is one data set.
+    """Write the page, and beside it the card if there is one data set.
 
     Args:
-        rows: at most so many tasks in the page's browser, None for all.
-        bounded: fewer where they would make the page too big.
-        test_sets: files of tasks that the data should not hold.
+        rows: the most tasks in the page's browser, None for all.
+        bounded: whether to show fewer if they would make the page too large.
+        test_sets: files of tasks that the data should not contain.
         fields: the names of fields of files by their meaning, as `--fields` gives them.
         test_tasks, other_languages: what is kept of Super-NaturalInstructions besides its English training tasks.
 

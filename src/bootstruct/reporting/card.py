@@ -28,7 +28,7 @@ _SCRIPTS = ((re.compile("[\uac00-\ud7a3]"), "ko"), (re.compile("[\u3041-\u30ff]"
 
 
 def card(measured: DatasetMeasures) -> str:
-    """The card of one data set. What cannot be known from the data (the licence above all) is left for its maker."""
+    """The card of one data set. Fields that the data do not show (above all the licence) are left to its maker."""
     import yaml
 
     header = yaml.safe_dump(_metadata(measured), sort_keys=False, allow_unicode=True, width=100)
@@ -56,7 +56,7 @@ def _metadata(measured: DatasetMeasures) -> dict[str, Any]:
 
 
 def language_of(texts: list[str]) -> str | None:
-    """The language code en, ko or ja where it is plain to see, otherwise None, which is better than a wrong language."""
+    """The language code en, ko or ja if it is obvious, otherwise None, which is better than a wrong language."""
     whole = " ".join(texts)
     letters = sum(text.isalpha() for text in whole)
     if not letters:
@@ -82,7 +82,7 @@ def _summary(measured: DatasetMeasures) -> str:
 
 
 def _anew(state: State) -> str:
-    """Who wrote the outputs anew, where somebody did."""
+    """The model that rewrote the outputs, if there is one."""
     better = state.recipe.instances.rewrite and state.recipe.model_at("rewrite")
     return f", with outputs rewritten by `{_plain(better)}`" if better else ""
 
@@ -94,7 +94,7 @@ def _checked(measured: DatasetMeasures) -> str:
 
 
 def _quality(measured: DatasetMeasures) -> list[str]:
-    """Table 2 in a line, where people have judged some tasks."""
+    """Table 2 in a line, if people have judged some tasks."""
     if measured.quality is None:
         return []
     published = published_table()
@@ -195,5 +195,5 @@ def _cautions(measured: DatasetMeasures) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text as part of a line of Markdown: no line breaks, no marks that Markdown or HTML would act on."""
+    """Text as part of a line of Markdown: no line breaks, no marks that Markdown or HTML would interpret."""
     return re.sub(r"[`*_\[\]<>|#\\]", " ", " ".join(visible(text).split())).strip() or "unnamed"

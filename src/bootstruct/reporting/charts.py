@@ -1,7 +1,7 @@
 """Figures as SVG, drawn without a library: a few kilobytes each, coloured by the page's style sheet, in light and dark.
 
-Colours and fonts come from classes (`bar`, `line`, `grid`, `seg1` ...), since the page's policy forbids style
-attributes. Every figure has a name for those who do not see it; every mark has a title for those who hover.
+Colours and fonts come from classes (`bar`, `line`, `grid`, `seg1` ...), because the page's policy forbids style
+attributes. Every figure has a name for screen readers, and every mark has a title for hovering.
 """
 
 import math
@@ -10,10 +10,10 @@ from html import escape
 
 from bootstruct.reporting.statistics import Bins, Curve
 
-WIDE, NARROW = 440, 330  # for figures that stand in twos and in threes
+WIDE, NARROW = 440, 330  # for figures in twos and in threes
 HEIGHT = 230
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 26, 40
-Mark = tuple[float, str]  # where on the x axis, and what it says
+Mark = tuple[float, str]  # the place on the x axis, and the text
 
 
 def _svg(width: int, height: int, label: str, body: Sequence[str], kind: str) -> str:
@@ -74,7 +74,7 @@ def histogram(
 
     Args:
         marks: dashed lines.
-        pale_from: where bars turn pale, to set those below apart.
+        pale_from: where bars become pale, to distinguish those below.
     """
     low, high = bins.edges[0], bins.edges[-1]
     ticks = _ticks(max(bins.counts, default=0))
@@ -196,7 +196,7 @@ def _segment(start: float, wide: float, inner: float, outer: float, kind: str, t
 
 
 def _name(text: str, angle: float, wide: float, at: float, size: float, room: float) -> str:
-    """A label along the radius, if its segment is high enough for it; cut where it is too long."""
+    """A label along the radius, if its segment is high enough for it; cut if it is too long."""
     half = SIZE / 2
     if wide * at * half < size * 0.95:
         return ""

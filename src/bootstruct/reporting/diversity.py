@@ -37,11 +37,11 @@ class SetDiversity:
     """The diversity of one data set.
 
     Attributes:
-        label: how the set is called.
+        label: the name of the set.
         texts: how many texts it has.
-        sample: how many of them were measured: a random sample of the size that all sets are compared at.
+        sample: how many of them were measured: a random sample of the common size of all sets.
         on: which texts: `instruction`, `output`, or `all` of a task together.
-        tokens: what the tokens of n-grams are: `blanks` (what stands between them) or `unicode` (words of any script).
+        tokens: the kind of tokens of n-grams: `blanks` (the pieces between blanks) or `unicode` (words of any script).
         reader: how verbs and objects were found; empty if they were not read.
         seeds: how many seeds the texts were compared with.
         values: the measures.
@@ -145,9 +145,9 @@ def diversity_of(
         reader: reads verbs and objects of instructions; None leaves their entropy out.
         on: which texts; verbs and seeds belong to instructions.
         size: texts of each set that are compared; None for as many as the smallest has, at most 1,000.
-        whole: whether measures that take time in proportion to the texts are taken over all of them as well.
-        tell: called with what is being done.
-        embed: gives the vectors of texts; None leaves the measures of meaning out.
+        whole: whether measures whose time grows in proportion to the texts are also taken over all of them.
+        tell: called with a line about the current step.
+        embed: returns the vectors of texts; None leaves the measures of meaning out.
 
     Raises:
         InputError: a set has fewer than two texts, or fewer than `size`.
@@ -159,7 +159,7 @@ def diversity_of(
             raise InputError(f"{subject.label}: diversity needs at least two {what}, found {len(texts)}.")
     common = common_size([len(texts) for texts in every], size)
     cuts = {tokenizer_for(texts)[0] for texts in every}
-    tokens = "unicode" if "unicode" in cuts else "blanks"  # one for all, or the sets could not be compared
+    tokens = "unicode" if "unicode" in cuts else "blanks"  # the same for all, so that the sets can be compared
     cut = unicode_tokens if tokens == "unicode" else blank_tokens
     samples = [[texts[row] for row in sample_rows(len(texts), common)] for texts in every]
     vectors = [embed(sample) for sample in samples] if embed is not None else []
@@ -195,7 +195,7 @@ def value_in_words(value: DiversityValue | None) -> str:
 
 
 def number_in_words(value: float | None) -> str:
-    """A number with the three or four digits that count.
+    """A number with three or four significant digits.
 
     Example:
         >>> number_in_words(0.52817), number_in_words(95.27), number_in_words(None)

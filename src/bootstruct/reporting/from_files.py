@@ -17,7 +17,7 @@ from bootstruct.reporting.subject import WAITING, WITH, WITHOUT, Dataset, Record
 from bootstruct.types import Instance
 
 Row = dict[str, Any]
-ORIGINAL = {  # the file names of the released code, by what they hold
+ORIGINAL = {  # the file names of the released code, by kind
     "machine_generated_instructions": "instructions",
     "is_clf_or_not": "kinds",
     "machine_generated_instances": "raw",
@@ -27,7 +27,7 @@ _CHAT_NOTE = (
     "Chat messages do not separate an input from an instruction: the first user message counts as the instruction."
 )
 _PROMPT_NOTE = "Prompts do not separate an input from an instruction: the whole prompt counts as the instruction."
-SHAPES = {  # what a file of each shape is, and what to know about it
+SHAPES = {  # a description of a file of each shape, and a note on it
     "seeds": ("a file of tasks with their instances", ""),
     "alpaca": ("instruction data (Alpaca's format)", ""),
     "dolly": ("instruction data (Dolly's format)", ""),
@@ -44,11 +44,11 @@ SHAPES = {  # what a file of each shape is, and what to know about it
 
 
 def file_subject(path: Path, label: str, fields: Mapping[str, str] | None = None) -> Dataset:
-    """The subject of a file. Half a character is kept, since it is only shown.
+    """The subject of a file. Half a character is kept, because it is only shown.
 
     Args:
         path: the file, in any container and shape.
-        label: how the page calls it.
+        label: its name on the page.
         fields: the names of fields by their meaning, as `--fields` gives them.
 
     Raises:
@@ -71,14 +71,14 @@ def file_subject(path: Path, label: str, fields: Mapping[str, str] | None = None
 
 
 def _is_logged(row: Row) -> bool:
-    """Whether a row is of the released code's own files, which log the reply that it came from."""
+    """Whether a row is of the released code's own files, which log the reply of the row."""
     metadata = row.get("metadata")
     logs_reply = isinstance(metadata, dict) and "response" in metadata and not {"output", "instances"} & row.keys()
     return "most_similar" in row or "raw_instances" in row or logs_reply
 
 
 def is_original(folder: Path) -> bool:
-    """Whether a folder holds files of the released code."""
+    """Whether a folder contains files of the released code."""
     return folder.is_dir() and any(folder.glob("machine_generated_instructions*.jsonl"))
 
 
@@ -93,7 +93,7 @@ def folder_subject(folder: Path, label: str) -> Dataset:
 
 
 def superni_subject(folder: Path, label: str, test_tasks: bool, other_languages: bool) -> Dataset:
-    """The subject of a folder of Super-NaturalInstructions tasks, without test tasks and other languages if not wanted."""
+    """The subject of a folder of Super-NaturalInstructions tasks; test tasks and other languages on request."""
     account = RowAccount(str(folder))
     tasks = [
         ReportTask(
@@ -116,13 +116,13 @@ def _original(
     account: RowAccount | None = None,
     given: Iterable[tuple[int, Row]] | None = None,
 ) -> Dataset:
-    """Instructions, task types and instances put together by the instruction's text, with what the files logged.
+    """Instructions, task types and instances joined by the instruction's text, with the logs of the files.
 
     Args:
-        label: how the page calls it.
-        files: the files by what they hold.
+        label: its name on the page.
+        files: the files by kind.
         account: counts the rows of the main file.
-        given: the rows of the main file, where they are being read already.
+        given: the rows of the main file, if they are being read already.
     """
     main = files.get("instructions") or files["raw"]
     account = account or RowAccount(str(main))
@@ -184,7 +184,7 @@ def _text(row: Row, key: str) -> str:
 
 
 def _grouped(rows: Iterable[tuple[int, TaskRow]], shapes: Counter[str]) -> list[ReportTask]:
-    """The tasks of rows, those of one task put together; `shapes` counts the rows of each shape."""
+    """The tasks of rows, with those of one task joined; `shapes` counts the rows of each shape."""
     tasks: dict[str, tuple[str, str, bool | None, list[Instance]]] = {}
     for number, task in rows:
         shapes[task.shape] += 1

@@ -1,4 +1,4 @@
-"""From requests to tasks with instances: what was rejected on the way, by which rule, and what it cost."""
+"""From requests to tasks with instances: what was rejected, by which rule, and the cost."""
 
 from dataclasses import dataclass
 
@@ -39,7 +39,7 @@ class Funnel:
         steps: from candidates to tasks with instances.
         instances: rejected ones by rule.
         harsh: the rule that rejects more than half of the candidates, if there is one.
-        lost: requests that brought nothing, as (what became of them, reason, how many).
+        lost: requests that brought nothing, as (outcome, reason, count).
     """
 
     requests: int
@@ -56,7 +56,7 @@ class StepUsage:
     Attributes:
         cost: US dollars at list price, None if the price is not known.
         seconds: of answering, summed over replies; 0 if the journal does not tell.
-        retries: failed calls before them.
+        retries: failed attempts before them.
     """
 
     step: str
@@ -71,7 +71,7 @@ class StepUsage:
 
 
 def funnel_of(subject: Dataset) -> Funnel | None:
-    """None if the subject is no run: only a run knows what was rejected."""
+    """None if the subject is not a run: only a run records what was rejected."""
     history = subject.history
     if history is None:
         return None
@@ -106,7 +106,7 @@ def funnel_of(subject: Dataset) -> Funnel | None:
 
 
 def lost_requests(state: State) -> tuple[tuple[str, str, int], ...]:
-    """Requests that brought nothing, as (what became of them, reason, how many): failures, then replies not read."""
+    """Requests that brought nothing, as (outcome, reason, count): failures, then replies not read."""
     failed = [(FAILED_REQUEST, reason.text, reason.count) for reason in failure_reasons(state)[:MOST_REASONS]]
     unread = [
         (UNREAD_REPLY.format(step=STEPS.get(step, step)), reason, count)
@@ -138,7 +138,7 @@ def rules_in_order(history: RunHistory) -> list[str]:
     )
     kept_out = [
         rule for rule in early if rule.startswith("not in")
-    ]  # an import's files lack them, no rule rejected them
+    ]  # they are not in the import's files; no rule rejected them
     early = [rule for rule in early if rule not in kept_out]
     return [rule for rule in (*early, EMPTY, *named, *late, *kept_out) if history.state.rejections.get(rule)]
 

@@ -1,4 +1,4 @@
-"""Test sets that the report holds training data against: read from files, and what is near in them."""
+"""Test sets with which the report compares training data: read from files, and what is near in them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class HeldOutTask:
 
 @dataclass(frozen=True, slots=True)
 class HeldOutSet:
-    """A test set, and what became of the rows of its file."""
+    """A test set, and an account of the rows of its file."""
 
     label: str
     questions: tuple[HeldOutTask, ...]
@@ -44,7 +44,7 @@ class HeldOutOverlap:
 
 
 def read_held_out(paths: Sequence[Path]) -> tuple[HeldOutSet, ...]:
-    """The test sets in files of any container and shape, of plain texts as well.
+    """The test sets in files of any container and shape, including plain texts.
 
     Raises:
         InputError: a file cannot be read, or no row of it has an instruction.
@@ -54,7 +54,7 @@ def read_held_out(paths: Sequence[Path]) -> tuple[HeldOutSet, ...]:
 
 
 def _superni_set(path: Path, label: str) -> HeldOutSet:
-    """The test tasks of Super-NaturalInstructions with the instances that are asked."""
+    """The test tasks of Super-NaturalInstructions with the instances of an evaluation."""
     account = RowAccount(str(path))
     found = [
         HeldOutTask(task.name, task.definition, given)
@@ -78,7 +78,7 @@ def _held_out_set(path: Path, label: str) -> HeldOutSet:
 
 
 def nearby(subject: Dataset, sets: Sequence[HeldOutSet], tokenizer: str) -> tuple[HeldOutOverlap, ...]:
-    """What the data set shares with each test set: of a run its seeds, instructions and instances, of a file its rows."""
+    """What the data set shares with each test set: a run's seeds, instructions and instances, or a file's rows."""
     if not sets:
         return ()
     training = list(training_texts_of_run(subject.history.state) if subject.history is not None else _trained(subject))

@@ -1,4 +1,4 @@
-"""Closed word classes, and what an open-class word can be (lemminflect's dictionary). For the verb-object reader."""
+"""Closed word classes, and the classes of open-class words (lemminflect's dictionary), for the verb-object reader."""
 
 from functools import lru_cache
 
@@ -18,27 +18,25 @@ NUMBERS = _set(
 QUANTITIES = _set(
     "all some each both most any one two three many few several none either couple lot bit number variety majority"
 )
-STOPS = (
-    _set(  # what ends a noun phrase: prepositions, conjunctions of clauses, question words, auxiliaries, loose adverbs
-        "of in on at by for with about from into onto as over under between among through throughout during before"
-        " after without within via per than like against across around behind beyond toward towards upon until till"
-        " since because so while although though based if whether unless to that which who whom whose where when why"
-        " how what below above here there together again today now then instead using is are was were be been being"
-        " has have had does did can could will would should may might must not respectively accordingly aloud please"
-        " also too regarding concerning despite except including plus versus once but yet"
-    )
+STOPS = _set(  # words that end a noun phrase: prepositions, conjunctions of clauses, question words, auxiliaries, loose adverbs
+    "of in on at by for with about from into onto as over under between among through throughout during before"
+    " after without within via per than like against across around behind beyond toward towards upon until till"
+    " since because so while although though based if whether unless to that which who whom whose where when why"
+    " how what below above here there together again today now then instead using is are was were be been being"
+    " has have had does did can could will would should may might must not respectively accordingly aloud please"
+    " also too regarding concerning despite except including plus versus once but yet"
 )
 PRONOUNS = _set(
     "me us him them it you i we they he she something anything everything nothing someone anyone everyone"
     " yourself themselves itself myself mine yours this that these those"
 )
-NAMES = {"US", "IT"}  # in capitals no pronouns
+NAMES = {"US", "IT"}  # not pronouns in capitals
 SINGULAR_IN_S = _set(  # their singular ends in s
     "physics mathematics maths politics economics ethics electronics athletics gymnastics genetics linguistics mechanics"
     " robotics logistics news species series means"
 )
 INDIRECT = _set("me us him them you her")
-BOUNDS = (  # what may stand before a number
+BOUNDS = (  # words that may come before a number
     ("at", "least"), ("at", "most"), ("at", "minimum"), ("up", "to"), ("no", "more", "than"), ("no", "fewer", "than"),
     ("no", "less", "than"), ("more", "than"), ("fewer", "than"), ("less", "than"), ("not", "more", "than"), ("about",),
     ("around",), ("approximately",), ("roughly",), ("exactly",), ("over",), ("between",), ("only",),
@@ -74,7 +72,7 @@ TWO_OBJECTS = _set(
 COMPLEMENTED = _set(  # "make the sentence negative"
     "make keep leave render turn set consider find deem label mark call declare"
 )
-AFTER_NOUN = _set(  # participles that follow the noun they belong to
+AFTER_NOUN = _set(  # participles that follow their noun
     "using containing describing showing including representing explaining involving starting ending beginning"
     " consisting based given called written listed provided mentioned made found related associated named titled"
     " according having detailing outlining comparing discussing introducing featuring advertising announcing"
@@ -86,7 +84,7 @@ NAMING = _set(  # a word that is named may follow these
 SHIFTING = _set("try attempt want need like remember be feel go")  # "try to find": the next verb is meant
 HELPING = _set("help let assist")
 QUOTES = {'"': '"', "“": "”", "‘": "’", "«": "»", "„": "“", "`": "`", "”": "”", "'": "'"}
-FILLING = _set("fill hand turn")  # verbs whose "in" belongs to them
+FILLING = _set("fill hand turn")  # verbs with "in" as a part
 
 
 @lru_cache(1 << 16)

@@ -1,4 +1,4 @@
-"""All numbers of one subject, measured once; page and card are two ways of writing them down."""
+"""All numbers of one subject, measured once; page and card are two presentations of them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -65,8 +65,8 @@ def measure(
     held_out: Sequence[HeldOutSet] = (),
     diversity: SetDiversity | None = None,
 ) -> DatasetMeasures:
-    """Measure a subject, beside test sets where some are given; `tell` is called with what is being done."""
-    quality = quality_of(subject)  # first, because a damaged file of reviews should not be found out at the end
+    """Measure a subject, with test sets if some are given; `tell` is called with a line about the current step."""
+    quality = quality_of(subject)  # first, because a damaged file of reviews should not be noticed only at the end
     order, tokenizer = statistics.order_of(subject), statistics.tokenizer_of(subject)
     tell(f"{subject.label}: {len(subject.tasks):,} instructions; lengths and words")
     lengths = statistics.lengths_of(subject)
@@ -99,7 +99,7 @@ def measure(
 
 
 def _prices(subject: Dataset) -> Prices:
-    """The run's price table; the shipped one where its settings file cannot be read (that is no reason for no report)."""
+    """The run's price table, or the shipped one if its settings file cannot be read: a report must not fail."""
     try:
         return read_machine(subject.history.journal.parent if subject.history else None).prices
     except InputError:

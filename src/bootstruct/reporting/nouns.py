@@ -26,7 +26,7 @@ Tokens = list[str]
 
 @dataclass(slots=True)
 class _Phrase:
-    """A phrase while it is read: `head` so far; `sure` once nothing but a noun can have been meant by it."""
+    """A phrase while it is read: `head` so far; `sure` if it can only be a noun."""
 
     verb: str
     head: str | None = None
@@ -34,7 +34,7 @@ class _Phrase:
 
 
 def head_noun(tokens: Tokens, start: int, verb: str) -> str | None:
-    """The head noun of the object that begins at `start`, None if the object is no noun."""
+    """The head noun of the object that begins at `start`, None if the object is not a noun."""
     phrase, at = _Phrase(verb), start
     while at < len(tokens):
         step = _step(tokens, at, phrase)
@@ -45,7 +45,7 @@ def head_noun(tokens: Tokens, start: int, verb: str) -> str | None:
 
 
 def past_bound(tokens: Tokens, at: int) -> int:
-    """Past "at least", "up to" and the like, where a number follows."""
+    """Past "at least", "up to" and the like, if a number follows."""
     ahead = [token.lower() for token in tokens[at : at + 4]]
     for bound in BOUNDS:
         end = len(bound)
@@ -84,14 +84,14 @@ def _step(tokens: Tokens, at: int, phrase: _Phrase) -> int:
         return 0
     if low.split("'")[0].split("’")[0] in STOPS:
         return 0  # "what's wrong"
-    if low[-2:] in ("'s", "’s") or low[-1] in "'’":  # a possessor: what it has is the head
+    if low[-2:] in ("'s", "’s") or low[-1] in "'’":  # a possessor: its possession is the head
         phrase.head, phrase.sure = None, False
         return 1
     return _open_class(tokens, at, phrase)
 
 
 def _quoted(tokens: Tokens, at: int, phrase: _Phrase) -> int:
-    """A quotation before the head is passed over where a noun follows it; after the head it ends the phrase."""
+    """A quotation before the head is skipped if a noun follows it; after the head, it ends the phrase."""
     if phrase.head is not None:
         return 0
     closing = QUOTES[tokens[at]]
@@ -102,7 +102,7 @@ def _quoted(tokens: Tokens, at: int, phrase: _Phrase) -> int:
 
 
 def _coordinated(tokens: Tokens, at: int, phrase: _Phrase) -> int:
-    """Whether "and" goes on within the phrase: in "black and white photo" it does, in "a title and a summary" not."""
+    """Whether "and" continues the phrase: in "black and white photo" it does, in "a title and a summary" not."""
     if phrase.head is None:
         return int(tokens[at - 1].lower() != "following")  # "pick one of the following and explain"
     second = tokens[at + 1] if at + 1 < len(tokens) else ""
@@ -116,7 +116,7 @@ def _coordinated(tokens: Tokens, at: int, phrase: _Phrase) -> int:
 
 
 def can_be_noun_or_adjective(word: str) -> bool:
-    """Whether a word can stand before a noun."""
+    """Whether a word can come before a noun."""
     return can_be_noun(word) or (word.lower() not in STOPS | DETERMINERS and "ADJ" in classes(word.lower()))
 
 
@@ -177,8 +177,8 @@ def _is_measure(tokens: Tokens, at: int) -> bool:
 def _compound(tokens: Tokens, at: int, phrase: _Phrase) -> int:
     """A participle that makes one word with the noun before it: "English speaking countries", "an SEO optimized title".
 
-    In "people speaking English" and "a company making cars" it begins a clause instead. What tells them apart is a name before
-    it, or a singular before it where the noun after it is plural and a number asks for one.
+    In "people speaking English" and "a company making cars" it begins a clause instead. They are distinguished by a
+    name before the participle, or by a singular before it if the noun after it is plural and a number requires one.
     """
     after = tokens[at + 1] if at + 1 < len(tokens) else ""
     if phrase.head is None or phrase.head != tokens[at - 1] or is_plural(phrase.head) or not can_be_noun(after):

@@ -1,4 +1,4 @@
-"""The page: one HTML file that needs no network and lets nothing in it act.
+"""The page: one HTML file that needs no network and in which no foreign text can act.
 
 Every text is escaped (Jinja2's autoescaping; the browser's rows are JSON in a block that no browser runs, shown with
 textContent), and the page's policy allows its own style and script by their digests and nothing else.
@@ -32,8 +32,8 @@ def render(all_measured: Sequence[DatasetMeasures], rows: int | None, bounded: b
     """The page as UTF-8.
 
     Args:
-        rows: at most so many in the browser in all, None for all.
-        bounded: keep the page small.
+        rows: the most rows in the browser in all, None for all.
+        bounded: whether to keep the page small.
     """
     share = None if rows is None else max(1, rows // len(all_measured))
     budget = BUDGET // len(all_measured) if bounded else None
@@ -63,7 +63,7 @@ def render(all_measured: Sequence[DatasetMeasures], rows: int | None, bounded: b
 
 
 def policy(style: str, script: str) -> str:
-    """What the page may do: use this style and this script. No network, no frames, no forms, no other script."""
+    """The page's policy: it may use this style and this script. No network, no frames, no forms, no other script."""
 
     def source(text: str) -> str:
         return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
@@ -124,7 +124,7 @@ def _rule(step: FunnelStep, what: str) -> dict[str, Any]:
 
 
 def _time(state: State, measured: DatasetMeasures) -> list[tuple[str, str]]:
-    """How long the requests took, where the journal says so."""
+    """How long the requests took, if the journal records it."""
     busy = sum(last - first for first, last in state.busy_spans)
     if not busy:
         return [("Time", "not recorded in this journal")]
@@ -138,7 +138,7 @@ def _time(state: State, measured: DatasetMeasures) -> list[tuple[str, str]]:
 
 
 def _facts(measured: DatasetMeasures) -> list[tuple[str, str]]:
-    """Where the data came from and what it took."""
+    """The origin of the data and the use."""
     facts, history = [("Read from", measured.subject.source)], measured.subject.history
     if history is not None:
         recipe, state = history.state.recipe, history.state

@@ -1,4 +1,4 @@
-"""What people said of a run's tasks: the paper's Table 2 from the judgements beside the journal."""
+"""People's judgements of a run's tasks: the paper's Table 2 from the judgements beside the journal."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from bootstruct.reporting.subject import Dataset
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What people judged of a run.
+    """The results of people's judgements of a run.
 
     Attributes:
         rows: a share with its interval for each question and for all three together.
@@ -23,7 +23,7 @@ class Quality:
 
 
 def quality_of(subject: Dataset) -> Quality | None:
-    """None for a file, and for a run of whose tasks nobody has judged one.
+    """None for a file, and for a run without a judged task.
 
     Raises InputError, or JournalError at file:line, where there is a file of reviews that cannot be read.
     """

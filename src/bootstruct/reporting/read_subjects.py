@@ -1,4 +1,4 @@
-"""A run, an export, or any file of instruction data, in the one shape that the report is made from."""
+"""A run, an export, or any file of instruction data, in the one shape that the report uses."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,9 +27,9 @@ def read_subjects(
     Args:
         seeds: the seed tasks that files (not runs) are compared with.
         fields: the names of fields of files by their meaning, as `--fields` gives them.
-        test_tasks: of Super-NaturalInstructions, the test tasks and those that its split excludes as well.
-        other_languages: of Super-NaturalInstructions, tasks in other languages than English as well.
-        accounts: takes what became of the rows of the seeds; that of each subject's is its own.
+        test_tasks: whether the test tasks of Super-NaturalInstructions, and those that its split excludes, count.
+        other_languages: whether tasks of Super-NaturalInstructions in languages other than English count.
+        accounts: takes an account of the rows of the seeds; each subject has its own.
     """
     subjects = [
         superni_subject(path, label, test_tasks, other_languages)
@@ -48,7 +48,7 @@ def read_subjects(
 
 
 def labels(paths: list[Path]) -> list[str]:
-    """Short names that tell the paths apart: the last part, or as many as it takes."""
+    """Short names that distinguish the paths: the last part, or as many as needed."""
     whole = [path.resolve() for path in paths]
     whole = [path.parent if path.name == "journal.jsonl" else path for path in whole]
     for parts in range(1, max((len(path.parts) for path in whole), default=1) + 1):

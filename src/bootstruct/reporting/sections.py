@@ -1,4 +1,4 @@
-"""Sections that not every page has, made ready for the template: quality review, distance from test sets, diversity."""
+"""Optional sections of a page, prepared for the template: quality review, distance from test sets, diversity."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class NearestMatch:
 
 @dataclass(frozen=True, slots=True)
 class TestSetOverlapView:
-    """A test set: how its scores are spread, counts, and the pairs to look at."""
+    """A test set: the distribution of its scores, counts, and the pairs to look at."""
 
     label: str
     figure: ReportFigure
@@ -146,7 +146,7 @@ def _pair(task: TaskOverlap, instruction: str) -> NearestMatch:
         f"{task.score:.2f}",
         _shown(task.task),
         _shown(instruction),
-        _shown(task.nearest) if task.score else "",  # with no word in common any text is as near as another
+        _shown(task.nearest) if task.score else "",  # with no word in common, all texts are equally near
         _shown(task.nearest_text) if task.score else "",
         _shown("; ".join(filter(None, shared))),
     )
@@ -162,7 +162,7 @@ def nearby_views(all_nearby: Sequence[HeldOutOverlap]) -> list[TestSetOverlapVie
 
 
 def sample_note(measured: DatasetMeasures) -> str:
-    """What the measures of diversity were taken of; empty if they were not."""
+    """The texts that the measures of diversity cover; empty if there are none."""
     found = measured.diversity
     if found is None:
         return ""

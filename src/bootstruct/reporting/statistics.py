@@ -1,4 +1,4 @@
-"""What is computed from a data set. Pure: a subject in, numbers out; randomness comes from a fixed seed."""
+"""The figures of a data set. Pure functions of a subject; random draws have a fixed seed."""
 
 import random
 from array import array
@@ -17,9 +17,9 @@ from bootstruct.stages.rules import count_words
 from bootstruct.types import Instance
 
 Floats = NDArray[np.float64]
-MANY = 200_000  # from here on figures that cost time per text are made from a random sample of so many
-COMPARED = 80_000_000  # comparisons that the search for nearest neighbours may come near to
-FEWEST, MOST = 200, 2000  # texts whose nearest neighbour is looked for
+MANY = 200_000  # from this number on, figures that take time per text come from a random sample of this size
+COMPARED = 80_000_000  # the approximate number of comparisons in the search for nearest neighbours
+FEWEST, MOST = 200, 2000  # texts whose nearest neighbour is searched for
 NEIGHBOURS = 3  # shown for a task
 POINTS = 60  # of a curve
 
@@ -106,7 +106,7 @@ class Verbs:
         return self.like_paper == (1.0, 1.0)
 
     def top(self, verbs: int, objects: int) -> list[tuple[str, int, list[tuple[str, int]]]]:
-        """(verb, its instructions, [(object, count)]) of the commonest verbs with their commonest objects."""
+        """(verb, its instructions, [(object, count)]) of the most common verbs with their most common objects."""
         totals: Counter[str] = Counter()
         kids: dict[str, list[tuple[str, int]]] = {}
         for (verb, noun), count in self.pairs.items():
@@ -121,7 +121,7 @@ class Labels:
     """Answers of classification tasks.
 
     Attributes:
-        one_label: tasks with several instances that all have one and the same answer.
+        one_label: tasks with several instances that all have the same answer.
     """
 
     tasks: int
@@ -140,7 +140,7 @@ class Curve:
 
 
 def words(text: str) -> int:
-    """Words between blanks, and single characters of scripts written without; the paper counts between blanks."""
+    """Words between blanks, and single characters of scripts without blanks; the paper counts between blanks."""
     return len(text.split()) if text.isascii() else count_words(text, "any script")
 
 
@@ -183,14 +183,14 @@ def _mean(values: NDArray[np.int64]) -> float | None:
 
 
 def order_of(subject: Dataset) -> list[int]:
-    """All positions in a random order, the same each time: every sample of a report is a beginning of it."""
+    """All positions in a random order, the same each time: every sample of a report is the first part of it."""
     order = list(range(len(subject.tasks)))
     random.Random(f"report/{len(order)}").shuffle(order)
     return order
 
 
 def tokenizer_of(subject: Dataset) -> str:
-    """The run's own; for a file the paper's, unless it sees nothing in much of the text (other scripts than Latin)."""
+    """The run's own; for a file the paper's, unless it reads nothing in much of the text (scripts other than Latin)."""
     if subject.history is not None:
         return subject.history.state.recipe.propose.novelty.tokenizer
     some = [task.text for task in subject.tasks[:1000]]
@@ -231,7 +231,7 @@ def verbs_of(subject: Dataset, order: Sequence[int], reader: VerbReader) -> Verb
     """The root verbs and their objects (the paper, figure 3)."""
     chosen = sorted(order[:MANY])
     found = zip(chosen, reader.read(subject.tasks[number].text for number in chosen), strict=True)
-    # a single letter ("solve for x") is a name in a text, nothing that instructions are about
+    # a single letter ("solve for x") is a name in a text, not the subject of an instruction
     by_position = {position: pair for position, pair in found if pair is not None and len(pair[1]) > 1}
     return Verbs(reader.name, len(chosen), len(order), Counter(by_position.values()), by_position, reader.like_paper)
 
@@ -252,7 +252,7 @@ def labels_of(subject: Dataset) -> Labels | None:
 
 
 def vocabulary_of(subject: Dataset, tokenizer: str) -> Curve | None:
-    """Distinct words met in the first x instructions; None if there are fewer than two."""
+    """Distinct words in the first x instructions; None if there are fewer than two."""
     total = len(subject.tasks)
     if total < 2:
         return None
@@ -276,7 +276,7 @@ class Yield:
 
 
 def yield_of(subject: Dataset) -> Yield | None:
-    """None without at least three requests: one run's drying up takes time to be seen."""
+    """None without at least three requests, because exhaustion takes time to appear."""
     history = subject.history
     if history is None or len(history.state.accepted_after) < 3:
         return None
@@ -301,7 +301,7 @@ class Bins:
     """A histogram.
 
     Attributes:
-        edges: one more than counts; `open`: the last bin also holds all that lies above.
+        edges: one more than counts; `open`: the last bin also contains everything above.
     """
 
     edges: tuple[float, ...]
@@ -312,13 +312,13 @@ class Bins:
 def score_bins(scores: Floats) -> Bins:
     """ROUGE-L scores in steps of 0.05."""
     edges = np.linspace(0, 1, 21)
-    # an edge belongs to the bin above it, whatever the last bit of a score says
+    # an edge belongs to the bin above it, whatever the last bit of a score
     counts = np.histogram(np.minimum(scores + 1e-9, 1), edges)[0]
     return Bins(tuple(round(float(edge), 2) for edge in edges), tuple(int(count) for count in counts))
 
 
 def length_bins(values: NDArray[np.int64], longest: int) -> Bins:
-    """Lengths in words, in about 25 equal bins up to `longest`; the last one holds all that is longer."""
+    """Lengths in words, in about 25 equal bins up to `longest`; the last one contains all longer texts."""
     step = next(step for step in (1, 2, 4, 5, 10, 20, 25, 50, 100, 200, 500, 10**9) if longest / step <= 25)
     edges = [step * number for number in range(max(2, -(-longest // step)) + 1)]
     clipped = np.minimum(values, edges[-1] - 1)
@@ -327,5 +327,5 @@ def length_bins(values: NDArray[np.int64], longest: int) -> Bins:
 
 
 def usual_longest(groups: Sequence[NDArray[np.int64]]) -> int:
-    """What 98 of 100 values in every group stay below."""
+    """A number above 98 of 100 values in every group."""
     return max((int(np.percentile(group, 98)) + 1 for group in groups if len(group)), default=10)

@@ -1,4 +1,4 @@
-"""What a report is about, in one shape, whatever it was read from."""
+"""The subject of a report, in one shape, whatever its source."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ class ReportTask:
 
     Attributes:
         kind: is it a classification task, None if the source does not say.
-        status: WITH or WITHOUT instances, FAILED (never answered), WAITING (not annotated yet).
+        status: WITH or WITHOUT instances, FAILED (never answered), WAITING (not completed yet).
     """
 
     name: str
@@ -33,7 +33,7 @@ class RecordedReply:
 
     Attributes:
         step: `propose`, `kind`, `instances`, `rewrite`.
-        question: the prompt, only where the source recorded it.
+        question: the prompt, only if the source recorded it.
     """
 
     step: str
@@ -44,7 +44,7 @@ class RecordedReply:
 
 @dataclass(frozen=True, slots=True)
 class TaskLineage:
-    """Where a task came from: its request, the names of the examples shown, the raw replies, the recorded neighbours."""
+    """The lineage of a task: its request, the names of the examples shown, the raw replies, the recorded neighbours."""
 
     request: str = ""
     shown: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ class TaskLineage:
 
 @dataclass(frozen=True, slots=True)
 class RejectedCandidate:
-    """An example of a rejected text: what it said, and what it was too similar to (`keep away` texts have no name)."""
+    """An example of a rejected text, and the text to which it was too similar (`keep away` texts have no name)."""
 
     text: str
     score: float | None = None
@@ -64,7 +64,7 @@ class RejectedCandidate:
 
 @dataclass(slots=True)
 class RunHistory:
-    """What only a run can tell: its state, and what was gathered while its journal was folded.
+    """The data that only a run has: its state, and what was collected while its journal was folded.
 
     Attributes:
         read, near: candidates of each request, and those of them that novelty rejected.
@@ -89,13 +89,13 @@ def no_lineage(task: ReportTask) -> TaskLineage:
 
 @dataclass(slots=True)
 class Dataset:
-    """A data set under report. `label` is how the page calls it, `source` what it was read from, in words.
+    """A data set in a report. `label` is its name on the page, `source` its source in words.
 
     Attributes:
         seeds: (name, text).
         notes: what the reader should know about the source.
         lineage: asked for rows that are shown.
-        account: what became of the rows of a file.
+        account: an account of the rows of a file.
     """
 
     label: str

@@ -1,6 +1,6 @@
 """Root verb and direct noun object of an English instruction (the paper's diversity figure, section 3.1).
 
-Two readers behind one face: spaCy, where the user has it with an English model, which is the paper's method; else rules over
+Two readers with one interface: spaCy, if the user has it with an English model, which is the paper's method; else rules over
 lemminflect's dictionary, written for instructions, which find more (`PAPER_METHOD_PER_RULE`). Without either there is none.
 """
 
@@ -39,7 +39,7 @@ from bootstruct.reporting.nouns import head_noun, past_bound
 
 VerbObjectPair = tuple[str, str]
 SENTENCES, TOKENS = 4, 80  # read of a text, from its beginning
-FEW_TOKENS = 6  # mostly enough to find the first word after "can you" and the like
+FEW_TOKENS = 6  # usually enough to find the first word after "can you" and the like
 PAPER_METHOD_PER_RULE = (
     0.93,
     1.07,
@@ -48,9 +48,8 @@ PAPER_METHOD_PER_RULE = (
 _TOKEN = re.compile(
     r"[<{\[][^<>{}\[\]\s]{1,30}[>}\]]|\d(?:[\w.,:/%-]*[\w%])?|[^\W\d_]+(?:['’][^\W\d_]+)*(?:-\w+)*|[^\w\s]|_+",
     re.UNICODE,
-)
-_ABBREVIATED = "".join(rf"(?<!\b{value}\.)" for value in (r"e\.g", r"i\.e", "etc", "vs", "mr", "mrs", "dr"))
-_SENTENCE = re.compile(  # small letters may begin one: the original's reading writes all but the first letter small
+) _ABBREVIATED = "".join(rf"(?<!\b{value}\.)" for value in (r"e\.g", r"i\.e", "etc", "vs", "mr", "mrs", "dr"))
+_SENTENCE = re.compile(  # a small letter may begin one: the original reading lower-cases all but the first
     rf"(?<=[.!?]){_ABBREVIATED}[\"”')]*\s+(?=[\"“(]?\w)|\n+", re.IGNORECASE
 )
 _REQUEST = re.compile(
@@ -69,8 +68,8 @@ class VerbReader:
     """A reader of pairs.
 
     Attributes:
-        name: what the page says of it.
-        read: gives the pair of each text, in order.
+        name: its name on the page.
+        read: returns the pair of each text, in order.
         like_paper: how many pairs the paper's method finds for each of its pairs: the least and the most that was measured.
     """
 
@@ -99,7 +98,7 @@ def reader() -> VerbReader | None:
 def by_spacy(parser: Any, texts: Iterable[str]) -> Iterator[VerbObjectPair | None]:
     """Read pairs as the paper did (section 3.1; its released code): from the dependency parse of the first sentence.
 
-    The verb is the root; where the root is no verb, its first child is looked at instead, and so on. The object is the verb's
+    The verb is the root; if the root is not a verb, its first child is examined instead, and so on. The object is the verb's
     first direct object that is a noun; without one there is no pair.
     """
     for document in parser.pipe(texts):
@@ -149,7 +148,7 @@ def _first_word(tokens: list[str]) -> int:
 
 
 def _command(tokens: list[str], begin: int) -> int | None:
-    """Where the imperative verb stands: at the beginning, or after an opening such as "Given ..., "."""
+    """The place of the imperative verb: at the beginning, or after an opening such as "Given ..., "."""
     first = tokens[begin].lower()
     if first not in OPENERS and first not in SETTINGS and _opens(tokens, begin):
         return begin
@@ -177,7 +176,7 @@ def _has_object(tokens: list[str], at: int) -> bool:
 
 
 def _opens(tokens: list[str], at: int, inside: bool = False) -> bool:
-    """Is this token an imperative verb, judged with what follows? `inside` a sentence the bar is higher."""
+    """Whether this token is an imperative verb, judged with what follows; stricter if `inside` a sentence."""
     word = tokens[at].lower()
     after = tokens[at + 1].lower() if at + 1 < len(tokens) else ""
     if not is_base_verb(word) or after in (":", "-", "–", "—", "?", "/", "'s"):
@@ -207,7 +206,7 @@ def _opens(tokens: list[str], at: int, inside: bool = False) -> bool:
 
 
 def _requested(sentence: str) -> list[str] | None:
-    """The tokens from the verb on, where a sentence asks in other words: "your task is to VERB", "can you VERB"."""
+    """The tokens from the verb on, if a sentence asks in other words: "your task is to VERB", "can you VERB"."""
     at = 0
     while (found := _REQUEST.search(sentence, at)) is not None:
         tokens = _tokens_from(sentence, found.end(), FEW_TOKENS)
@@ -226,7 +225,7 @@ def _tokens_from(sentence: str, at: int, most: int) -> list[str]:
 
 
 def _gerund(tokens: list[str], begin: int) -> VerbObjectPair | None:
-    """Whether a gerund stands for an imperative, as in "Solving the equation"."""
+    """Whether a gerund replaces an imperative, as in "Solving the equation"."""
     word = tokens[begin].lower()
     after = tokens[begin + 1].lower() if begin + 1 < len(tokens) else ""
     if word.endswith("ing") and "VERB" in classes(word) and after in DETERMINERS | NUMBERS:
@@ -235,7 +234,7 @@ def _gerund(tokens: list[str], begin: int) -> VerbObjectPair | None:
 
 
 def _pair_at(tokens: list[str], at: int) -> VerbObjectPair | None:
-    """The pair of the verb at this place, or of the one it leads to ("try to find")."""
+    """The pair of the verb at this place, or of the one to which it leads ("try to find")."""
     at = _inner_verb(tokens, at)
     verb, at = verb_lemma(tokens[at]), at + 1
 
@@ -265,7 +264,7 @@ def _pair_at(tokens: list[str], at: int) -> VerbObjectPair | None:
 
 
 def _inner_verb(tokens: list[str], at: int) -> int:
-    """Past "try to", "help me", "help me to": where the verb stands that is meant."""
+    """Past "try to", "help me", "help me to": the place of the intended verb."""
     for _ in range(3):
         word = tokens[at].lower()
         ahead = [token.lower() for token in tokens[at + 1 : at + 4]]

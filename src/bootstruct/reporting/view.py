@@ -1,4 +1,4 @@
-"""What the page's template is given: numbers as words, figures as SVG. One `DatasetPanel` for each data set."""
+"""The values for the page's template: numbers as words, figures as SVG. One `DatasetPanel` for each data set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ NONE = "–"
 
 @dataclass(frozen=True, slots=True)
 class ReportFigure:
-    """A drawing with its caption and the numbers behind it, for those who read rather than see."""
+    """A drawing with its caption and the numbers behind it, for readers who cannot see it."""
 
     title: str
     svg: Markup
@@ -104,7 +104,7 @@ def panels(all_measured: Sequence[DatasetMeasures]) -> list[DatasetPanel]:
 
 
 def _tiles(measured: DatasetMeasures) -> list[tuple[str, str, str]]:
-    """(name, figure, what stands beside it) of the few numbers that say most."""
+    """(name, figure, text beside it) of the most informative numbers."""
     table, tiles = measured.table, []
     tiles.append(("instructions", number(table.instructions), f"paper {PAPER_COUNTS.instructions:,}"))
     tiles.append(("instances", number(table.instances), f"paper {PAPER_COUNTS.instances:,}"))

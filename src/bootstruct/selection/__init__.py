@@ -1,1 +1,1 @@
-"""Choosing rows to train on: by chance, length, likelihood, grade, distance in meaning, or mixtures; each choice explained."""
+"""Choosing rows for training: at random, or by length, likelihood, grade, distance in meaning, or mixtures of these."""

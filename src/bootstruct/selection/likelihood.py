@@ -1,7 +1,7 @@
-"""How likely a small local model finds outputs, after their prompts and alone: perplexity, and from both the IFD.
+"""How likely outputs are for a small local model, after their prompts and alone: perplexity, and IFD from both.
 
 IFD (instruction-following difficulty; Li et al. 2024, arXiv:2402.00530) is the perplexity of the output after its prompt
-over that of the output alone: near 1 where the prompt does not help, above 1 where it misleads.
+divided by that of the output alone: near 1 if the prompt does not help, above 1 if it misleads.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ def perplexities(
 ) -> tuple[Floats, Floats]:
     """The perplexity of each output after its prompt, and alone; nan if it has fewer than two tokens.
 
-    The first token of an output is not counted in either, since alone nothing comes before it.
+    The first token of an output is not counted in either, because nothing comes before it if the output is alone.
 
     Args:
         available: the rows.
@@ -30,7 +30,7 @@ def perplexities(
         tell: called with how many rows are done, and how many there are.
 
     Raises:
-        InputError: the name is unknown, it is no causal model, or packages are missing.
+        InputError: the name is unknown, the model is not causal, or packages are missing.
         EngineUnavailableError: it cannot be loaded.
     """
     provider, _, place = name.partition("/")
@@ -74,7 +74,7 @@ def _of(model: Any, given: Sequence[tuple[list[int], list[int]]]) -> Floats:
         ids[row, : len(whole)] = torch.tensor(whole, dtype=torch.long)
         mask[row, : len(whole)] = 1
         counted[row, len(prompt) + 1 : len(whole)] = True
-    mask[:, 0] = 1  # an empty row is of no use, but no fault either
+    mask[:, 0] = 1  # an empty row is useless but not a fault
     device = next(model.parameters()).device
     with torch.inference_mode():
         logits = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits.float().cpu()

@@ -25,7 +25,7 @@ class SelectableRow:
     Attributes:
         place: its number among all rows.
         instruction, input, output: its texts.
-        group: what it is chosen within, empty if there are no groups.
+        group: the group within which it is chosen, empty if there are no groups.
     """
 
     place: int
@@ -41,8 +41,8 @@ class Choice:
 
     Attributes:
         place: the number of the row.
-        score: by which it was chosen; None for chance.
-        why: in words.
+        score: the score by which it was chosen; None for a random choice.
+        why: the reason, in words.
     """
 
     place: int
@@ -52,7 +52,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class RuleInputs:
-    """What rules may ask for; each is called at most once, with all rows.
+    """The inputs of rules; each is called at most once, with all rows.
 
     Attributes:
         perplexities: (perplexity of each output after its prompt, and alone), shape (rows,) each.
@@ -79,7 +79,7 @@ def choose(
         available: the rows.
         size: how many.
         by: the rule.
-        inputs: what it may need.
+        inputs: the data that it may need.
         quality: of `mixture`, the rule whose rank is multiplied by the distance.
         seed: of `random`.
 
@@ -122,7 +122,7 @@ def choose(
 
 
 def _quality(available: Sequence[SelectableRow], by: str, inputs: RuleInputs) -> tuple[Floats, Floats, str]:
-    """A number for each row, the higher the better; the number that is shown; and how a choice by it is explained."""
+    """A number for each row, the higher the better; the displayed number; and the explanation of a choice by it."""
     if by == "longest":
         lengths = np.array([len(unicode_tokens(row.output)) for row in available], dtype=np.float64)
         return lengths, lengths, "output of {:.0f} words"
@@ -133,13 +133,14 @@ def _quality(available: Sequence[SelectableRow], by: str, inputs: RuleInputs) ->
     if by == "perplexity":
         return np.where(np.isnan(after), -np.inf, -after), after, "perplexity {:.2f}, lowest first"
     ratio = after / alone
-    # a ratio above 1 means that the instruction does not help: taken last, where Superfiltering leaves such rows out
+    # a ratio above 1 means that the instruction does not help: it comes last, whereas Superfiltering leaves such rows
+    # out
     helped = np.where(ratio < 1, ratio, -ratio)
     return np.where(np.isnan(ratio), -np.inf, helped), ratio, "instruction-following difficulty {:.3f}"
 
 
 def shares_of(sizes: Sequence[int], total: int) -> list[int]:
-    """Equal shares of a total for groups; what a small group cannot fill goes to the others, earlier ones first.
+    """Equal shares of a total for groups; places that a small group cannot fill go to the others, earlier ones first.
 
     Example:
         >>> shares_of([2, 10, 10], 12)
@@ -157,7 +158,7 @@ def shares_of(sizes: Sequence[int], total: int) -> list[int]:
 
 
 def ranks_of(scores: Floats) -> Floats:
-    """Ranks from above 0 to 1, the best 1; equal scores have the rank of the best of them."""
+    """Ranks from above 0 to 1, the best 1; equal scores get the rank of the best of them."""
     order = np.sort(scores)
     ranks: Floats = np.searchsorted(order, scores, side="right") / max(1, len(scores))
     return ranks
@@ -166,7 +167,7 @@ def ranks_of(scores: Floats) -> Floats:
 def farthest(vectors: NDArray[np.float32], count: int, weights: Floats) -> list[tuple[int, float, float]]:
     """Greedy: next the row with the highest weight times cosine distance to the nearest one chosen (k-center with weights 1).
 
-    It begins with the row that is nearest to the mean of all, of those with the highest weight.
+    It begins with the row nearest to the mean of all, among those with the highest weight.
 
     Returns:
         (row, score, distance) of each choice, in order.

@@ -53,7 +53,7 @@ class SelectionOptions:
     fields: Mapping[str, str] | None = None
 
     def check(self) -> None:
-        """Raise InputError where options are unknown or do not fit together."""
+        """Raise InputError if options are unknown or do not fit together."""
         if self.by not in RULES:
             raise InputError(f"--by {self.by}: unknown; use one of {', '.join(RULES)}.")
         if self.size < 1:
@@ -71,7 +71,7 @@ class SelectionOptions:
 
 @dataclass(slots=True)
 class SelectionResult:
-    """What was chosen.
+    """The result of a choice.
 
     Attributes:
         rows: the chosen rows in the order of the input, each with the column `selection`: rank, rule, score, and why.
@@ -93,11 +93,11 @@ def select_rows(
 
     Args:
         sources: files, or the states of runs.
-        options: how.
-        tell: called with what is being done.
+        options: the options of the choice.
+        tell: called with a line about the current step.
 
     Raises:
-        InputError: a file cannot be read, options do not fit, or there are fewer rows than wanted.
+        InputError: a file cannot be read, options do not fit, or there are fewer rows than requested.
         EngineUnavailableError: a model cannot be loaded or reached.
     """
     options.check()
@@ -140,7 +140,7 @@ def select_rows(
 def _rows(
     source: Path | State, account: RowAccount, fields: Mapping[str, str] | None
 ) -> Iterator[tuple[Json, TaskRow]]:
-    """The rows of a source that hold a task."""
+    """The rows of a source that contain a task."""
     if isinstance(source, State):
         every: Iterator[tuple[int, Json]] = (
             (number, alpaca_object(row) | {"is_classification": row.is_classification})
@@ -169,7 +169,7 @@ def _counted(rows: Iterator[tuple[int, Json]], account: RowAccount) -> Iterator[
 
 
 def _texts(task: TaskRow) -> tuple[list[str], list[str]]:
-    """Inputs and outputs of a row; of a chat the answers, and the turns of the user after the first."""
+    """Inputs and outputs of a row; for a chat, the answers, and the turns of the user after the first."""
     if task.messages:
         users = [turn.content for turn in task.messages if turn.role == "user"]
         return users[1:], [turn.content for turn in task.messages if turn.role == "assistant"]
