@@ -48,7 +48,8 @@ PAPER_METHOD_PER_RULE = (
 _TOKEN = re.compile(
     r"[<{\[][^<>{}\[\]\s]{1,30}[>}\]]|\d(?:[\w.,:/%-]*[\w%])?|[^\W\d_]+(?:['’][^\W\d_]+)*(?:-\w+)*|[^\w\s]|_+",
     re.UNICODE,
-) _ABBREVIATED = "".join(rf"(?<!\b{value}\.)" for value in (r"e\.g", r"i\.e", "etc", "vs", "mr", "mrs", "dr"))
+)
+_ABBREVIATED = "".join(rf"(?<!\b{value}\.)" for value in (r"e\.g", r"i\.e", "etc", "vs", "mr", "mrs", "dr"))
 _SENTENCE = re.compile(  # a small letter may begin one: the original reading lower-cases all but the first
     rf"(?<=[.!?]){_ABBREVIATED}[\"”')]*\s+(?=[\"“(]?\w)|\n+", re.IGNORECASE
 )
