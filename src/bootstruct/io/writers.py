@@ -48,25 +48,7 @@ CONTAINERS: Final[Mapping[str, tuple[str, ...]]] = {  # name -> endings of files
 }
 COMPRESSIONS: Final[Mapping[str, str]] = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
 NOT_WRITTEN: Final = frozenset(  # endings of files that would be taken for something else than rows
-    (
-        ".xlsx",
-        ".xls",
-        ".ods",
-        ".yaml",
-        ".yml",
-        ".zip",
-        ".bz2",
-        ".xz",
-        ".7z",
-        ".pkl",
-        ".npy",
-        ".npz",
-        ".db",
-        ".sqlite",
-        ".html",
-        ".orc",
-        ".avro",
-    )
+    ".xlsx .xls .ods .yaml .yml .zip .bz2 .xz .7z .pkl .npy .npz .db .sqlite .html .orc .avro".split()
 )
 _PACKED_ALREADY: Final = ("parquet", "arrow", "dataset")
 
@@ -162,7 +144,8 @@ def write_rows(
     r"""Write all rows of a file; arguments and errors as in `row_writer`.
 
     Example:
-        >>>         >>> stream = io.BytesIO()
+        >>> import io
+        >>> stream = io.BytesIO()
         >>> write_rows(stream, [{"a": 1}, {"a": 2}]).rows, stream.getvalue()
         (2, b'{"a": 1}\n{"a": 2}\n')
     """
