@@ -48,7 +48,25 @@ CONTAINERS: Final[Mapping[str, tuple[str, ...]]] = {  # name -> endings of files
 }
 COMPRESSIONS: Final[Mapping[str, str]] = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
 NOT_WRITTEN: Final = frozenset(  # endings of files that would be taken for something else than rows
-    ".xlsx .xls .ods .yaml .yml .zip .bz2 .xz .7z .pkl .npy .npz .db .sqlite .html .orc .avro".split()
+    [
+        ".xlsx",
+        ".xls",
+        ".ods",
+        ".yaml",
+        ".yml",
+        ".zip",
+        ".bz2",
+        ".xz",
+        ".7z",
+        ".pkl",
+        ".npy",
+        ".npz",
+        ".db",
+        ".sqlite",
+        ".html",
+        ".orc",
+        ".avro",
+    ]
 )
 _PACKED_ALREADY: Final = ("parquet", "arrow", "dataset")
 
