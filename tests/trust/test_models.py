@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bootstruct.engines.local.gguf_files import read_header
-from bootstruct.engines.local.load import load, raise_unless_panic, require_layers, require_no_kernels
-from bootstruct.errors import BootstructError, InputError
+from bootstruct.engines.local.load import load, loading, require_layers, require_no_kernels
+from bootstruct.errors import BootstructError, EngineUnavailableError, InputError
 from bootstruct.finetuning.settings import FinetuneSettings
 from bootstruct.finetuning.train import load_model
 from bootstruct.pocket.demo.steps import run_command
@@ -43,15 +43,30 @@ def test_the_usual_configurations_name_no_code() -> None:
     "config", [{"num_hidden_layers": 10**8}, {"text_config": {"n_layer": 10**8}}, {"num_decoder_layers": 10**30}]
 )
 def test_more_layers_than_can_be_made(config: object) -> None:
-    with pytest.raises(InputError, match=r"asks for 1[0,]+ layers"):
+    with pytest.raises(InputError, match=r"requests 1[0,]+ layers"):
         require_layers(config, "hf/model")
     require_layers({"num_hidden_layers": 126, "layer_norm_eps": 1e-5, "layer_types": ["a"] * 126}, "hf/model")
 
 
 def test_a_panic_of_a_library_is_told_and_an_interrupt_is_none() -> None:
-    raise_unless_panic(type("PanicException", (BaseException,), {})("range end index 2 out of range"))
-    with pytest.raises(KeyboardInterrupt):
-        raise_unless_panic(KeyboardInterrupt())
+    pytest.importorskip("torch", reason="models are loaded by torch: pip install 'bootstruct[local]'")
+    panic = type("PanicException", (BaseException,), {})
+    with pytest.raises(EngineUnavailableError, match=r"hf/m cannot be loaded: PanicException: range end index 2"):
+        with loading("hf/m"):
+            raise panic("range end index 2 out of range")
+    with pytest.raises(KeyboardInterrupt), loading("hf/m"):
+        raise KeyboardInterrupt
+
+
+def test_a_model_of_embeddings_is_held_to_the_same_bounds(tmp_path: Path) -> None:
+    pytest.importorskip("transformers", reason="models are loaded by transformers: pip install 'bootstruct[local]'")
+    from bootstruct.embeddings.local import EncoderEmbedder
+
+    for name in ("tokenizer.json", "model.safetensors"):
+        (tmp_path / name).touch()
+    (tmp_path / "config.json").write_text('{"model_type": "bert", "num_hidden_layers": 100000000}')
+    with pytest.raises(InputError, match=r"requests 100,000,000 layers"):
+        EncoderEmbedder(str(tmp_path))
 
 
 def test_a_gguf_file_of_many_layers(tmp_path: Path) -> None:

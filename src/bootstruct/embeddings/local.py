@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from bootstruct.engines.local.load import (
     calm_threads,
-    data_only,
-    load_error,
+    loading,
     quiet_libraries,
     require_extra,
+    require_layers,
     require_no_kernels,
 )
 from bootstruct.errors import EngineUnavailableError, InputError
@@ -80,7 +80,9 @@ class EncoderEmbedder:
         self.is_first_token = ways == ["pooling_mode_cls_token"]
         longest = _fields(folder / "sentence_bert_config.json").get("max_seq_length")
         self.most_tokens = longest if isinstance(longest, int) and 0 < longest <= 8192 else MOST_TOKENS
-        require_no_kernels(_fields(folder / "config.json"), place)
+        config = _fields(folder / "config.json")
+        require_no_kernels(config, place)
+        require_layers(config, place)
         calm_threads()
         quiet_libraries()
         from transformers import AutoModel, AutoTokenizer
@@ -88,12 +90,9 @@ class EncoderEmbedder:
 
         logging.set_verbosity_error()
         logging.disable_progress_bar()
-        try:
-            with data_only():
-                self.tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-                self.model = AutoModel.from_pretrained(folder, use_safetensors=True, trust_remote_code=False).eval()
-        except Exception as exc:
-            raise EngineUnavailableError(load_error(place, exc)) from None
+        with loading(place):
+            self.tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            self.model = AutoModel.from_pretrained(folder, use_safetensors=True, trust_remote_code=False).eval()
         import torch
 
         self.model = self.model.to("cuda" if torch.cuda.is_available() else "cpu")

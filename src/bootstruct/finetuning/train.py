@@ -60,9 +60,7 @@ def load_model(place: str, settings: FinetuneSettings) -> tuple[Any, Any]:
     """(model, tokenizer), weights in fp32 (4 bits for qlora). Raises EngineUnavailableError if it cannot be loaded."""
     from bootstruct.engines.local.load import (
         calm_threads,
-        data_only,
-        load_error,
-        raise_unless_panic,
+        loading,
         require_layers,
         require_no_kernels,
     )
@@ -84,24 +82,16 @@ def load_model(place: str, settings: FinetuneSettings) -> tuple[Any, Any]:
         more["quantization_config"] = BitsAndBytesConfig(
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=compute
         )
-    try:
-        with data_only():
-            plain = PretrainedConfig.get_config_dict(place)[0]
-            require_no_kernels(plain, place)
-            require_layers(plain, place)
-            tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
-            config = AutoConfig.from_pretrained(place, trust_remote_code=False)
-            is_encoder = bool(getattr(config, "is_encoder_decoder", False))
-            model = (AutoModelForSeq2SeqLM if is_encoder else AutoModelForCausalLM).from_pretrained(
-                place, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, **more
-            )
-    except InputError:
-        raise
-    except Exception as exc:
-        raise EngineUnavailableError(load_error(place, exc)) from None
-    except BaseException as exc:
-        raise_unless_panic(exc)
-        raise EngineUnavailableError(load_error(place, exc)) from None
+    with loading(place):
+        plain = PretrainedConfig.get_config_dict(place)[0]
+        require_no_kernels(plain, place)
+        require_layers(plain, place)
+        tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(place, trust_remote_code=False)
+        is_encoder = bool(getattr(config, "is_encoder_decoder", False))
+        model = (AutoModelForSeq2SeqLM if is_encoder else AutoModelForCausalLM).from_pretrained(
+            place, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, **more
+        )
     if tokenizer.eos_token_id is None:
         raise InputError(f"{place}: the tokenizer has no end-of-text token, so the model could never learn to stop.")
     return model, tokenizer

@@ -82,7 +82,7 @@ def place_of(name: str, is_pocket: bool = False) -> str:
         what = (
             "contains no model (no config.json, no GGUF file)"
             if path.is_dir()
-            else "is no GGUF file"
+            else "is not a GGUF file"
             if path.is_file()
             else "no such file"
             if name.lower().endswith(".gguf")
@@ -145,16 +145,8 @@ def load(name: str, is_pocket: bool = False, trust_remote_code: bool = False) ->
     if is_gguf(Path(base)):
         require_gguf(Path(base))
         read_header(Path(base), name)
-    try:
-        with data_only():
-            model, tokenizer = _model_and_tokenizer(place, base, trust_remote_code)
-    except InputError:
-        raise
-    except Exception as exc:
-        raise EngineUnavailableError(load_error(name, exc)) from None
-    except BaseException as exc:
-        raise_unless_panic(exc)
-        raise EngineUnavailableError(load_error(name, exc)) from None
+    with loading(name):
+        model, tokenizer = _model_and_tokenizer(place, base, trust_remote_code)
     if model.device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ and model.num_parameters() < WORTH_THREADS:
         torch.set_num_threads(1)
     is_encoder = bool(getattr(model.config, "is_encoder_decoder", False))
@@ -163,8 +155,15 @@ def load(name: str, is_pocket: bool = False, trust_remote_code: bool = False) ->
 
 
 @contextlib.contextmanager
-def data_only() -> Iterator[None]:
-    """Within the block, nothing reads a pickle: a file that names the parts of a model may name pickled ones too."""
+def loading(name: str) -> Iterator[None]:
+    """Within the block, a model is loaded: no pickle is read, since a file that names its parts may name pickled ones too.
+
+    Args:
+        name: of the model, for the errors.
+
+    Raises:
+        EngineUnavailableError: the model cannot be loaded, in one sentence.
+    """
     import torch
 
     def refuse(*_: object, **__: object) -> NoReturn:
@@ -173,14 +172,15 @@ def data_only() -> Iterator[None]:
     load_pickle, torch.load = torch.load, refuse
     try:
         yield
+    except InputError:
+        raise
+    except BaseException as exc:
+        # A panic of a library in Rust (tokenizers, safetensors) is none of Python's usual exceptions.
+        if not isinstance(exc, Exception) and type(exc).__name__ != "PanicException":
+            raise
+        raise EngineUnavailableError(_load_error(name, exc)) from None
     finally:
         torch.load = load_pickle
-
-
-def raise_unless_panic(exc: BaseException) -> None:
-    """Raise everything except a panic of a library in Rust (tokenizers, safetensors), an unusual exception."""
-    if type(exc).__name__ != "PanicException":
-        raise exc
 
 
 def require_layers(config: object, place: str) -> None:
@@ -274,7 +274,7 @@ def _hide_gguf_progress() -> None:
     reader.tqdm = partial(tqdm, disable=True)
 
 
-def load_error(name: str, exc: BaseException) -> str:
+def _load_error(name: str, exc: BaseException) -> str:
     """One sentence for an exception of transformers while it loaded a model."""
     message = " ".join(str(exc).split())
     if "trust_remote_code" in message:
