@@ -280,7 +280,7 @@ def open(run: StrPath) -> Run:
     """Open a run folder for reading.
 
     Raises:
-        InputError: there is no run folder, or its journal cannot be read.
+        InputError: there is not a run folder, or its journal cannot be read.
     """
     return Run(run)
 

@@ -1,1 +1,1 @@
-"""Training files from a run: its rows (`rows`), and the formats that they are written in (`formats`)."""
+"""Training files from a run: its rows (`rows`), and their formats (`formats`)."""

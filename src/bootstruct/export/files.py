@@ -1,7 +1,7 @@
 """Runs as training files: the rows that are selected, in one of the formats, in any container.
 
-The same runs give the same bytes, and a file is there whole or not at all. Rows are made and written one at a time: in
-memory is the state of the runs.
+The same runs give the same bytes, and a file is written completely or not at all. Rows are made and written one at a
+time: only the state of the runs is in memory.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ PROGRESS_ROWS = 1000  # rows between two calls of on_progress
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """What was written, what was left out, and how far the runs are.
+    """What was written, what was left out, and the progress of the runs.
 
     Attributes:
         files: number of rows by file.
@@ -297,7 +297,7 @@ def _write_parts(
 
 @contextlib.contextmanager
 def _place(out: Path | BinaryIO, form: FileForm, splits: Mapping[str, float]) -> Iterator[Path | BinaryIO]:
-    """Where the parts go: a folder of `datasets` with parts is made whole before it is at its place."""
+    """The places of the parts: a folder of `datasets` with parts is completed before it is moved to its place."""
     if form.container != "dataset" or not splits or not isinstance(out, Path):
         yield out
         return

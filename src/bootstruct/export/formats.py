@@ -23,10 +23,10 @@ class ExportFormat:
     """One format of training data.
 
     Attributes:
-        container: what its file is unless its name says otherwise (`io.writers`); empty where it is a folder of files.
+        container: what its file is unless its name says otherwise (`io.writers`); empty if it is a folder of files.
         description: what it is, in one line.
         objects: makes its objects from a run's recipe and training rows, one at a time.
-        columns: of CSV and of tables, the types of its columns; None where they follow from the objects.
+        columns: of CSV and of tables, the types of its columns; None if they follow from the objects.
         checks: passes on the objects of a file and says at their end what its reader would refuse (InputError); the second
             argument is whether the file is to be trained on.
         is_bound: whether its file is of this container only.
@@ -43,7 +43,7 @@ class ExportFormat:
 
     @property
     def suffix(self) -> str:
-        """Ending of its file's name; empty where it is a folder of files."""
+        """Ending of its file's name; empty if it is a folder of files."""
         return f".{self.container}" if self.container else ""
 
     @property
@@ -60,7 +60,7 @@ def find_format(name: str) -> ExportFormat:
 
 
 def alpaca_object(row: "TrainingRow") -> Json:
-    """Instruction, input and output, as Alpaca's file has them."""
+    """Instruction, input and output, as in Alpaca's file."""
     return {"id": row.id, "instruction": row.instruction, "input": row.instance.input, "output": row.instance.output}
 
 
@@ -70,13 +70,13 @@ def messages_object(row: "TrainingRow") -> Json:
 
 
 def openai_object(row: "TrainingRow") -> Json:
-    """A chat of two messages and nothing else, as OpenAI's fine-tuning API demands it."""
+    """A chat of two messages and nothing else, as OpenAI's fine-tuning API requires."""
     user = {"role": "user", "content": row.request}
     return {"messages": [user, {"role": "assistant", "content": row.instance.output}]}
 
 
 def sharegpt_object(row: "TrainingRow") -> Json:
-    """A conversation of two turns, as ShareGPT's files have it."""
+    """A conversation of two turns, as in ShareGPT's files."""
     human = {"from": "human", "value": row.request}
     turns = [human, {"from": "gpt", "value": row.instance.output}]
     return {"id": row.id, "task": row.task, "conversations": turns}

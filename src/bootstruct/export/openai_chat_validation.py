@@ -9,9 +9,9 @@ SHOWN = 20
 
 
 def openai_faults(content: bytes, is_trained_on: bool = True) -> list[str]:
-    """Return what the API would refuse, in words; nothing if it takes the file.
+    """Return what the API would refuse, in words; nothing if it accepts the file.
 
-    It wants at least ten examples to train on, JSON lines of `messages` alone, known roles, text as content, and a last
+    It requires at least ten training examples, JSON lines of `messages` alone, known roles, text as content, and a last
     message that is the assistant's. The first 20 faults are listed.
 
     Args:
@@ -25,7 +25,7 @@ def openai_faults(content: bytes, is_trained_on: bool = True) -> list[str]:
 
 
 class OpenAiFile:
-    """A file as it is written, line by line, and what the API would refuse in it.
+    """A file while it is written, line by line, and what the API would refuse in it.
 
     Args:
         is_trained_on: whether it is the file to train on; one for validation may be shorter.

@@ -1,6 +1,6 @@
-"""A run as the files of the released code, which its other tools read, and what `import` needs beside them.
+"""A run as the files of the released code, which its other tools read, and what `import` needs in addition.
 
-The five files of the released code have no room for the recipe, the seeds, thoughts, the names of the examples in a prompt,
+The five files of the released code have no place for the recipe, the seeds, thoughts, the names of the examples in a prompt,
 and replies of later steps. They are in files of our own in the same folder, so that importing it gives the same decisions.
 """
 
@@ -94,7 +94,7 @@ def _instruction_rows(state: State, journal: Path) -> Iterator[Json]:
 
 
 def _task_type_text(state: State, journal: Path, task: str) -> str:
-    """Return the reply about the task type as it came.
+    """Return the reply about the task type unchanged.
 
     Where it was asked for several tasks at once, or as JSON, the answer that was read from it is put in its place.
     """
@@ -161,7 +161,7 @@ def recipe_text(state: State) -> bytes:
 
 
 def _response(reply: Reply | None) -> Json | None:
-    """Return a reply as the completions API answered; None where none was kept."""
+    """Return a reply as the completions API answered; None if none was kept."""
     if reply is None or reply.finish == NOT_KEPT:
         return None
     return {"choices": [{"text": reply.text, "index": 0, "finish_reason": reply.finish}]}

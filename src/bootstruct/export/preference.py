@@ -1,4 +1,4 @@
-"""Preference pairs: two answers to one request, the better one first, from replies that a run has paid for already.
+"""Preference pairs: two answers to one request, the better one first, from replies that a run has already paid for.
 
 Of one run, the samples of its `agreement` checks vote on the answers, as in self-consistency preference optimisation
 (arXiv 2411.04109): the answer that agrees most with the samples is chosen, the one that agrees least is rejected. Of several
@@ -23,7 +23,7 @@ from bootstruct.stages.answer_matching import answer_form, normalize_answer
 from bootstruct.stages.instance_checks import GRADED_LOW, check_keys, parse_answer
 from bootstruct.types import Instance, Instruction
 
-ORDER: Final = "order"  # what decided a pair where no grade did
+ORDER: Final = "order"  # the decision on a pair without a grade
 ALL_EQUAL: Final = "requests whose answers are all equal"
 NO_MAJORITY: Final = "requests without an answer on which enough samples agree"
 BELOW_MARGIN: Final = "pairs below the margin"
@@ -41,7 +41,7 @@ class PreferencePair(TrainingRow):
     Attributes:
         rejected: the other answer.
         margin: how much better the chosen one is: the difference of their agreement with the samples (0 to 1), or of their
-            grades in steps of the scale; None where the order of the runs decided.
+            grades in steps of the scale; None if the order of the runs decided.
         decided_by: the name of a check, or `order`.
     """
 
@@ -132,7 +132,7 @@ def _voted(source: RunSource, task: Instruction, check: Check, number: int, out:
 
 
 def _obstacle(state: State, task: str, check: Check, number: int) -> str | None:
-    """Why an instance cannot be used, though its request was answered; None if it can."""
+    """Why an instance cannot be used although its request was answered; None if it can."""
     checked = {decided.check: decided for decided in state.checked.get(task, ())}
     for other in state.recipe.checks:
         verdicts = (
@@ -196,7 +196,7 @@ def _pairs_of_several(runs: Sequence[RunSource], out: Counter[str]) -> Iterator[
 
 
 def _answers(source: RunSource, run: str) -> dict[tuple[str, str], _Answer]:
-    """The first answer of a run to each request: what passed all checks, or was rejected by a rubric's grade alone."""
+    """The first answer of a run to each request that passed all checks, or was rejected only by a rubric's grade."""
     state, found = source.state, dict[tuple[str, str], _Answer]()
     rubrics = [check.name for check in state.recipe.checks if check.kind == "rubric"]
     for task in _usable_tasks(source):

@@ -58,7 +58,7 @@ class TrainingRow:
 def training_rows(
     state: State, seeds: bool = False, without: Collection[str] = (), run: str = ""
 ) -> Iterator[TrainingRow]:
-    """Yield the rows of a run: the seeds first (if wanted), then each completed task.
+    """Yield the rows of a run: the seeds first (if requested), then each completed task.
 
     Args:
         state: the state of the run.
@@ -89,7 +89,7 @@ def encoded_row(recipe: Recipe, row: TrainingRow, output: str | None = None) -> 
     Args:
         recipe: the recipe.
         row: the row.
-        output: the answer in place of its own.
+        output: the answer instead of its own.
     """
     instance = row.instance if output is None else Instance(row.instance.input, output)
     return encode(recipe, row.instruction, instance, rng_for(recipe.seed, "encode", row.name))
@@ -116,7 +116,7 @@ def prompt_completions(recipe: Recipe, rows: Iterable[TrainingRow]) -> Iterator[
 
 
 class EqualTexts:
-    """Tells which texts come again, by their digests.
+    """Recognises texts that occur again, by their digests.
 
     Example:
         >>> once = EqualTexts()
@@ -128,7 +128,7 @@ class EqualTexts:
         self._digests = set[bytes]()
 
     def is_new(self, *texts: str) -> bool:
-        """Whether these texts did not come before; remembers them."""
+        """Whether these texts are new; remembers them."""
         before = len(self._digests)
         self._digests.add(hashlib.blake2b(json_bytes(texts), digest_size=16).digest())
         return len(self._digests) > before

@@ -14,7 +14,7 @@ from bootstruct.export.rows import TrainingRow, training_rows
 from bootstruct.journal.state import State
 from bootstruct.novelty.index import NoveltyIndex
 
-TRAIN: Final = "train"  # the part that is left when all others have their share
+TRAIN: Final = "train"  # the part that remains after all others have their share
 OPEN: Final = "not completed yet"
 REVIEWED_BAD: Final = "marked bad by reviewers"
 NO_INSTANCE: Final = "without an instance to export"
@@ -31,7 +31,7 @@ class RunSource:
         state: its state.
         journal: its journal, from which the format `original` reads the replies.
         without: names of tasks to leave out, such as those that people marked as bad.
-        folder: its folder, whose name stands before the ids where there are several runs.
+        folder: its folder, whose name begins the ids if there are several runs.
     """
 
     state: State
@@ -47,7 +47,7 @@ class RunRows:
     Attributes:
         source: the run.
         seeds: whether the seeds are among them.
-        run: what stands before their ids.
+        run: the beginning of their ids.
         without: instructions whose rows are left out.
     """
 
@@ -84,7 +84,7 @@ class Selection:
 def select(runs: Sequence[RunSource], seeds: bool, threshold: float | None = None) -> Selection:
     """Return the rows of runs.
 
-    Each run's own decisions stand. A task whose instruction is too similar to one that is exported from an earlier run (a
+    Each run's own decisions are kept. A task whose instruction is too similar to one that is exported from an earlier run (a
     seed among them, if seeds are exported) is left out: its ROUGE-L exceeds the threshold, and words are split as the
     first run's recipe says.
 
@@ -134,7 +134,7 @@ def _count(selection: Selection, rows: RunRows, near: Collection[str]) -> None:
 
 
 def names_of(runs: Sequence[RunSource]) -> list[str]:
-    """What stands before the ids of each run: nothing for one alone, else the name of its folder, made different."""
+    """The beginning of the ids of each run: nothing for a single run, else the name of its folder, made unique."""
     if len(runs) == 1:
         return [""]
     folders = [(source.folder or source.journal.parent).resolve() for source in runs]
@@ -214,5 +214,5 @@ def _part_by_rank(text: str, shares: Mapping[str, float]) -> str:
 
 
 def _rank(text: str) -> float:
-    """A number in [0, 1) that an instruction has once and for all."""
+    """A fixed number in [0, 1) for an instruction."""
     return int.from_bytes(hashlib.blake2b(f"split/{text}".encode("utf-8", "replace"), digest_size=8).digest()) / 2**64

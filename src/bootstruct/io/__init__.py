@@ -1,1 +1,1 @@
-"""Files of the outside world: rows in, whole files out, append-only logs."""
+"""Files of the outside world: reading rows, writing whole files, append-only logs."""

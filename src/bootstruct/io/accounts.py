@@ -1,4 +1,4 @@
-"""Where every row of a file went: read = used + left out for a named reason."""
+"""An account of every row of a file: read = used + left out for a named reason."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -12,19 +12,19 @@ from bootstruct.render.numbers import number
 
 @dataclass(slots=True)
 class RowAccount:
-    """What became of the rows of one file: the rows read are those used and those left out.
+    """The account of the rows of one file: each row read is either used or left out.
 
     Attributes:
         path: the file, as it was named.
-        container: what holds the rows, as in `JSON Lines` or `CSV`.
-        read: number of rows read; blank lines are none.
+        container: the container of the rows, as in `JSON Lines` or `CSV`.
+        read: number of rows read; blank lines do not count.
         used: number of those used.
         left_out: the lines (or positions, from 1) of rows that were left out, by reason.
-        details: what exactly was wrong with the first row of each reason.
+        details: the exact fault of the first row of each reason.
         shapes: number of rows used by shape (`Alpaca's shape`).
         other_fields: names of fields that were not read, of the first row without an output.
-        notes: number of rows used of which there is something to say, by what it is (`without output`).
-        unit: what a row is called, where it is a file of its own (`task`).
+        notes: number of used rows with a note, by note (`without output`).
+        unit: the name of a row if it is a file of its own (`task`).
     """
 
     path: str
@@ -51,7 +51,7 @@ class RowAccount:
         Args:
             line: its line or position.
             reason: as in `without an instruction`; one of few.
-            detail: what exactly is wrong with this row.
+            detail: the exact fault of this row.
         """
         self.left_out.setdefault(reason, []).append(line)
         if detail:
@@ -63,7 +63,7 @@ class RowAccount:
         return sum(map(len, self.left_out.values()))
 
     def first_fault(self) -> str:
-        """The first row that was left out, as errors name it; empty where none was."""
+        """The first row that was left out, as errors name it; empty if none was."""
         if not self.left_out:
             return ""
         reason, lines = min(self.left_out.items(), key=lambda entry: entry[1][0])
@@ -73,7 +73,7 @@ class RowAccount:
         """One line: how many rows, of which shape, and what was left out and why.
 
         Args:
-            lines: name the lines of the rows that were left out.
+            lines: whether to name the lines of the rows that were left out.
 
         Example:
             >>> account = RowAccount("train.json", "JSON list", read=3)

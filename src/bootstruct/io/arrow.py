@@ -26,7 +26,7 @@ def read_parquet(source: Path | BinaryIO, name: str = "") -> Iterator[dict[str, 
 
     Args:
         source: the file, or its content.
-        name: what errors call it; left out, its path.
+        name: its name in errors; by default its path.
 
     Raises:
         InputError: it cannot be read, or pyarrow is missing.
@@ -95,7 +95,7 @@ def read_arrow(source: Path | BinaryIO, name: str = "") -> Iterator[dict[str, An
             _require_unique(schema, name)
             bounds = UnpackedBounds(name, _size_of(source))
             for batch in batches:
-                batch.validate(full=True)  # offsets of a stranger's file may point anywhere
+                batch.validate(full=True)  # offsets in a stranger's file may point anywhere
                 size = unpacked_size(batch)
                 bounds.take(batch.num_rows, size)
                 step = max(1, min(BATCH, batch.num_rows * AT_ONCE // max(1, size)))
@@ -119,7 +119,7 @@ def _require_unique(schema: Any, name: str) -> None:
 
 
 class UnpackedBounds:
-    """What a file may hold once it is unpacked: texts that are equal are stored once, and blank rows take no room at all.
+    """What a file may hold once it is unpacked: equal texts are stored once, and blank rows take no room.
 
     Args:
         name: of the file, for errors.
@@ -130,12 +130,12 @@ class UnpackedBounds:
         self.name, self.most, self.taken = name, max(MOST_SWOLLEN, MOST_TIMES * size), 0
 
     def take(self, rows: int, size: int) -> None:
-        """Count rows and bytes. Raises InputError where they are too many."""
+        """Count rows and bytes. Raises InputError if they are too many."""
         self.taken += ROW * rows + size
         self.require(self.taken)
 
     def require(self, size: int) -> None:
-        """Raises InputError where so many bytes are too many."""
+        """Raises InputError if so many bytes are too many."""
         if size > self.most:
             raise InputError(f"{self.name}: contains more than {MOST_TIMES} times its size once unpacked; split it.")
 
@@ -193,7 +193,7 @@ def _unpacked(array: Any) -> int:
 
 
 def _lengths(values: Any) -> Any:
-    """The size of each value of an array of texts or numbers, in bytes; None where it holds others."""
+    """The size of each value of an array of texts or numbers, in bytes; None if it holds others."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc

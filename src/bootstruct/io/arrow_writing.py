@@ -1,4 +1,4 @@
-"""Tables of typed columns as files: Parquet and Arrow, written a batch of rows at a time. Needs pyarrow."""
+"""Tables of typed columns as files: Parquet and Arrow, written one batch of rows at a time. Needs pyarrow."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, Final, Literal, TypeAlias
@@ -17,10 +17,10 @@ _SCALARS: Final = {
 
 
 class TableFile:
-    """A table that is written a batch of rows at a time, so that it may be larger than memory.
+    """A table that is written one batch of rows at a time, so that it may be larger than memory.
 
     Args:
-        file: where it goes; it stays open.
+        file: the file; it stays open.
         columns: the types of the columns by name, in order.
         form: `parquet`, compressed with zstd; `arrow`, a file, which is Feather of version 2 as well; or `stream`, Arrow's
             stream format, which `datasets` keeps its tables in.
@@ -39,7 +39,7 @@ class TableFile:
             self._writer = (pyarrow.ipc.new_stream if form == "stream" else pyarrow.ipc.new_file)(file, schema)
 
     def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write rows that fit the columns. Raises InputError where one does not, as one with half of a character."""
+        """Write rows that fit the columns. Raises InputError if one does not, as one with half of a character."""
         self._writer.write_table(_table(self._pyarrow, rows, self._schema))
 
     def close(self) -> None:
@@ -59,7 +59,7 @@ def _table(pyarrow: Any, rows: Sequence[Mapping[str, Any]], schema: Any) -> Any:
 
 
 def _unfit_column(pyarrow: Any, rows: Sequence[Mapping[str, Any]], schema: Any) -> str:
-    """The first column that cannot be written by itself; empty where each can."""
+    """The first column that cannot be written by itself; empty if each can."""
     for field in schema:
         try:
             pyarrow.array([row.get(field.name) for row in rows], type=field.type)

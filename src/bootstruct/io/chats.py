@@ -1,4 +1,4 @@
-"""The turns of a chat, in the dialects in which chats are written down. Pure.
+"""The turns of a chat, in all dialects of chat files. Pure.
 
 | dialect | a turn |
 |---|---|
@@ -34,7 +34,7 @@ def turns_of(value: object) -> list[Message]:
         value: a list of messages in one of the dialects. A content may be a list of parts that are texts.
 
     Raises:
-        ValueError: it is none, or a message is no text.
+        ValueError: it is none, or a message is not a text.
     """
     if isinstance(value, str) and value.startswith("["):  # a cell of CSV, which has no lists
         with contextlib.suppress(ValueError, RecursionError):
@@ -50,7 +50,7 @@ def turns_of(value: object) -> list[Message]:
 
 
 def readable_turns(value: object) -> Iterator[Message]:
-    """The turns of a chat that can be read; the others are passed over."""
+    """The turns of a chat that can be read; the others are skipped."""
     turns = value if isinstance(value, list) else []
     if turns and all(isinstance(turn, str) for turn in turns):
         yield from turns_of(turns)
@@ -61,7 +61,7 @@ def readable_turns(value: object) -> Iterator[Message]:
 
 
 def _pair(turn: object) -> list[Message]:
-    """The two turns of an object that holds both sides of an exchange; nothing where it does not."""
+    """The two turns of an object with both sides of an exchange; nothing if it has not both."""
     if not isinstance(turn, Mapping) or {"role", "from"} & turn.keys():
         return []
     for user, assistant in PAIRS:
@@ -97,7 +97,7 @@ def _content_text(content: object, number: int) -> str:
 
 
 def _part(part: object) -> str | None:
-    """The text of a part, None where it is none, such as an image."""
+    """The text of a part; None for other parts, such as an image."""
     if isinstance(part, str):
         return part
     if not isinstance(part, Mapping) or part.get("type", "text") not in ("text", "input_text", "output_text"):

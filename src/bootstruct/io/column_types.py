@@ -1,4 +1,4 @@
-"""Types of columns, found from the values of rows of any shape: what a table of typed columns can hold. Pure."""
+"""Types of columns, found from the values of rows of any shape, for tables of typed columns. Pure."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ class ColumnType:
     """The type of a column, or of what is inside one.
 
     Attributes:
-        kind: `null` where nothing is known yet; `long` is a whole number that a float would round; `json` is text that
+        kind: `null` if nothing is known yet; `long` is a whole number that a float would round; `json` is text that
             holds values of different types as JSON.
         element: of a list, the type of its values.
         fields: of a struct, the types of its fields in order.
@@ -61,7 +61,7 @@ def type_of(value: object) -> ColumnType:
 
 
 def merged(one: ColumnType, other: ColumnType) -> ColumnType:
-    """Return the type that holds values of both: `json` where no other does."""
+    """Return the type that holds values of both: `json` if no other does."""
     if one == other or other.kind == "null":
         return one
     if one.kind == "null":
@@ -95,7 +95,7 @@ def add_row(columns: dict[str, ColumnType], row: Mapping[str, Any]) -> None:
 
 
 def fitted(value: Any, wanted: ColumnType) -> Any:
-    """Return a value as its column holds it: where types differ, all that is no text is JSON text.
+    """Return a value as its column holds it: if types differ, everything except text is JSON text.
 
     Example:
         >>> fitted(["a"], JSON), fitted("a", JSON)

@@ -1,4 +1,4 @@
-"""Containers of rows, told by their content: JSON in several forms, CSV, Parquet, Arrow, plain text, folders."""
+"""Containers of rows, recognised by their content: JSON in several forms, CSV, Parquet, Arrow, plain text, folders."""
 
 import io
 import json
@@ -21,10 +21,10 @@ LIST_MARK: Final = re.compile(r"(?:\d+[.)]|[-*\u2022])\s+")
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What holds rows.
+    """A container of rows.
 
     Attributes:
-        name: how it is called, as in `JSON Lines`.
+        name: its name, as in `JSON Lines`.
         values: its values with their places.
         by_line: whether a place is a line of the file; else it is the row's position.
         notes: how many of the rows read so far were read otherwise than they stand there, by how.
@@ -46,7 +46,7 @@ def container_of(
     """Tell what holds the rows of a file, and begin to read them.
 
     Args:
-        path: the file. Its name counts for tables with unknown columns only.
+        path: the file. Its name matters only for tables with unknown columns.
         file: its content, decompressed.
         bare_text: whether plain text is read, one row per line.
         is_raw: whether rows of JSON Lines keep their line.
@@ -102,7 +102,7 @@ def _positions(name: str, rows: Iterable[Any]) -> Container:
 
 
 def _text_values(path: Path, file: io.BufferedReader, mark: re.Pattern[str] | None = None) -> Values:
-    """The lines of plain text, without the mark of a list where there is one."""
+    """The lines of plain text, without list marks."""
     for number, line in lines_of(path, file):
         try:
             text = line.decode().strip() if number > 1 else decoded(line, path, number).strip()
@@ -119,7 +119,7 @@ def _is_listed(start: str) -> bool:
 
 
 def _begins_with_row(start: str) -> bool:
-    """Whether the first line is a whole object, or looks like a broken one; else one object stands on several lines."""
+    """Whether the first line is a whole object, or looks like a broken one; else one object takes several lines."""
     line, newline, _ = start.partition("\n")
     if not newline:
         return True
@@ -136,7 +136,7 @@ def _has_json_line(start: str) -> bool:
 
 
 def _is_bracketed_text(start: str) -> bool:
-    """Whether a text that begins with a bracket is no list, such as `[Task 1] Name a fruit.`."""
+    """Whether a text that begins with a bracket is not a list, such as `[Task 1] Name a fruit.`."""
     inner = start[1:].lstrip()
     return bool(inner) and inner[0] not in '[{]"-0123456789' and not inner.startswith(("true", "false", "null", "NaN"))
 

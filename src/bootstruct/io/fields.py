@@ -1,4 +1,4 @@
-"""Names of the fields of a row by what they hold, and how a row with names of its own gets the known ones. Pure."""
+"""Names of the fields of a row by their meaning, and how a row with names of its own gets the known ones. Pure."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ QUESTIONS: Final = ("question", "query", "problem")
 INSTRUCTION_FIELDS: Final = ("instruction", "prompt", *QUESTIONS, "text")  # the first that holds a text counts
 INPUT_FIELDS: Final = ("input", "context")
 OUTPUT_FIELDS: Final = ("output", "response", "completion", "answer")  # two of them that differ are ambiguous
-LATER_OUTPUTS: Final = ("solution", "target", "targets", "generation")  # these count where none of those is there
+LATER_OUTPUTS: Final = ("solution", "target", "targets", "generation")  # these count if none of those is present
 SYSTEM_FIELDS: Final = ("system", "system_prompt")
 LIST_FIELDS: Final = frozenset(
     {*CHAT_FIELDS, "instances", "prompt", "completion", "chosen", "rejected"}
@@ -27,7 +27,7 @@ TASK_TYPES: Final = dict.fromkeys(("yes", "true", "1"), True) | dict.fromkeys(("
 
 
 def read_fields(text: str) -> dict[str, str]:
-    """Read names of fields as they are given on the command line.
+    """Read names of fields in the form of the command line.
 
     Raises:
         ValueError: it is not a list of such pairs; the text says what is wrong.
@@ -48,7 +48,7 @@ def read_fields(text: str) -> dict[str, str]:
 
 
 def other_fields(row: Row, fields: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """Names of the fields of a row that hold something and have no known name, a few of them."""
+    """A few names of the fields of a row that have a value and no known name."""
     passed_over = KNOWN_FIELDS | {
         "id",
         "instances",
@@ -61,7 +61,7 @@ def other_fields(row: Row, fields: Mapping[str, str] | None = None) -> tuple[str
 
 
 def with_known_names(row: Row, fields: Mapping[str, str] | None) -> Row:
-    """The row with the names of the known shapes: as named by `fields`, or else in lower case where it has none of them."""
+    """The row with the names of the known shapes: as `fields` says, or else in lower case if it has none of them."""
     if fields:
         others = {
             "instruction": (*INSTRUCTION_FIELDS, *CHAT_FIELDS, "instances", "user", "assistant"),
@@ -91,7 +91,7 @@ def value_at(row: Row, name: str) -> Any:
 
 
 def filled(row: Row, names: tuple[str, ...]) -> Iterator[str]:
-    """The texts of these fields, where they hold one: a number is read as text, and of a list of texts the first counts."""
+    """The texts of these fields, if any: a number is read as text, and of a list of texts the first counts."""
     return (text for name in names if (text := _text_in(row.get(name))).strip())
 
 
@@ -123,5 +123,5 @@ def turns_by_role(row: Row) -> list[dict[str, Any]]:
 
 
 def is_missing(value: object) -> bool:
-    """Whether a field holds nothing: null, or NaN as tables write a missing value."""
+    """Whether a field is empty: null, or NaN as tables write a missing value."""
     return value is None or (isinstance(value, float) and math.isnan(value))

@@ -1,4 +1,4 @@
-"""Writing files so that they are there whole or not at all."""
+"""Writing files completely or not at all."""
 
 import base64
 import contextlib
@@ -14,12 +14,12 @@ from bootstruct.io.json_values import SourceRow
 
 
 def write_whole(path: Path, content: bytes, is_private: bool = False) -> None:
-    """Write a file so that it is there whole or not at all.
+    """Write a file completely or not at all.
 
     Args:
         path: the file.
         content: its bytes.
-        is_private: whether only the user may read it (mode 0600), as with settings.
+        is_private: whether only the user may read it (mode 0600), as for settings.
 
     Raises:
         InputError: the place cannot be written.

@@ -1,4 +1,4 @@
-"""Texts that a spreadsheet would compute as formulas, made safe in CSV files and given back again. Pure."""
+"""Texts that a spreadsheet would compute as formulas, made safe in CSV files and restored on reading. Pure."""
 
 import re
 from typing import Final
@@ -8,7 +8,7 @@ _NUMBER: Final = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?%?")
 
 
 def guarded(text: str) -> str:
-    """Return a text as a spreadsheet shows it: led by an apostrophe where it would be computed as a formula.
+    """Return a text as a spreadsheet shows it: led by an apostrophe if it would be computed as a formula.
 
     Numbers stay as they are. A text that begins with apostrophes before such a sign gets one more, so that `unguarded`
     gives back every text.

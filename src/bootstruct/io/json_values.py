@@ -19,7 +19,7 @@ from bootstruct.io.unique_names import unique
 LONGEST_LINE = 1 << 28  # bytes of one row
 WRAPPERS: Final = ("data", "rows", "examples", "records", "train")  # fields of one object that hold all rows
 _BLANKS: Final = re.compile(r"[ \t\r\n\ufeff]*")
-_NEAR_THE_END: Final = 16  # characters; an error there may come of text that was not read yet
+_NEAR_THE_END: Final = 16  # characters; an error there may be caused by text that was not read yet
 
 
 class SourceRow(dict[str, Any]):
@@ -62,9 +62,9 @@ def json_lines(path: Path, file: io.BufferedReader, is_raw: bool) -> Values:
         file: its content.
         is_raw: whether rows keep their line (`SourceRow`), bytes that are not UTF-8 included.
     """
-    only: tuple[int, Any] | None = None  # a first line that may be all there is: one object of columns
+    only: tuple[int, Any] | None = None  # a first line that may be the whole file: one object of columns
     begun = False
-    broken: tuple[bytes, Any] = b"", None  # the last line that was no JSON: the next may be equal to it
+    broken: tuple[bytes, Any] = b"", None  # the last line that was not JSON: the next may be equal to it
     for number, line in lines_of(path, file):
         if not line.strip():
             continue
@@ -108,7 +108,7 @@ def json_list(path: Path, file: io.BufferedReader) -> Values:
 
 
 def json_objects(path: Path, file: io.BufferedReader) -> Values:
-    """Objects that stand on several lines each; one alone may hold columns, or all rows in a list."""
+    """Objects of several lines each; a single one may hold columns, or all rows in a list."""
     reader = JsonReader(path, file)
     first, number = reader.value(), 1
     if not reader.next_character() and (rows := rows_within(first)) is not None:
@@ -136,7 +136,7 @@ class JsonReader:
         self._decode = json.JSONDecoder().raw_decode
 
     def next_character(self) -> str:
-        """The character that comes next, blanks passed over; empty at the end of the file."""
+        """The next character that is not blank; empty at the end of the file."""
         while True:
             found = _BLANKS.match(self._text, self._at)
             self._at = found.end() if found else self._at
@@ -146,13 +146,13 @@ class JsonReader:
                 return ""
 
     def take(self, character: str) -> None:
-        """Pass over this character. Raises InputError where another one comes."""
+        """Pass over this character. Raises InputError if another one comes."""
         if self.next_character() != character:
             raise self.error(f"{character!r} is expected")
         self._at += 1
 
     def value(self) -> Any:
-        """The next value, a RowFault where it is no row to rely on. Raises InputError where there is none."""
+        """The next value, a RowFault where it is no row to rely on. Raises InputError if there is none."""
         self.next_character()
         while True:
             try:
@@ -176,7 +176,7 @@ class JsonReader:
         return InputError(f"{self._path}:{line}: not JSON: {what}.")
 
     def _more(self) -> bool:
-        """Read another piece, as large as what is held, and forget what was read; False at the end of the file."""
+        """Read another piece, as large as the buffer, and forget what was parsed; False at the end of the file."""
         if self._has_ended:
             return False
         self._line += self._text.count("\n", 0, self._at)

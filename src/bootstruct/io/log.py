@@ -1,4 +1,4 @@
-"""The one append-only log: one writer at a time, one write per line, a torn last line cut when it is opened."""
+"""The append-only log: one writer at a time, one write per line; an incomplete last line is cut on opening."""
 
 import asyncio
 import contextlib
@@ -21,9 +21,9 @@ class AppendLog:
     in groups, off the loop; elsewhere `close` (or `sync`) does so.
 
     Args:
-        path: the file; made where it is not there.
-        taken: the rest of the error's sentence where another process holds the file.
-        remedy: what to do where the disk refuses, as a sentence.
+        path: the file; made if it does not exist.
+        taken: the rest of the error's sentence if another process holds the file.
+        remedy: what to do if the disk refuses, as a sentence.
         syncs_later: whether what is written inside an event loop is synced by itself; otherwise the caller calls `sync`.
         begins: what the first line begins with; a file that holds anything else is left alone.
 
@@ -59,7 +59,7 @@ class AppendLog:
             while written < len(line):
                 written += os.write(self._file, line[written:])
         except OSError as exc:
-            with contextlib.suppress(OSError):  # then a torn tail stays, which the next writer cuts
+            with contextlib.suppress(OSError):  # then an incomplete line stays, which the next writer cuts
                 os.ftruncate(self._file, offset)
             self._fail(exc)
         self.size += len(line)
@@ -69,7 +69,7 @@ class AppendLog:
         return offset
 
     def sync(self) -> None:
-        """Wait until the disk has what was written; what it refuses is taken back. Raises RunStoppedError then."""
+        """Wait until everything is on disk; what the disk refuses is undone. Raises RunStoppedError then."""
         self._require_file()
         try:
             os.fsync(self._file)
@@ -78,13 +78,13 @@ class AppendLog:
         self._dirty = False
 
     def cut(self, size: int) -> None:
-        """Take back everything behind the first `size` bytes. Raises RunStoppedError where the file is gone or closed."""
+        """Take back everything behind the first `size` bytes. Raises RunStoppedError if the file is gone or closed."""
         self._require_file()
         os.ftruncate(self._file, size)
         self.size = size
 
     def close(self) -> None:
-        """Sync what is not on the disk yet and let go of the lock. Raises RunStoppedError where the disk refuses."""
+        """Sync what is not on the disk yet and let go of the lock. Raises RunStoppedError if the disk refuses."""
         if self._file < 0:
             return
         try:

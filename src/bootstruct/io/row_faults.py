@@ -4,7 +4,7 @@ NOT_JSON = "not JSON"
 
 
 def fault_in_words(reason: str, detail: str) -> str:
-    """What is wrong with one row: the detail, which says it in full, or the reason where there is none."""
+    """The fault of one row: the detail, which is complete, or the reason if there is no detail."""
     return f"{reason}: {detail}" if reason == NOT_JSON and detail else detail or reason
 
 

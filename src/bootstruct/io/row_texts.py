@@ -18,7 +18,7 @@ from bootstruct.types import Message
 
 
 def instruction_of(row: Row, fields: Mapping[str, str] | None = None) -> str | None:
-    """Return the text that a row is compared by, None if it has none.
+    """Return the text of a row for comparisons, None if it has none.
 
     It is the first text of `INSTRUCTION_FIELDS`, else the first user's message, else the input.
     """
@@ -46,9 +46,9 @@ def texts_of(row: Row, fields: Mapping[str, str] | None = None) -> Iterator[str]
 
 
 def task_key(instruction: str, group: str = "") -> str:
-    """Return what the rows of one task have in common: the instruction.
+    """Return the common key of the rows of one task: the instruction.
 
-    A chat does not tell where the instruction ends and the input begins. Of rows that share the name of their task, as
+    A chat does not show where the instruction ends and the input begins. Of rows that share the name of their task, as
     those of an export do, the ones with the same first line belong together.
 
     Args:
@@ -59,7 +59,7 @@ def task_key(instruction: str, group: str = "") -> str:
 
 
 def group_of(row: Row) -> str:
-    """Return the name of a row's task: its `task`, or what stands before the slash of an id such as `812.3/0`."""
+    """Return the name of a row's task: its `task`, or the part before the slash of an id such as `812.3/0`."""
     name, given = row.get("id"), row.get("task")
     if isinstance(given, str) and given.strip():
         return given
@@ -82,7 +82,7 @@ def inputs_of(row: Row, fields: Mapping[str, str] | None = None) -> list[str]:
 
 
 def turns_that_are_readable(row: Row) -> Iterator[Message]:
-    """The turns of a row that can be read; the others are passed over."""
+    """The turns of a row that can be read; the others are skipped."""
     field = chat_field(row)
     chat = row[field] if field is not None else None
     if not chat and isinstance(row.get("prompt"), list):

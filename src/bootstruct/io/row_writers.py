@@ -1,4 +1,4 @@
-"""How rows are written in each container: one after another, or in batches where a table has typed columns."""
+"""How rows are written in each container: one after another, or in batches if a table has typed columns."""
 
 import csv
 import io
@@ -50,11 +50,11 @@ class RowWriter:
         raise NotImplementedError
 
     def finish(self) -> None:
-        """Write what is left when all rows are there."""
+        """Write the rest after the last row."""
 
 
 class JsonLines(RowWriter):
-    """One object a line."""
+    """One object per line."""
 
     def add(self, row: Row) -> None:
         """Write a row."""
@@ -72,12 +72,12 @@ class JsonList(RowWriter):
         self.written.rows += 1
 
     def finish(self) -> None:
-        """Write what is left when all rows are there."""
+        """Write the rest after the last row."""
         self._file.write(b"\n]\n" if self.written.rows else b"[]\n")
 
 
 class PlainText(RowWriter):
-    """One text per line: of rows that hold a text and nothing else."""
+    """One text per line, for rows that contain only a text."""
 
     def add(self, row: Row) -> None:
         """Write a row."""
@@ -97,13 +97,13 @@ class PlainText(RowWriter):
 class ColumnWriter(RowWriter):
     """Rows of named columns.
 
-    They are written as they come where the columns are given; else they wait in a temporary file until all names and
+    If the columns are given, rows are written as they come; else they wait in a temporary file until all names and
     types are known.
 
     Args:
-        file: where they go.
+        file: the file.
         written: counts them.
-        columns: the types of the columns by name, in order; None where they follow from the rows.
+        columns: the types of the columns by name, in order; None if they follow from the rows.
     """
 
     def __init__(self, file: BinaryIO, written: WrittenRows, columns: Mapping[str, ColumnType] | None) -> None:
@@ -123,7 +123,7 @@ class ColumnWriter(RowWriter):
         self._waiting.write(content + b"\n")
 
     def finish(self) -> None:
-        """Write what is left when all rows are there."""
+        """Write the rest after the last row."""
         if self._waiting is not None:
             self._waiting.seek(0)
             for line in self._waiting:

@@ -57,11 +57,11 @@ def read_rows(
     columns: Collection[str] = (),
     is_raw: bool = False,
 ) -> Iterator[tuple[int, Row]]:
-    r"""Yield (line or position from 1, row) of every row of a file; blank lines are passed over.
+    r"""Yield (line or position from 1, row) of every row of a file; blank lines are skipped.
 
     A file is JSON Lines, a JSON list of objects, objects one after another, one JSON object of columns or with the rows
     in a field such as `data`, CSV (with commas, semicolons, tabs or bars) with a head line, Parquet or Arrow, each also
-    compressed with gzip or zstd: its content says which, not its name. A folder is one that `datasets.save_to_disk`
+    compressed with gzip or zstd: its content decides, not its name. A folder is one that `datasets.save_to_disk`
     wrote. Lines end with `\n` or `\r\n` only: rows may hold U+2028 and U+0085, on which other splitting breaks. A row in
     which an object has a name twice, with different values, cannot be read.
 

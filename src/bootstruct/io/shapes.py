@@ -1,4 +1,4 @@
-"""Which fields of a row hold what: the one place that knows the shapes of instruction data. Pure.
+"""The meaning of the fields of a row: the only place that knows the shapes of instruction data. Pure.
 
 | shape | fields |
 |---|---|
@@ -45,7 +45,7 @@ from bootstruct.io.fields import (
 from bootstruct.io.row_texts import group_of, task_key
 from bootstruct.types import Instance, Message
 
-SHAPE_NAMES: Final = {  # how a shape is called to users
+SHAPE_NAMES: Final = {  # the name of a shape for users
     "seeds": "tasks with instances",
     "alpaca": "Alpaca's shape",
     "dolly": "Dolly's shape",
@@ -99,24 +99,24 @@ class TaskRow:
 
     @property
     def task(self) -> str:
-        """What the rows of one task have in common (`task_key`)."""
+        """The common key of the rows of one task (`task_key`)."""
         return task_key(self.instruction, self.group if self.messages else "")
 
     @property
     def shape_name(self) -> str:
-        """How its shape is called to users."""
+        """The name of its shape for users."""
         return SHAPE_NAMES.get(self.shape, self.shape)
 
 
 def read_task_row(row: Row, fields: Mapping[str, str] | None = None) -> TaskRow:
-    """Return what a row holds.
+    """Return the content of a row.
 
     Args:
         row: the row.
-        fields: names of fields by what they hold (`ROLES_OF_FIELDS`), for other names than the known ones.
+        fields: the names of fields by their meaning (`ROLES_OF_FIELDS`), for other names than the known ones.
 
     Raises:
-        ShapeError: the row has none of the known shapes, or a field of it is no text; the message names the field.
+        ShapeError: the row has none of the known shapes, or a field of it is not a text; the message names the field.
     """
     row, notes = with_known_names(row, fields), list[str]()
     content = _content(row, notes)
@@ -136,7 +136,7 @@ def read_task_row(row: Row, fields: Mapping[str, str] | None = None) -> TaskRow:
 
 
 def read_task_type(value: object) -> bool | None:
-    """Return whether a field says that a task is classification; None where it does not say.
+    """Return whether a field says that a task is classification; None if it does not say.
 
     Args:
         value: `true`, `"Yes"`, `"yes"`, `1` and the like, or their opposites.
@@ -187,7 +187,7 @@ def _content(row: Row, notes: list[str]) -> TaskRow:
 
 
 def _single(shape: str, row: Row, instruction: str, notes: list[str]) -> TaskRow:
-    """A row with one input and one output, and maybe with the turns before them."""
+    """A row with one input and one output, and optionally the turns before them."""
     pair = _pair(row, notes)
     system = next(filled(row, SYSTEM_FIELDS), "")
     history = row.get("history")
@@ -211,7 +211,7 @@ def _pair(row: Row, notes: list[str]) -> tuple[str, str | None]:
 
 
 def _one_of(row: Row, names: tuple[str, ...], notes: list[str]) -> str | None:
-    """The text of the one of these fields that is there; None where none is."""
+    """The text of the one of these fields that is there; None if none is."""
     there = [name for name in names if not is_missing(row.get(name))]
     filled = [name for name in there if row[name] != ""]
     if len(filled) > 1 and any(row[name] != row[filled[0]] for name in filled[1:]):

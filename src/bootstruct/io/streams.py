@@ -14,8 +14,8 @@ from bootstruct.errors import InputError
 from bootstruct.io.optional import require_zstd
 from bootstruct.io.trust import open_inside
 
-STDIN = Path("-")  # the standard input in place of a file
-HEAD = 1 << 16  # bytes by which a file is told from others
+STDIN = Path("-")  # the standard input instead of a file
+HEAD = 1 << 16  # bytes by which a file is recognised
 LARGEST_FILE = 8 << 30  # bytes, unpacked; of files that must be in memory as a whole
 MOST_SWOLLEN, MOST_TIMES = 1 << 28, 100  # bytes that any file may be unpacked, and how many times its size beyond
 _BOM: Final = b"\xef\xbb\xbf"
@@ -129,12 +129,12 @@ def _zstd_file(file: io.BufferedReader, path: Path) -> Any:
 
 
 def head_of(file: io.BufferedReader) -> bytes:
-    """The first bytes of a file, which are read again by what follows."""
+    """The first bytes of a file, which later reads return again."""
     return file.peek(HEAD)
 
 
 def is_seekable_file(file: io.BufferedReader) -> bool:
-    """Whether it is a file of the disk as it is, neither a pipe nor decompressed."""
+    """Whether it is an ordinary file on disk, neither a pipe nor decompressed."""
     return isinstance(file.raw, io.FileIO) and file.seekable()
 
 
@@ -221,7 +221,7 @@ def decoded(raw: bytes, path: Path, line: int | None = None, first: int = 1) -> 
 
 
 def likely_encoding(raw: bytes) -> str:
-    """The encoding that bytes which are not UTF-8 are probably in; a guess for the user to check."""
+    """The probable encoding of bytes that are not UTF-8; a guess for the user to check."""
     high = sum(byte > 0x7F for byte in raw)
     letters = sum(byte > 0x40 and chr(byte).isalpha() for byte in raw if byte < 0x80)
     if high <= max(letters, 4):

@@ -1,4 +1,4 @@
-"""Task files of Super-NaturalInstructions, and its splits: which tasks may be trained on and which are for testing only.
+"""Task files of Super-NaturalInstructions, and its splits: which tasks are for training and which only for testing.
 
 The split is that of the benchmark (`splits/default`), as in section 4.3 of the paper: 119 English test tasks of twelve
 categories, tasks that are excluded because they were made from the data set of a test task, and tasks in other languages.
@@ -60,7 +60,7 @@ class SuperNIFile:
 
     @property
     def is_english(self) -> bool:
-        """Whether no other language than English is named."""
+        """Whether no language other than English is named."""
         return self.languages <= {"English"}
 
     def pairs(self) -> list[tuple[str, str]]:
@@ -76,13 +76,13 @@ class SuperNIFile:
 
 @dataclass(frozen=True, slots=True)
 class SuperNISplitLists:
-    """The lists of a split, None where there are none beside the tasks."""
+    """The lists of a split, None if there are none beside the tasks."""
 
     test: frozenset[str] | None
     excluded: frozenset[str]
 
     def reason(self, task: SuperNIFile) -> str:
-        """Why a task must not be trained on, empty where it may be."""
+        """Why a task must not be used for training; empty if it may be."""
         if self.test is not None and _listed(task.name, self.test):
             return OF_TEST_SPLIT
         if not task.is_english:
@@ -105,7 +105,7 @@ def _listed(name: str, names: frozenset[str]) -> bool:
 
 
 def tasks_folder(folder: Path) -> Path | None:
-    """Where the task files of a checkout are, or the folder itself if it holds some; None if it is neither."""
+    """The folder with the task files of a checkout, or the folder itself if it contains some; None if it is neither."""
     if (folder / "tasks").is_dir():
         return folder / "tasks"
     return folder if any(folder.glob("task*.json")) else None
@@ -136,7 +136,7 @@ def read_split_lists(folder: Path) -> SuperNISplitLists:
 
 
 def list_of_test_tasks(folder: Path) -> Path | None:
-    """Where the official list of test tasks is: in a checkout, or beside its folder `tasks`; None if it is not there."""
+    """The place of the official list of test tasks: in a checkout, or beside its folder `tasks`; else None."""
     places = (folder, folder.absolute().parent, folder.resolve().parent)
     found = (place / "splits" / "default" / "test_tasks.txt" for place in places)
     return next((path for path in found if path.is_file()), None)
@@ -170,7 +170,7 @@ def read_task_file(path: Path) -> SuperNIFile:
 
 
 def first_text(value: object) -> str:
-    """The first text of a list of texts, or the text itself; empty where there is none."""
+    """The first text of a list of texts, or the text itself; empty if there is none."""
     given = [value] if isinstance(value, str) else value
     return given[0].strip() if isinstance(given, list) and given and isinstance(given[0], str) else ""
 
@@ -178,11 +178,11 @@ def first_text(value: object) -> str:
 def training_tasks(
     folder: Path, account: RowAccount, test_tasks: bool = False, other_languages: bool = False
 ) -> Iterator[SuperNIFile]:
-    """The tasks of a folder that may be trained on; what is left out is counted in the account.
+    """The tasks of a folder for training; the account counts those that are left out.
 
     Args:
         folder: a checkout, or a folder of task files.
-        account: takes what became of each task file.
+        account: takes an account of each task file.
         test_tasks: whether test tasks, and those that the split excludes, are kept.
         other_languages: whether tasks in other languages than English are kept.
 
@@ -215,7 +215,7 @@ def test_tasks_in(folder: Path, account: RowAccount) -> Iterator[SuperNIFile]:
 
     Args:
         folder: a checkout, or a folder of task files.
-        account: takes what became of each task file.
+        account: takes an account of each task file.
 
     Raises:
         InputError: a list of the split cannot be read, or no test task is there.

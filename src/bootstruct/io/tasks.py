@@ -1,4 +1,4 @@
-"""From files of rows to tasks: every row in the one form of `TaskRow`, those that hold none left out by name and counted."""
+"""From files of rows to tasks: every row as a `TaskRow`; other rows are left out for a named reason and counted."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -24,8 +24,8 @@ def read_tasks(
 
     Args:
         path: the file; see `read_rows`.
-        account: where the rows are counted.
-        fields: names of fields by what they hold, as `--fields` gives them.
+        account: counts the rows.
+        fields: the names of fields by their meaning, as `--fields` gives them.
         surrogates, bare_text: as for `read_rows`.
         accept: why a task cannot be used, as in `without output`; empty if it can.
 

@@ -1,6 +1,6 @@
 """The rule for run folders: a folder is data, and nothing in it is trusted.
 
-Run folders are shared, so a folder may come from a stranger. Two things follow, and this module holds both:
+Run folders are shared, so a folder may come from a stranger. Two rules follow, and this module implements both:
 
 - What a folder's `machine.yaml` says about where requests go and which key they carry is used only after the user has
   confirmed it, once for each folder and its values (`confirm`, `is_confirmed`). Confirmations are kept outside every run
@@ -9,7 +9,7 @@ Run folders are shared, so a folder may come from a stranger. Two things follow,
 - A file of a folder is a regular file inside it (`open_inside`, `require_inside`): no absolute name, no `..`, and no
   link in place of the file or of a folder on the way to it.
 
-What the user has confirmed or set is taken from files of the user only, which nobody else can write (`why_not_own`).
+The user's confirmations and settings are read only from files of the user that nobody else can write (`why_not_own`).
 """
 
 import errno
@@ -122,7 +122,7 @@ def confirm(folder: Path, values: Mapping[str, Any]) -> None:
 
 
 def why_not_own(about: os.stat_result) -> str:
-    """Why a file may hold what somebody else wrote, in words; empty where it is the user's own.
+    """Why a file may hold what somebody else wrote, in words; empty if it is the user's own.
 
     It is if nobody but its owner and its group may write to it, and the owner is the user, the administrator, or the owner of
     the user's home folder: in a container that runs as root with a mounted home, files keep the owner that they have outside.
@@ -139,7 +139,7 @@ def why_not_own(about: os.stat_result) -> str:
 
 
 def _owner_of_home() -> int | None:
-    """The number of the user to whom the home folder belongs; None where others can write to it."""
+    """The number of the user to whom the home folder belongs; None if others can write to it."""
     try:
         about = os.stat(os.path.expanduser("~"))
     except OSError:

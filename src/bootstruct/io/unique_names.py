@@ -1,4 +1,4 @@
-"""JSON objects in which a name comes twice: found at little cost, since almost none has one. Pure."""
+"""JSON objects in which a name occurs twice, found at little cost, because almost none has one. Pure."""
 
 import json
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
-"""The one writer of rows: JSON Lines, JSON, CSV, TSV, text, Parquet, Arrow and folders of `datasets`, gzip and zstd.
+"""The only writer of rows: JSON Lines, JSON, CSV, TSV, text, Parquet, Arrow and folders of `datasets`, gzip and zstd.
 
-The name of a file says what it becomes. It is there whole or not at all, and never in place of a file that its rows were
-read from. Rows are not held in memory: they are written as they come, those of a table in batches; what needs to know all
-columns first keeps the rows in a temporary file (`io.row_writers`).
+The name of a file determines its kind. It is written completely or not at all, and never replaces a file from which
+its rows were read. Rows are not held in memory: they are written as they come, those of a table in batches; what
+needs to know all columns first keeps the rows in a temporary file (`io.row_writers`).
 """
 
 import contextlib

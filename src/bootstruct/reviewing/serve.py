@@ -42,7 +42,7 @@ class Bind:
 def open_session(run: Path, sheet: Path | None, wanted: ReviewOptions) -> tuple[RunReview, ReviewLedger]:
     """Read a run folder (its whole journal, once) and lock its reviews for writing.
 
-    Raises InputError where there is nothing to review, or if another review page is open on it.
+    Raises InputError if there is nothing to review, or if another review page is open on it.
     """
     if not run.is_dir():
         raise InputError(f"{run}: no such run folder.")

@@ -143,7 +143,7 @@ def consistent_answers(answers: Iterable[tuple[int | None, bool | None]], count:
     """Return the answers for tasks 1 to `count` that do not contradict one another.
 
     Args:
-        answers: pairs of a task's number and its answer, as parsed; None where one could not be read.
+        answers: pairs of a task's number and its answer, as parsed; None if one could not be read.
         count: the number of tasks that were asked about.
     """
     truths_by_number: dict[int, set[bool]] = {}
