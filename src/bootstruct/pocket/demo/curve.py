@@ -23,7 +23,7 @@ def curve_svg(rows: Sequence[Json], before: float) -> str:
 
     Args:
         rows: the models of the curve, as `summary.curve_rows` gives them.
-        before: the score of the model as it was, cut at the first line.
+        before: the score of the untuned model, cut at the first line.
     """
     return "\n".join(_parts(rows, before)) + "\n"
 

@@ -25,7 +25,7 @@ def belongs(family: str, group_in_run: str, group: str | None) -> bool:
     Args:
         family: the name of the family.
         group_in_run: its group in the run, as `family_groups` gives it.
-        group: the group that is asked for.
+        group: the requested group.
     """
     if group == NEVER_ANSWERED:
         return family in HELD_OUT
@@ -57,7 +57,7 @@ def family_groups(seeds: Iterable[str], generated: Iterable[str]) -> dict[str, G
 def evaluation_rows(known: set[str], phrasings: int = PHRASINGS, sample: int = 0) -> list[Json]:
     """Return prompts of every family with one right answer, as user-oriented tasks.
 
-    Every second prompt of a family has one of the frames that the corpus does not have; the others, and those of families
+    Every second prompt of a family has a wording that does not occur in the corpus; the others, and those of families
     without shared frames, have the family's own sentences, which the corpus lists without answers.
 
     Args:
@@ -74,7 +74,7 @@ def evaluation_rows(known: set[str], phrasings: int = PHRASINGS, sample: int = 0
 
 
 def development_rows(known: set[str], per_family: int = PHRASINGS) -> list[Json]:
-    """Return prompts to choose hyper-parameters on: other phrasings and inputs than those of the largest evaluation.
+    """Return prompts for choosing hyper-parameters, with other phrasings and inputs than the largest evaluation.
 
     They use those templates of a family that match no evaluation prompt of it. Families without such a template are left
     out, and so are inputs that the evaluation uses for the family.

@@ -1,4 +1,4 @@
-"""The table of the models that are measured: what each is finetuned on, and with which settings."""
+"""The table of the measured models: the training data and the settings of each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,13 +36,13 @@ class DemoModel:
     Attributes:
         name: the name of its folders.
         label: its name in tables.
-        part: the part of the table, or the figure, that it belongs to.
-        source: what it is finetuned on: the name of a file in `data/`, or `run`; empty for the model as it was.
+        part: its part of the table, or its figure.
+        source: its training data: the name of a file in `data/`, or `run`; empty for the untuned model.
         tasks: the number of generated tasks among its training data.
         is_subset: whether these are only some of the run's tasks.
         per_run: whether its data differ from run to run.
-        setting: the settings of its finetuning; None for the model as it was.
-        asked_in: the name of the format that it is asked in.
+        setting: the settings of its finetuning; None for the untuned model.
+        asked_in: the name of the format of its evaluation.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The formats that a model which is not finetuned is asked in: it is shown at its best, and in all of them with `--full`."""
+"""The formats of the untuned model's evaluation: its best one, and all of them with `--full`."""
 
 from typing import Final
 
@@ -16,14 +16,14 @@ FORMATS: Final[dict[str, str]] = {
     "arrow": "{{ instruction }}\n{{ input }} ->",
     "sentence": "{{ instruction }} {{ input }}",
 }
-_PLACE_OF_TASK: Final = "Task: {{ instruction }}"  # where the recipe's prompt for instances ends
+_PLACE_OF_TASK: Final = "Task: {{ instruction }}"  # the end of the recipe's prompt for instances
 
 
 def format_template(name: str) -> str:
     r"""Return the template of a format: `instruction` and `input` -> the text that the model continues.
 
-    `few-shot` is the pocket recipe's own prompt for instances with its solved tasks, and then the format `example`: no
-    bare instruction, but what the model can do when it is shown how.
+    `few-shot` is the pocket recipe's own prompt for instances with its solved tasks, and then the format `example`:
+    it shows what the model can do after examples, instead of with a bare instruction.
 
     Example:
         >>> format_template("arrow")

@@ -19,7 +19,7 @@ NO_FILTER = "1.0"  # the recipe keeps what lies at the threshold, so nothing is 
 def grow(options: DemoOptions, echo: Echo, generation: int, is_filtered: bool = True) -> State:
     """Grow a run from the pocket seeds and verify it.
 
-    A model that stops short of the goal may still have written enough to go on with.
+    A model that stops short of the goal may still have written enough to continue.
 
     Args:
         options: the demo's options.

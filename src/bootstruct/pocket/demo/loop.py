@@ -1,4 +1,4 @@
-"""The story of the demo: grow the runs, finetune each model of the table on them, evaluate each, report, summarize."""
+"""The sequence of the demo: grow the runs, finetune and evaluate each model of the table, report, summarize."""
 
 import dataclasses
 import importlib.util
@@ -38,7 +38,7 @@ def run_demo(options: DemoOptions, echo: Echo) -> Json:
 
     Raises:
         RunStoppedError: the model wrote too few usable tasks.
-        InputError: the folder holds something else, or a command cannot work.
+        InputError: the folder contains something else, or a command cannot work.
     """
     options = dataclasses.replace(options, model=absolute_model(options.model))
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ def details_of(seeded: SeededModel, options: DemoOptions) -> list[str]:
 
 
 def read_answers(folder: Path, seeded: SeededModel, rows: Sequence[Json]) -> tuple[ScoredAnswer, ...]:
-    """Read and score the answers of a model; empty if it was not asked.
+    """Read and score the answers of a model; empty if there are none.
 
     Raises:
         InputError: the file of its answers cannot be read.
@@ -128,7 +128,7 @@ def read_answers(folder: Path, seeded: SeededModel, rows: Sequence[Json]) -> tup
 
 
 def write_report(options: DemoOptions, record: StepRecord, echo: Echo) -> bool:
-    """Write the page about the data; returns whether that worked, since the demo goes on without it."""
+    """Write the page about the data; returns whether that worked, because the demo continues without it."""
     (options.folder / REPORT).unlink(missing_ok=True)
     try:
         with record.timed("report"):

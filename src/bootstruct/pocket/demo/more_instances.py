@@ -1,6 +1,7 @@
 """Instances besides those of a run: for the seed instructions, and for classification tasks written input first.
 
-They are asked for with the run's own prompts and sampling, and journalled in a folder of their own: asked once, reused free.
+They are requested with the run's own prompts and sampling, and journalled in a folder of their own: each request is
+sent once and reused free.
 """
 
 import asyncio

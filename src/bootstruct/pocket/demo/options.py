@@ -1,4 +1,4 @@
-"""What a demo is asked to do, and the names of the files in its folder."""
+"""The options of a demo, and the names of the files in its folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ class DemoOptions:
 
     Attributes:
         folder: where everything is written.
-        model: the model that is grown from, finetuned and measured: `pocket`, or `hf/DIR`.
+        model: the model that generates and is finetuned and measured: `pocket`, or `hf/DIR`.
         tasks: accepted instructions to grow; None for the usual number.
         full: all models of the table, two runs with three finetuning seeds each, and the curve over the amount of data.
         to_stderr: whether the output of commands goes to stderr, because stdout is for the summary.
@@ -54,7 +54,7 @@ class DemoOptions:
 
     @property
     def finetuning_seeds(self) -> tuple[int, ...]:
-        """The seeds that each model is finetuned with."""
+        """The finetuning seeds of each model."""
         return FULL_FINETUNING_SEEDS if self.full else (FINETUNING_SEED,)
 
     @property

@@ -71,7 +71,7 @@ def difficulty_table(summary: Json) -> list[str]:
 
 
 def prompts_sentence(summary: Json) -> str:
-    """Say what was asked, and how the prompts are grouped."""
+    """Describe the prompts and their groups."""
     prompts = summary["prompts"]
     groups = "; ".join(f"{group} {' and '.join(map(str, prompts[group]))}" for group in GROUPS)
     return (

@@ -82,7 +82,7 @@ def open_record(folder: Path, model: str) -> StepRecord:
     """Read the record of a demo's folder, or begin one.
 
     Raises:
-        InputError: the folder holds a demo of another model, or the record cannot be read.
+        InputError: the folder contains a demo of another model, or the record cannot be read.
     """
     path = folder / STEPS
     require_no_links(folder)
@@ -138,7 +138,7 @@ def run_command(words: Sequence[str], folder: Path, echo: Echo, to_stderr: bool 
 
 
 def do_once(step: CommandStep, record: StepRecord, echo: Echo) -> bool:
-    """Do a step unless it is done; what an unfinished one left behind is removed first.
+    """Do a step unless it is done; the output of an unfinished one is removed first.
 
     Returns:
         Whether the step is done now; False if its command failed.

@@ -34,10 +34,10 @@ COMPARED = ("seed-instances", "seeds-all-templates", "seeds-only", "unfiltered",
 
 @dataclass(frozen=True, slots=True)
 class DemoResults:
-    """What a demo has measured.
+    """The measurements of a demo.
 
     Attributes:
-        options: what it was asked to do.
+        options: its options.
         states: the runs.
         rows: the evaluation prompts.
         table: the models of the table.

@@ -40,7 +40,7 @@ def headline_sentence(summary: Json) -> str:
 
 
 def seeds_sentence(summary: Json) -> str:
-    """Say which runs and finetuning seeds there are, since the intervals do not cover them."""
+    """Say which runs and finetuning seeds there are, because the intervals do not cover them."""
     if len(summary["finetuning seeds"]) == 1:
         return "This is one run and one finetuning seed; others would differ by some points. --full has two and three."
     runs, seeds = (", ".join(map(str, summary[name])) for name in ("generation seeds", "finetuning seeds"))
@@ -108,7 +108,7 @@ def seed_rows(summary: Json) -> list[tuple[str, ...]]:
 
 
 def reader_lines(summary: Json) -> list[str]:
-    """Say what the strict reader found; for a model that is not of its world, how many instances there are."""
+    """Say what the strict reader found; for a model that does not belong to its world, how many instances there are."""
     lines = []
     for run in summary["runs"]:
         name = f"Run {run['run']}: " if len(summary["runs"]) > 1 else ""

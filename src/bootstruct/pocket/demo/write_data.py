@@ -1,4 +1,4 @@
-"""The files that models are finetuned on and asked with, written anew each time."""
+"""The files for finetuning and evaluating the models, written again each time."""
 
 import json
 from collections.abc import Iterable, Sequence
