@@ -1,4 +1,4 @@
-"""What surrounds the content of a reply: thoughts, end tokens, greetings, code fences, rules, field names.
+"""The parts around the content of a reply: thoughts, end tokens, greetings, code fences, rules, field names.
 
 Shared by the robust parsers of instructions and of instances. Everything here is linear in the length of a reply.
 """
@@ -31,13 +31,13 @@ _END_TOKEN = re.compile(  # in the middle of a line, with a blank before it, a t
     r"|<\|endoftext\|>|</s>(?=\s*(?:\Z|\n\s*\n|\[INST|<s>|<\|))|(?<=\S)\s?\[/?INST\]"
     r"|(?<=[^\s\w])assistant[ \t]*+\n[ \t]*+\n|(?<=\S)\n(?:User|Human|Assistant)[ \t]*+:?\s*+\Z"
 )
-_END_SIGN = re.compile(  # what every end token holds: found quickly, since the pattern above is tried at every character
+_END_SIGN = re.compile(  # what every end token contains; it is found quickly, but the pattern above is tried at every character
     r"<(?:\|(?:end|im_|eo[tm]_id|return|user|assistant|start_h|END_)|/s>|eos>|(?:end|start)_of_turn>|｜end)|\[/?INST\]"
     r"|assistant[ \t]*+\n|\n(?:User|Human|Assistant)[\s:]*+\Z"
 )
 _DIRECTION_MARKS = re.compile(r"^[\u200e\u200f]++|(?<![\u200e\u200f])[\u200e\u200f]++$", re.MULTILINE)
 _EMPTY_PAIRS = {'""', "''", "“”", "()", "[]", "<>", '("")'}
-_INVISIBLE = "\ufeff\u200b\u2060"  # marks without a width that are no part of any word
+_INVISIBLE = "\ufeff\u200b\u2060"  # marks without a width that are not part of any word
 _INDENTED = re.compile(r"\n[ \t]+\S")
 _COLON = r"[*_]*+[ \t]*+[:：][ \t]*+[*_]*+[ \t]*+"
 _NO_INPUT = re.compile(
@@ -52,11 +52,11 @@ _NO_INPUT = re.compile(
 class FieldPattern:
     """The pattern of a field marker at the start of a line: "Output:", "output 2 :", "**Output:**" ...
 
-    A text that cannot hold the field is told without a search at each of its lines.
+    A text that cannot contain the field is recognised without a search at each of its lines.
 
     Args:
         name: a regular expression for the field's name.
-        word: a word in lower case that each such name holds; may be empty.
+        word: a word in lower case that each such name contains; may be empty.
     """
 
     def __init__(self, name: str, word: str = "") -> None:

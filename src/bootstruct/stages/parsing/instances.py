@@ -93,8 +93,8 @@ def parse_instances(reply: Reply, is_classification: bool, instruction: str = ""
 
     Args:
         reply: the model's reply to an input-first or output-first prompt.
-        is_classification: whether the reply was asked for label first.
-        instruction: the task, which tells a real input "-" from one that says that there is none.
+        is_classification: whether the request asked for the label first.
+        instruction: the task, which distinguishes a real input "-" from one that says that there is none.
     """
     text = _unfenced(clean_reply(reply.text))
     greeting = GREETING.match(text)
@@ -136,7 +136,7 @@ def _translated(text: str) -> str:
 
 
 def _without_explanation(pair: Instance, is_classification: bool) -> Instance:
-    """Drop an explanation after the answer of a task that asks for none."""
+    """Drop an explanation after the answer if the task does not ask for one."""
     text = pair.input if is_classification else pair.output
     if (match := _EXPLANATION.search(text)) is None or not text[: match.start()].strip():
         return pair
@@ -168,7 +168,7 @@ def _blanked(pair: Instance) -> Instance:
 
 
 def filter_instances(pairs: list[Instance], rejected: list[RejectedInstance], instruction: str = "") -> ParsedInstances:
-    """Apply the rules for instances: duplicates go silently, of a conflict all sides are rejected.
+    """Apply the rules for instances: duplicates are dropped, and all sides of a conflict are rejected.
 
     Args:
         pairs: the instances as parsed, in order.

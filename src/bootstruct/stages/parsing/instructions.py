@@ -1,6 +1,6 @@
 """Parse instructions from free text: markers at line starts only, in any case and the usual shapes.
 
-Repairs of faults of the released code, each with a test: case is kept; a truncated reply loses its last item only;
+Repairs of faults of the released code, each with a test: case is kept; a truncated reply loses only its last item;
 "10)", "Task 10:", bullets, code fences and chat preambles are understood. Instances are parsed in `instances.py`, task
 types in `task_types.py`.
 """
@@ -184,8 +184,8 @@ def _outermost(markers: list[Marker]) -> list[Marker]:
 def _chain(found: list[Marker], text: str, opened: int | None) -> list[Marker]:
     """Return the markers of the outer list.
 
-    Numbers that start again below the last one belong to a list inside an item, or restart the count (`_restarts`). A reply
-    that never takes up the number that the prompt ended with counts from wherever it starts.
+    Numbers that start again below the last one belong to a list inside an item, or restart the count (`_restarts`). A
+    reply that never continues the number at the end of the prompt counts from its own first number.
     """
     numbers = [_number(marker) for marker in found]
     last_place = {number: place for place, number in enumerate(numbers)}

@@ -1,4 +1,4 @@
-"""Parse JSON replies, whatever the server made of the schema.
+"""Parse JSON replies, however the server treated the schema.
 
 The functions return None if the reply holds no such JSON, so that it is parsed as text instead. Whole items are kept: if a
 reply was cut off, or stops being JSON, only the item in which that happens is lost.
@@ -76,8 +76,8 @@ def parse_instances(reply: Reply, is_classification: bool, instruction: str = ""
 
     Args:
         reply: the model's reply.
-        is_classification: whether it was asked for label first.
-        instruction: the task, which tells a real input "-" from one that says that there is none.
+        is_classification: whether the request asked for the label first.
+        instruction: the task, which distinguishes a real input "-" from one that says that there is none.
     """
     names = ("class_label", "label", "output") if is_classification else ("output", "answer")
 
@@ -144,7 +144,7 @@ def consistent_answers(answers: Iterable[tuple[int | None, bool | None]], count:
 
     Args:
         answers: pairs of a task's number and its answer, as parsed; None if one could not be read.
-        count: the number of tasks that were asked about.
+        count: the number of tasks in the request.
     """
     truths_by_number: dict[int, set[bool]] = {}
     for number, truth in answers:

@@ -1,7 +1,7 @@
 """Parse JSON as models write it.
 
 Understood are JSON after a greeting, in a code fence or cut off; comments, single and typographic quotes, raw newlines and
-bare quotes in strings; missing commas, and `...` in place of items. One pass, linear in the length of the text, at most
+bare quotes in strings; missing commas, and `...` instead of items. One pass, linear in the length of the text, at most
 DEEPEST levels deep. Numbers are kept as text, so none is too large.
 """
 
@@ -51,7 +51,7 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", '"': '"', "\\
 
 
 class JsonNumber(str):
-    """A number as the text it was written as."""
+    """A number as its original text."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Parse replies as the released code does, faults included. Used by the `original` recipe and by imports."""
+"""Parse replies as the released code does, including its faults. Used by the `original` recipe and by imports."""
 
 import re
 
@@ -31,7 +31,7 @@ def parse_task_type(reply: Reply) -> bool:
 def parse_instances(reply: Reply, is_classification: bool) -> ParsedInstances:
     """Return the instances of one task and the rejected ones, each with its rule.
 
-    Two instances with one input and different outputs cost the task all of its instances (the released code).
+    If two instances have the same input and different outputs, the task loses all of its instances (the released code).
     """
     pairs = _label_first(reply.text) if is_classification else _input_first(reply.text)
     rejected: list[RejectedInstance] = []

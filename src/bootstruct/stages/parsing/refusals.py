@@ -36,8 +36,8 @@ _REFUSAL = re.compile(
 def is_refusal(text: str) -> bool:
     """Return whether a text begins by declining to do what was asked.
 
-    A polite refusal that was asked for ("I'm sorry, but I can't come on Friday") is none: what is declined must be help, an
-    answer or the like.
+    A polite refusal that was requested ("I'm sorry, but I can't come on Friday") does not count: the text must
+    decline help, an answer or the like.
 
     Example:
         >>> is_refusal("I'm sorry, but I can't help with that."), is_refusal("I'm sorry, but I can't come on Friday.")

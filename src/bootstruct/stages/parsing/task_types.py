@@ -1,7 +1,7 @@
 """Parse task types, of one task or of several, from JSON or from words. A reply without a clear answer counts as none.
 
-Understood are yes and no in the languages below, "it is (not) a classification task", and a final "Answer: Yes". The options
-as the prompt named them ("Yes or No") are no answer, nor is a yes and a no in one reply.
+Understood are yes and no in the languages below, "it is (not) a classification task", and a final "Answer: Yes". The
+options as the prompt named them ("Yes or No") are not an answer, and neither is a yes and a no in one reply.
 """
 
 import re
@@ -65,7 +65,7 @@ def parse_task_type(reply: Reply, as_json: bool) -> bool | None:
 
     Args:
         reply: the model's reply.
-        as_json: whether it was asked for as JSON; what is no such JSON is read as words.
+        as_json: whether it was requested as JSON; a reply that is not such JSON is read as words.
 
     Example:
         >>> [parse_task_type(Reply(text), False) for text in ("Yes.", "You may answer Yes or No. No.", "It depends.")]
@@ -83,14 +83,14 @@ def parse_task_types(reply: Reply, count: int, as_json: bool) -> dict[int, bool]
     Args:
         reply: the model's reply to a request about several tasks.
         count: the number of tasks.
-        as_json: whether it was asked for as JSON; what is no such JSON is read as words.
+        as_json: whether it was requested as JSON; a reply that is not such JSON is read as words.
     """
     return dict(read_task_types(reply.text, reply.finish, count, as_json))
 
 
 @lru_cache(maxsize=16)  # each of the tasks reads the reply
 def read_task_types(text: str, finish: str, count: int, as_json: bool) -> dict[int, bool]:
-    """As `parse_task_types`, of a reply with this text and finish; the same object for the same arguments."""
+    """Like `parse_task_types`, for a reply with this text and finish; the same object for the same arguments."""
     reply = Reply(text, finish)
     parsed = json_task_types(reply, count) if as_json else None
     return consistent_answers(_task_types_in_words(reply, count), count) if parsed is None else parsed

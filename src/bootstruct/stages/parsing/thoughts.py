@@ -1,6 +1,6 @@
-"""Split a reply into what the model thought and what it answered, for every common way of marking thoughts.
+"""Split a reply into the model's thought and its answer, for every common way of marking thoughts.
 
-The journal keeps the reply as it came; every parser reads the answer alone. One pass, linear in the length of the reply.
+The journal keeps the original reply; every parser reads only the answer. One pass, linear in the length of the reply.
 """
 
 import re
@@ -118,7 +118,7 @@ def _tags(text: str) -> SplitReply | None:
                 answer.append(text[place:begin])
                 thoughts.append(text[begin : tag.end()])
                 place = tag.end()
-        else:  # all so far was thought
+        else:  # everything so far was a thought
             thoughts.append(text[place : tag.end()])
             answer, place = [], tag.end()
     if depth and (_at_line_start(text, begin) or not text[:begin].strip()):

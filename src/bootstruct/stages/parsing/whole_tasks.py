@@ -1,4 +1,4 @@
-"""Parse replies that hold whole tasks: blocks of instruction, input and output (Alpaca's variant of the method)."""
+"""Parse replies that contain whole tasks: blocks of instruction, input and output (Alpaca's variant of the method)."""
 
 import re
 
@@ -44,7 +44,7 @@ def candidate_with_instance(instruction: str, given: str, output: str, flaw: str
 
     Args:
         instruction: the instruction on one line.
-        given: the input as the model wrote it, "None" and the like included.
+        given: the input as the model wrote it, including "None" and the like.
         output: the output as the model wrote it.
         flaw: the rule that the candidate breaks already, if any.
     """
@@ -68,7 +68,7 @@ def _blocks(text: str) -> list[str]:
 
 
 def _task(block: str, flaw: str | None) -> Candidate | None:
-    """Parse the task of a block: its input stands between the first "Input:" and the first "Output:" after it."""
+    """Parse the task of a block: its input is between the first "Input:" and the first "Output:" after it."""
     start = _INSTRUCTION.match(block)
     if start is None:
         return None
