@@ -11,7 +11,7 @@ import pytest
 from rouge_score import rouge_scorer
 
 import bootstruct as bs
-from bootstruct.deduplication.comparison import ComparedText, On
+from bootstruct.deduplication.comparison import On, RowComparison
 from bootstruct.deduplication.filter import DedupResult, dedup, read, report_row
 from bootstruct.errors import InputError
 from bootstruct.io.writers import write_rows
@@ -109,7 +109,7 @@ def test_messages_other_fields_and_rows_without_text(tmp_path: Path) -> None:
     assert (result.kept, len(result.dropped), result.without_text) == (3, 1, 2)
     result, kept = run(
         [jsonl(tmp_path / "b.jsonl", [{"body": "one two three four"}] * 2)],
-        compared=ComparedText(fields={"instruction": "body"}),
+        compared=RowComparison(fields={"instruction": "body"}),
     )
     assert len(kept) == 1
 
@@ -134,7 +134,7 @@ LAWN = GRASS | {"input": "the grass that grows behind my house in May"}
     ],
 )
 def test_what_counts_as_equal(tmp_path: Path, on: On, given: list[Any], expected: list[Any]) -> None:
-    result, found = run([jsonl(tmp_path / "a.jsonl", given)], compared=ComparedText(on))
+    result, found = run([jsonl(tmp_path / "a.jsonl", given)], compared=RowComparison(on))
     assert [dict(row) for row in found] == expected
     assert result.kept + result.dropped_rows == result.rows == len(given)
 

@@ -16,7 +16,7 @@ from bootstruct.evaluation.judge import (
     to_row,
 )
 from bootstruct.evaluation.judge_report import markdown
-from bootstruct.evaluation.predict import EvaluationNote
+from bootstruct.evaluation.predict import EvaluationManifest
 from bootstruct.evaluation.ratings import ModelAnswer
 from bootstruct.evaluation.user_tasks import shipped_prompt
 from bootstruct.evaluation.win_rates import (
@@ -31,7 +31,7 @@ from bootstruct.journal.events import ReplyReceived
 from bootstruct.journal.state import Usage
 from bootstruct.types import Reply, Sampling, digest_of
 
-ASKED = EvaluationNote("judge-absolute", "openai/j", "chat", Sampling(), "", "", 0)
+ASKED = EvaluationManifest("judge-absolute", "openai/j", "chat", Sampling(), "", "", 0)
 
 
 @pytest.mark.parametrize(

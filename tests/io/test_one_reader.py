@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bootstruct.deduplication.comparison import ComparedText
+from bootstruct.deduplication.comparison import RowComparison
 from bootstruct.deduplication.filter import read as read_for_dedup
 from bootstruct.errors import InputError
 from bootstruct.evaluation.predict import read_header
@@ -234,7 +234,7 @@ def test_broken_notes_are_one_sentence_with_their_place(content: bytes, tmp_path
 
 def test_numbers_and_lists_of_texts_are_read_alike_by_all(tmp_path: Path) -> None:
     path = lines(tmp_path / "rows.jsonl", {"instruction": 12, "output": 3}, {"instruction": ["Sing."], "output": "La."})
-    texts = [ComparedText().text(row) for _, row in read_for_dedup(path)]
+    texts = [RowComparison().text(row) for _, row in read_for_dedup(path)]
     assert texts == [task.text for task in file_subject(path, "rows").tasks] == ["12", "Sing."]
 
 

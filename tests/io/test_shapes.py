@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bootstruct.config.seeds import read_seeds
-from bootstruct.deduplication.comparison import ComparedText
+from bootstruct.deduplication.comparison import RowComparison
 from bootstruct.errors import InputError
 from bootstruct.evaluation.overlap import training_texts
 from bootstruct.finetuning.data import read_part
@@ -54,7 +54,7 @@ def test_one_task_in_every_shape(shape: str, row: dict[str, Any], tmp_path: Path
     task = read_task_row(row)
     assert (task.shape, task.instruction) == (shape, "Add 1 and 2.")
     assert task.instances == (Instance("", "3"),)
-    assert instruction_of(row) == ComparedText().text(row) == next(texts_of(row)) == "Add 1 and 2."
+    assert instruction_of(row) == RowComparison().text(row) == next(texts_of(row)) == "Add 1 and 2."
     path = lines(tmp_path / "rows.jsonl", row)
     (reported,) = file_subject(path, "rows").tasks
     assert (reported.text, reported.instances) == ("Add 1 and 2.", (Instance("", "3"),))

@@ -87,7 +87,7 @@ def dedup(
         >>> result.rows, result.kept, result.dropped[0].place.row, result.dropped[0].near.row
         (3, 2, 2, 1)
     """
-    from bootstruct.deduplication.comparison import ComparedText
+    from bootstruct.deduplication.comparison import RowComparison
     from bootstruct.deduplication.filter import DedupResult, shard_maker
     from bootstruct.deduplication.filter import dedup as decide
     from bootstruct.embeddings.embedder import NAMES, open_embedder
@@ -112,7 +112,7 @@ def dedup(
             "--semantic runs on one machine; leave --ray out." if ray else f"--semantic needs a model: --embed {NAMES}."
         )
     named = {**(fields or {}), **({"instruction": field} if field is not None else {})}
-    compared = ComparedText(on, named or None)
+    compared = RowComparison(on, named or None)
     target = Path(out) if isinstance(out, str | PathLike) else out
     read = source_files((*paths, *away))
     require_other_file(target, read)

@@ -23,7 +23,7 @@ WAYS: Final[Mapping[str, str]] = {  # what counts as equal, in words
 
 
 @dataclass(frozen=True, slots=True)
-class ComparedText:
+class RowComparison:
     """How rows are compared.
 
     Attributes:
@@ -88,7 +88,7 @@ class Entry:
 class Groups:
     """Finds the rows that belong together, and those that are equal in all texts, by digests of 64 bits."""
 
-    def __init__(self, compared: ComparedText) -> None:
+    def __init__(self, compared: RowComparison) -> None:
         self._compared = compared
         self._leaders = DigestTable()  # digest of a task -> number of its first row
         self._rows = DigestTable()  # digest of all texts -> number of the first such row

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstruct.deduplication.compact import Places, RowPlace
-from bootstruct.deduplication.comparison import ComparedText, Entry, Groups, Json
+from bootstruct.deduplication.comparison import Entry, Groups, Json, RowComparison
 from bootstruct.errors import InputError
 from bootstruct.io.accounts import RowAccount
 from bootstruct.io.fields import EXPECTED
@@ -99,7 +99,7 @@ class DedupResult:
 
 
 def read(
-    path: Path, account: RowAccount | None = None, compared: ComparedText | None = None
+    path: Path, account: RowAccount | None = None, compared: RowComparison | None = None
 ) -> Iterator[tuple[int, Json]]:
     """(row number, row) of a file of rows or texts; rows of JSON Lines keep their line as it is."""
     columns = ((compared.fields if compared else None) or {}).values()
@@ -109,7 +109,7 @@ def read(
 def dedup(
     paths: Iterable[Path],
     against: Iterable[Path] = (),
-    compared: ComparedText | None = None,
+    compared: RowComparison | None = None,
     threshold: float = 0.7,
     tokenizer: str = "unicode",
     result: DedupResult | None = None,
@@ -140,7 +140,7 @@ def dedup(
         raise InputError(f"tokenizer {tokenizer!r}: unknown; use one of {', '.join(TOKENIZERS)}.")
     if not 0 < threshold <= 1:
         raise InputError(f"threshold {threshold:g}: must be in (0, 1].")
-    result, compared = result or DedupResult(), compared or ComparedText()
+    result, compared = result or DedupResult(), compared or RowComparison()
     paths, against = tuple(paths), tuple(against)
     result.accounts = [RowAccount(str(path)) for path in (*paths, *against)]
     rows = _rows(zip(paths, result.accounts, strict=False), compared)
@@ -161,7 +161,7 @@ def dedup(
         yield result
 
 
-def _rows(files: Iterable[tuple[Path, RowAccount]], compared: ComparedText) -> Iterator[tuple[Json, RowPlace | None]]:
+def _rows(files: Iterable[tuple[Path, RowAccount]], compared: RowComparison) -> Iterator[tuple[Json, RowPlace | None]]:
     """All rows in order, each with its text and place, None if it has no text."""
     for path, account in files:
         texts, first = 0, tuple[str, ...]()
@@ -279,7 +279,7 @@ def shard_maker(
             value.close()
 
 
-def places(files: Iterable[tuple[Path, RowAccount]], compared: ComparedText) -> Iterator[RowPlace]:
+def places(files: Iterable[tuple[Path, RowAccount]], compared: RowComparison) -> Iterator[RowPlace]:
     """The texts of a set to keep away from, in order.
 
     Raises:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from bootstruct.evaluation.cases import Problem, Problems
-from bootstruct.evaluation.predict import EvaluationNote, question_of, write_header
+from bootstruct.evaluation.predict import EvaluationManifest, question_of, write_header
 from bootstruct.evaluation.ratings import JUDGE, RATINGS, ModelAnswer, Rating, counts_of
 from bootstruct.evaluation.win_rates import JudgedPair, PairwiseComparison, comparison_of, outcome_of
 from bootstruct.io.accounts import RowAccount
@@ -66,7 +66,7 @@ class JudgeResult:
 
 
 def absolute_questions(
-    answers: Sequence[ModelAnswer], template: str, note: EvaluationNote, name: str
+    answers: Sequence[ModelAnswer], template: str, note: EvaluationManifest, name: str
 ) -> dict[str, Prompt]:
     """Key -> request, one for each answer.
 
@@ -81,7 +81,7 @@ def absolute_questions(
 
 
 def pairwise_questions(
-    answers: Sequence[ModelAnswer], template: str, note: EvaluationNote, name: str
+    answers: Sequence[ModelAnswer], template: str, note: EvaluationManifest, name: str
 ) -> dict[str, Prompt]:
     """Key -> request, two per pair of answers to the same task: each of them comes first once."""
     questions = {}
@@ -132,7 +132,7 @@ def read_better(reply: Reply) -> Literal["1", "2", "tie"] | None:
 def judged_absolutely(
     answers: Sequence[ModelAnswer],
     facts: Mapping[str, Fact],
-    note: EvaluationNote,
+    note: EvaluationManifest,
     cost: float | None,
     spent: Usage,
 ) -> JudgeResult:
@@ -151,7 +151,7 @@ def judged_absolutely(
 def judged_in_pairs(
     answers: Sequence[ModelAnswer],
     facts: Mapping[str, Fact],
-    note: EvaluationNote,
+    note: EvaluationManifest,
     cost: float | None,
     spent: Usage,
 ) -> JudgeResult:
@@ -181,7 +181,7 @@ def _missing(fact: Fact | None) -> str:
     return "unreadable verdicts" if isinstance(fact, ReplyReceived) else "requests to the judge without a reply"
 
 
-def write_judged(folder: Path, judged: JudgeResult, note: EvaluationNote) -> None:
+def write_judged(folder: Path, judged: JudgeResult, note: EvaluationManifest) -> None:
     """The exports of a judging: the summary, and every level (as ratings) or duel."""
     write_header(folder, note)
     rows = [asdict(rating) for rating in judged.ratings or judged.pairs]

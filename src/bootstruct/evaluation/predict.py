@@ -35,7 +35,7 @@ Kind = Literal["superni", "user-tasks", "judge-absolute", "judge-pairwise"]
 
 
 @dataclass(frozen=True, slots=True)
-class EvaluationNote:
+class EvaluationManifest:
     """The content of `evaluation.json`.
 
     Attributes:
@@ -86,7 +86,7 @@ def predictions_of(cases: Sequence[EvaluationCase], facts: Mapping[str, Fact], p
 
 def write_results(
     folder: Path,
-    note: EvaluationNote,
+    note: EvaluationManifest,
     cases: Sequence[EvaluationCase],
     facts: Mapping[str, Fact],
     given: Sequence[Problem],
@@ -106,7 +106,7 @@ def write_results(
     return scored
 
 
-def _row(note: EvaluationNote, case: EvaluationCase, fact: ReplyReceived) -> dict[str, Any]:
+def _row(note: EvaluationManifest, case: EvaluationCase, fact: ReplyReceived) -> dict[str, Any]:
     """One prediction in the format of its kind. `lineage` names the reply, its model and its request."""
     reply = fact.reply
     lineage = {
@@ -125,7 +125,7 @@ def _row(note: EvaluationNote, case: EvaluationCase, fact: ReplyReceived) -> dic
     return row | {"response": without_thought(reply).text, "lineage": lineage}
 
 
-def begin_folder(folder: Path, note: EvaluationNote) -> None:
+def begin_folder(folder: Path, note: EvaluationManifest) -> None:
     """Record the evaluation in a new folder.
 
     Raises InputError where it holds another evaluation. Other differences are noticed for each request; the header is
@@ -140,7 +140,7 @@ def begin_folder(folder: Path, note: EvaluationNote) -> None:
         )
 
 
-def write_header(folder: Path, note: EvaluationNote) -> None:
+def write_header(folder: Path, note: EvaluationManifest) -> None:
     """Write `evaluation.json`."""
     write_whole(folder / HEADER, (json.dumps(note.to_row(), ensure_ascii=False, indent=1) + "\n").encode())
 

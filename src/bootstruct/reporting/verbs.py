@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from bootstruct.reporting.head_nouns import head_noun, past_bound
 from bootstruct.reporting.lexicon import (
     COMMON_COMMANDS,
     DETERMINERS,
@@ -35,7 +36,6 @@ from bootstruct.reporting.lexicon import (
     noun_lemma,
     verb_lemma,
 )
-from bootstruct.reporting.nouns import head_noun, past_bound
 
 VerbObjectPair = tuple[str, str]
 SENTENCES, TOKENS = 4, 80  # read of a text, from its beginning

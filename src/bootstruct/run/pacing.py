@@ -14,7 +14,7 @@ from bootstruct.journal.events import CandidatesJudged, Event, ReplyReceived, Ta
 from bootstruct.journal.state import State
 from bootstruct.render.numbers import number
 from bootstruct.run.goal import Goal, InstanceCount
-from bootstruct.run.signals import WorkSignal
+from bootstruct.run.work_signal import WorkSignal
 from bootstruct.run.workload import Workload, recent_yield
 
 BEGUN: Final = 4096  # tasks begun beyond the first uncommitted one; bounds memory

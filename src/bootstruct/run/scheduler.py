@@ -13,7 +13,7 @@ from bootstruct.journal.keys import again, key_of
 from bootstruct.journal.state import State, apply
 from bootstruct.run.asking import EARLY_FAILURES, Asker, FailureHandling, ReplySource, task_for
 from bootstruct.run.pacing import Pacer
-from bootstruct.run.signals import WorkSignal
+from bootstruct.run.work_signal import WorkSignal
 from bootstruct.stages.annotate import annotate_in, flow_reply
 from bootstruct.stages.custom import NO_CODE, CustomCode, PythonCheckCall
 from bootstruct.stages.propose import propose_prompt

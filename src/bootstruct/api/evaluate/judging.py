@@ -12,7 +12,7 @@ from bootstruct.evaluation import judge as judging
 from bootstruct.evaluation.collect_replies import ModelOptions, asked_model, collect_replies
 from bootstruct.evaluation.compare import AnswerFiles, answers_of, sources_of
 from bootstruct.evaluation.judge import JudgeResult
-from bootstruct.evaluation.predict import EvaluationNote, Kind, begin_folder, folder_name
+from bootstruct.evaluation.predict import EvaluationManifest, Kind, begin_folder, folder_name
 from bootstruct.evaluation.user_tasks import prompt_template
 from bootstruct.io.accounts import RowAccount
 
@@ -55,7 +55,7 @@ async def ajudge(
         raise InputError("--pairwise: give at least two models.")
     model, mode = asked_model(judge, options), "pairwise" if pairwise else "absolute"
     template, kind = prompt_template(Path(prompt) if prompt else None, f"judge_{mode}"), _KINDS[pairwise]
-    note = EvaluationNote(kind, judge, model.api, model.sampling, template, _spelled(answers), len(given))
+    note = EvaluationManifest(kind, judge, model.api, model.sampling, template, _spelled(answers), len(given))
     make, read = (
         (judging.pairwise_questions, judging.judged_in_pairs)
         if pairwise

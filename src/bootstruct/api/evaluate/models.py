@@ -11,7 +11,7 @@ from bootstruct.errors import InputError
 from bootstruct.evaluation.collect_replies import ModelOptions, asked_model, collect_replies
 from bootstruct.evaluation.predict import (
     PREDICTIONS,
-    EvaluationNote,
+    EvaluationManifest,
     Kind,
     begin_folder,
     folder_name,
@@ -212,7 +212,7 @@ async def _evaluate(
     folders: list[Path] = []
     cases = task_set.cases or ()
     for model in [asked_model(name, options) for name in models]:  # a typing error shows before any request is sent
-        note = EvaluationNote(kind, model.given, model.api, model.sampling, *about, len(cases))
+        note = EvaluationManifest(kind, model.given, model.api, model.sampling, *about, len(cases))
         folders.append(out / folder_name(model.given))
         requests = {key: question_of(text, model.name, model.api, model.sampling) for key, text in texts.items()}
         begin_folder(folders[-1], note)

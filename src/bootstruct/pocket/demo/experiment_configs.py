@@ -31,7 +31,7 @@ BEST_FORMAT: Final = "task"  # of the untuned model, besides the headline format
 
 @dataclass(frozen=True, slots=True)
 class DemoModel:
-    """One row of the table.
+    """One model of the demo's table: what it is finetuned on, with which settings, and in which format it is asked.
 
     Attributes:
         name: the name of its folders.

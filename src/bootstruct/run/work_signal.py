@@ -1,4 +1,4 @@
-"""Waiting for more to do."""
+"""The signal that wakes all who wait for more work to do."""
 
 import asyncio
 
