@@ -21,6 +21,7 @@ text on a terminal, and [the Python functions](python.md) do the same work in a 
 | 1 | The run stopped short of its goal (budget, stall, a silent server), or most of it [went wrong](status.md); all is saved. |
 | 2 | The user must change something: a flag, a file, a recipe or a key. |
 | 130 | The command was interrupted; everything up to there is saved. |
+| 143 | The same, by SIGTERM, as from a job scheduler or `docker stop`. |
 """
 EXAMPLES = re.compile(r"^Examples?:$")
 CODE = re.compile(r"(`[^`]+`|(?<![\w/-])--[a-z][\w-]*)")

@@ -78,7 +78,7 @@ def test_the_documented_exit_codes() -> None:
     page = (ROOT / "docs" / "commands.md").read_text("utf-8")
     table = page[page.index("| exit code |") : page.index("| command |")]
     codes = [line.split("|")[1].strip() for line in table.splitlines()[2:] if line.startswith("|")]
-    assert codes == ["0", "1", "2", "130"]  # each has its test below
+    assert codes == ["0", "1", "2", "130", "143"]  # each has its test below
 
 
 def test_0_where_the_command_did_what_was_asked(folder: Path) -> None:
@@ -131,16 +131,19 @@ def test_2_where_a_journal_is_damaged(folder: Path) -> None:
         assert "journal.jsonl:" in last_line(err)
 
 
-def test_130_where_it_was_interrupted(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("sent", "wanted"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_130_or_143_where_it_was_interrupted_or_terminated(tmp_path: Path, sent: signal.Signals, wanted: int) -> None:
     with simulator("--latency", "0.3") as slow:
         folder = tmp_path / "run"
         begin(folder, slow.url)
         process = command("generate", folder, "--tasks", 5000)
         wait_for_growth(folder / "journal.jsonl")
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         code, err = ended(process)
-    assert code == 130
+        answered = slow.stats()["requests"]
+    assert code == wanted
     assert "interrupted" in err
+    assert (folder / "journal.jsonl").read_text().count('"event":"replied"') == answered, "no reply is lost"
     assert bootstruct("verify", folder).returncode == 0
 
 

@@ -3,17 +3,22 @@
 Commands live in the modules beside this one and are imported when called.
 
 Exit codes: 0 done, 1 stopped short of the goal or mostly went wrong, with everything saved, 2 the user must change
-something, 130 interrupted.
+something, 130 interrupted, 143 terminated (SIGTERM, which ends a command in the same good order).
 """
 
+import contextlib
 import errno
 import importlib
 import io
 import logging
 import os
+import signal
 import sys
+import threading
 import traceback
 import warnings
+from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 import click
@@ -113,14 +118,47 @@ class _VisibleLog(logging.Handler):
         echo(f"note: {record.name}: {record.getMessage()}", err=True)
 
 
+class _Interruption:
+    """Lets SIGTERM, which a job scheduler or a container sends, end a command as Ctrl-C does: replies in flight are kept.
+
+    Attributes:
+        exit_code: of the command if it is interrupted.
+    """
+
+    def __init__(self) -> None:
+        self.exit_code = 130
+        self._process = os.getpid()
+
+    @contextlib.contextmanager
+    def handled(self) -> Iterator[None]:
+        """Handle the signal within the block; only the main thread can."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGTERM, self.terminate)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    def terminate(self, number: int, frame: FrameType | None) -> None:
+        """Turn the signal into an interrupt; in a forked child, let it do what it usually does."""
+        if os.getpid() != self._process:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGTERM)
+        self.exit_code = 128 + number
+        signal.raise_signal(signal.SIGINT)
+
+
 def main() -> None:
     """Run the command line; an error is one sentence on stderr."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 lacks most characters
     logging.lastResort = _VisibleLog(logging.WARNING)
+    interruption = _Interruption()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), interruption.handled():
             warnings.showwarning = _show_warning
             code = cli.main(
                 standalone_mode=False
@@ -138,7 +176,7 @@ def main() -> None:
         raise SystemExit(exc.exit_code) from None
     except (KeyboardInterrupt, click.Abort):
         echo("interrupted: everything so far is saved; run the same command again to continue.", err=True)
-        raise SystemExit(130) from None
+        raise SystemExit(interruption.exit_code) from None
     except BrokenPipeError:
         _leave_stdout()
         raise SystemExit(0) from None
