@@ -316,7 +316,7 @@ def test_options_of_the_trainer_are_checked() -> None:
     with pytest.raises(InputError, match="is set by --out"):
         check_trainer({"output_dir": "x"}, ["output_dir"])
     for name in ("trust_remote_code", "model_init_kwargs", "chat_template_path", "hub_token"):
-        with pytest.raises(InputError, match=f"trainer: {name}: is set by "):
+        with pytest.raises(InputError, match=rf"trainer: {name}: is (set by|not an option)"):
             check_trainer({name: True}, [name])
     with pytest.raises(InputError, match="NAME=VALUE"):
         read_settings(None, {}, ["warmup"])
