@@ -37,13 +37,17 @@ def test_no_list_of_rows_is_held(
     name: str, format: str, run: RunSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "PROGRESS_ROWS", 1)
+    gc.freeze()  # what is there already, millions of objects in a long test run, is not looked through for each row
     alive, told = [], []
 
     def count(done: int, total: int) -> None:
         alive.append(sum(isinstance(value, TrainingRow) for value in gc.get_objects()))
         told.append((done, total))
 
-    result = export_runs([run], format, tmp_path / name, on_progress=count)
+    try:
+        result = export_runs([run], format, tmp_path / name, on_progress=count)
+    finally:
+        gc.unfreeze()
     rows = sum(result.files.values())
     assert rows > 40
     assert max(alive) < 6
