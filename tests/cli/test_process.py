@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -131,12 +132,19 @@ def test_2_where_a_journal_is_damaged(folder: Path) -> None:
         assert "journal.jsonl:" in last_line(err)
 
 
+def of_sigint(handler: Any) -> Callable[[], None]:
+    def set_handler() -> None:
+        signal.signal(signal.SIGINT, handler)
+
+    return set_handler
+
+
 @pytest.mark.parametrize(("sent", "wanted"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_130_or_143_where_it_was_interrupted_or_terminated(tmp_path: Path, sent: signal.Signals, wanted: int) -> None:
     with simulator("--latency", "0.3") as slow:
         folder = tmp_path / "run"
         begin(folder, slow.url)
-        process = command("generate", folder, "--tasks", 5000)
+        process = command("generate", folder, "--tasks", 5000, limits=of_sigint(signal.default_int_handler))
         wait_for_growth(folder / "journal.jsonl")
         process.send_signal(sent)
         code, err = ended(process)
@@ -144,6 +152,19 @@ def test_130_or_143_where_it_was_interrupted_or_terminated(tmp_path: Path, sent:
     assert code == wanted
     assert "interrupted" in err
     assert (folder / "journal.jsonl").read_text().count('"event":"replied"') == answered, "no reply is lost"
+    assert bootstruct("verify", folder).returncode == 0
+
+
+def test_terminated_at_once_where_interrupts_are_ignored(tmp_path: Path) -> None:
+    """As in the background of a script: SIGTERM does what it usually does, and the run is whole."""
+    with simulator("--latency", "0.3") as slow:
+        folder = tmp_path / "run"
+        begin(folder, slow.url)
+        process = command("generate", folder, "--tasks", 5000, limits=of_sigint(signal.SIG_IGN))
+        wait_for_growth(folder / "journal.jsonl")
+        process.send_signal(signal.SIGTERM)
+        code, _ = ended(process)
+    assert code == -signal.SIGTERM
     assert bootstruct("verify", folder).returncode == 0
 
 

@@ -131,8 +131,9 @@ class _Interruption:
 
     @contextlib.contextmanager
     def handled(self) -> Iterator[None]:
-        """Handle the signal within the block; only the main thread can."""
-        if threading.current_thread() is not threading.main_thread():
+        """Handle the signal within the block; only the main thread can, and only if it does not ignore Ctrl-C."""
+        ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # as in the background of a script
+        if ignored or threading.current_thread() is not threading.main_thread():
             yield
             return
         before = signal.signal(signal.SIGTERM, self.terminate)
