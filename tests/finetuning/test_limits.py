@@ -96,7 +96,7 @@ def test_a_small_disk_is_told_before_anything_is_trained(run: Path, base: Path, 
     out = tmp_path / "model"
     done = with_little(little, "finetune", run, "--model", base, "--out", out)
     assert done.returncode == 2, done.stderr
-    need = float(re.search(r"needs about ([\d.]+) MB of disk .*, 2\.0 MB are free", done.stderr)[1])  # type: ignore[index]
+    need = float(re.search(r"needs about ([\d.]+) MB of disk .*, but 2\.0 MB are free", done.stderr)[1])  # type: ignore[index]
     weights = (base / "model.safetensors").stat().st_size / 1e6
     assert need == pytest.approx(7 * weights, rel=0.1)
     assert "`method: lora`" in done.stderr
