@@ -2,8 +2,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 PY := $(VENV)/bin/python
-# A test that fails is run once more: one that then passes is listed as RERUN, and is a fault of the test to mend.
-PYTEST := -m pytest -n 2 --reruns 1 -rR
+# Tests that fail are run once more, by themselves, and listed: one that then passes is a fault of the test to mend.
+define PYTEST
+$(1) -m pytest -n 2 $(2) || { [ $$? = 1 ] && echo "The tests that failed are run once more:" && $(1) -m pytest -v --lf --lfnf=none $(2); }
+endef
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE  # compiled once, not by each of the many processes that tests start
 
@@ -31,7 +33,7 @@ $(VENV)/.all: $(VENV)/.base
 	$(PY) -m pip install -q -c constraints.txt -e '.[all]' --group real && touch $@
 
 test: $(VENV)/.base
-	$(PY) $(PYTEST) -m "not slow and not real"
+	$(call PYTEST,$(PY),-m "not slow and not real")
 
 LOWEST := $(VENV)-lowest
 $(LOWEST)/.done: pyproject.toml tools/lowest.py | $(PY)
@@ -42,11 +44,11 @@ $(LOWEST)/.done: pyproject.toml tools/lowest.py | $(PY)
 	touch $@
 
 test-lowest: $(LOWEST)/.done
-	$(LOWEST)/bin/python $(PYTEST) -m "not slow and not real"
+	$(call PYTEST,$(LOWEST)/bin/python,-m "not slow and not real")
 	$(LOWEST)/bin/python tools/tour.py --here
 
 test-all: $(VENV)/.all
-	$(PY) $(PYTEST)
+	$(call PYTEST,$(PY),)
 
 lint: $(VENV)/.base
 	$(PY) -m ruff check .

@@ -3,19 +3,20 @@
 import dataclasses
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 from base_model import write_base_model
-from evaluation_rows import Row, answer_rows, draw, label_rows, read_sets
+from evaluation_rows import Row, draw, read_sets
 from likelihood import Likelihood
+from measurements import Measurements
 from options import (
     FORMATS,
     HUMAN,
     LONGEST_EXAMPLE,
-    NEW_TOKENS,
     OWN,
     RATES,
     READING,
@@ -30,7 +31,7 @@ from options import (
     Options,
 )
 from steps import Steps, alone, meter, say
-from summary import best_format, lowest, summary
+from summary import summary
 from training_rows import (
     Item,
     human_items,
@@ -87,7 +88,6 @@ class Study:
         self.steps.planned = list(dict.fromkeys(self._planned()))
 
         self.base = self._path("base")
-        self.rows: list[Row] = []
 
     def run(self) -> None:
         """Do everything that is not done. Several processes may do it at once, as with other arms each."""
@@ -96,21 +96,21 @@ class Study:
         torch.set_num_threads(self.threads)
         base = self.steps.once("base", "model", lambda: write_base_model(self.options.model, self._path("base")))
         self.base = Path(base["folder"])
-        self.rows = self._drawn_rows()
+        self.measurements = Measurements(self.options, self.steps, self.base, self._drawn_rows())
         for _, generation, arm in self._models():
             self._data(arm, generation)
-        self._score(UNTRAINED, FORMATS)
-        self._answer(UNTRAINED, UNTRAINED)
-        self._label(UNTRAINED, UNTRAINED)
-        self.steps.once("check", "precision", self._compare_precision)
+        self.measurements.score(UNTRAINED, FORMATS)
+        self.measurements.answer(UNTRAINED, UNTRAINED)
+        self.measurements.label(UNTRAINED, UNTRAINED)
+        self.steps.once("check", "precision", self.measurements.compare_precision)
         rate = self._choose_rate()
         for seed, generation, arm in self._models():
             name = model_name(arm, generation, seed)
             self._train(name, arm, generation, seed, rate)
-            self._score(name, TRAINED_FORMATS)
+            self.measurements.score(name, TRAINED_FORMATS)
         for seed, generation, arm in self._models():
-            self._answer(model_name(arm, generation, seed), arm)
-            self._label(model_name(arm, generation, seed), arm)
+            self.measurements.answer(model_name(arm, generation, seed), arm)
+            self.measurements.label(model_name(arm, generation, seed), arm)
 
     def write_summary(self) -> Path:
         """Write the summary of all that is there, and return its file."""
@@ -297,47 +297,6 @@ class Study:
 
         return self.steps.once("training", name, work)
 
-    def _score(self, name: str, forms: Sequence[str]) -> Any:
-        """Measure the likelihood of the references: development rows in all formats, test rows in those of the tests.
-
-        These are plain, chat and the one with the lowest loss on the development part.
-        """
-        dev, test = self._part("dev"), self._part("test")
-
-        def work() -> dict[str, Any]:
-            model, found = Likelihood(self._folder(name)), dict[str, Any](dev={}, test={})
-            for form in forms:
-                found["dev"][form] = self._per_token(model, dev, form, meter(f"development rows in {form}"))
-            for form in sorted({*TRAINED_FORMATS, lowest(found["dev"])}):
-                found["test"][form] = self._per_token(model, test, form, meter(f"test rows in {form}"))
-            return found
-
-        return self.steps.once("scores", name, work)
-
-    def _part(self, part: str) -> list[Row]:
-        return [row for row in self.rows if row.part == part]
-
-    def _per_token(
-        self,
-        model: Likelihood,
-        rows: Sequence[Row],
-        form: str,
-        show: Callable[[int, int], None] = lambda done, total: None,
-    ) -> list[float]:
-        """The negative log-likelihood of the rows' references, in nats per token."""
-        losses = model.losses([(row, form, row.output) for row in rows], show)
-        return [round(loss / model.size(row.output), 5) for loss, row in zip(losses, rows, strict=True)]
-
-    def _compare_precision(self) -> dict[str, float]:
-        """How far bf16 is from fp32: the development part with the untrained model."""
-        model = Likelihood(self.base, is_bf16=False)
-        low, high = (
-            self.steps.result("scores", UNTRAINED)["dev"]["plain"],
-            self._per_token(model, self._part("dev"), "plain"),
-        )
-        gaps = [a - b for a, b in zip(low, high, strict=True)]
-        return {"rows": len(gaps), "mean": sum(gaps) / len(gaps), "largest": max(map(abs, gaps))}
-
     def _choose_rate(self) -> float:
         """Train arm 2 with each rate and take the one with the lower loss on the development part."""
         found: dict[float, float] = {}
@@ -346,86 +305,11 @@ class Study:
             self._data(TEMPLATES, 1)
             self._train(name, TEMPLATES, 1, 1, rate)
 
-            def work(name: str = name) -> float:
-                model, dev = Likelihood(self._path("models", name)), self._part("dev")
-                losses = [loss for form in TRAINED_FORMATS for loss in self._per_token(model, dev, form)]
-                return round(sum(losses) / len(losses), 5)
-
-            found[rate] = self.steps.once("rates", f"{rate:g}", work)
+            found[rate] = self.steps.once("rates", f"{rate:g}", partial(self.measurements.development_loss, name))
         return min(found, key=lambda rate: (found[rate], rate))
-
-    def _label(self, name: str, arm: str) -> Any:
-        """Measure which label of each classification task has the highest likelihood, in the arm's best format."""
-        form = best_format(self.options, self.steps, arm)
-
-        def work() -> dict[str, Any]:
-            model, tasks = Likelihood(self._folder(name)), label_rows()[: self.options.sizes.labels or None]
-            losses = iter(
-                model.losses([(row, form, label) for row, labels in tasks for label in labels], meter("labels"))
-            )
-            right = {}
-            for row, labels in tasks:
-                own = {label: next(losses) for label in labels}
-                right[row.task] = min(own, key=lambda label: own[label]) == row.output
-            return {"format": form, "right": right}
-
-        return self.steps.once("labels", name, work)
-
-    def _folder(self, name: str) -> Path:
-        return self.base if name == UNTRAINED else self._path("models", name)
-
-    def _answer(self, name: str, arm: str) -> Any:
-        """Have answers written, greedily, and score them with the front door."""
-        form = best_format(self.options, self.steps, arm)
-
-        def work() -> dict[str, Any]:
-            tasks, prompt = self._path("answers.jsonl"), self._path(f"prompt-{form}.jinja")
-            rows = answer_rows(self.rows, self.options.sizes.answers)
-            texts = [
-                {
-                    "id": f"{n}",
-                    "instruction": row.instruction,
-                    "instances": [{"input": row.input, "output": row.output}],
-                }
-                for n, row in enumerate(rows)
-            ]
-            write_whole(tasks, "".join(json.dumps(text) + "\n" for text in texts).encode())
-            write_whole(prompt, prompt_template(form).encode())
-            result = bs.evaluate.user_tasks(
-                f"hf/{self._folder(name).resolve()}",
-                tasks,
-                prompt=prompt,
-                out=self._path("evaluations", name),
-                new_tokens=NEW_TOKENS,
-                api="chat" if form == "chat" else "text",
-            )
-            if result.stopped:
-                raise RunStoppedError(result.stopped)
-            return {"format": form, **scores_of(result, rows)}
-
-        return self.steps.once("answers", name, work)
 
 
 SPEED: dict[str, Any] = {"per_device_train_batch_size": 8}
-
-
-def scores_of(result: bs.evaluate.EvaluationResult, rows: Sequence[Row]) -> dict[str, Any]:
-    """Return ROUGE-L by task, of the answers cut as the evaluation cuts them."""
-    table = result.scorecards[0].tables["raw"]
-    by_task: dict[str, list[float]] = {}
-    for n, row in enumerate(rows):
-        by_task.setdefault(f"{row.source}/{row.task}", []).append(table.tasks[f"{n}"].rouge_l)
-    return {"rouge": {task: sum(values) / len(values) for task, values in by_task.items()}}
-
-
-def prompt_template(form: str) -> str:
-    """Return a format as a Jinja2 template."""
-    from evaluation_rows import FORM
-
-    if form == "chat":
-        return "{{ instruction }}{% if input %}\n\n{{ input }}{% endif %}"
-    with_input, without = (text.replace("{", "{{ ").replace("}", " }}") for text in FORM[form])
-    return "{% if input %}" + with_input + "{% else %}" + without + "{% endif %}"
 
 
 def model_name(arm: str, generation: int, seed: int) -> str:

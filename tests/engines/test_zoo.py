@@ -26,7 +26,7 @@ from bootstruct.journal.events import ReplyReceived, RequestAdapted
 from bootstruct.journal.file import read_events
 from bootstruct.run.folder import read_run
 from tests.support.commands import CLI, bootstruct, environment
-from tests.support.zoo import QUIRKS, Ends, Quirk, Same
+from tests.support.zoo import QUIRKS, WAITING, Ends, Quirk, Same
 from tests.support.zoo.failing import DOCTOR_FAILING, FAILING, KILL_FAILING, PROGRESS_FAILING
 from tests.support.zoo.server import Zoo
 
@@ -189,12 +189,6 @@ def printed(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
 
 table = pytest.fixture(scope="module")(printed)
 doctor_table = pytest.fixture(scope="module", name="doctor_table")(printed)
-
-
-WAITING = (  # each takes more than a second of waiting
-    "hangs for ever", "hangs now and then", "hangs for ever beside a clean server", "503 for ever",
-    "200, error is a text for ever", "stops in the middle of the body",
-)  # fmt: skip
 
 
 def cases(failing: dict[str, str], names: Iterable[str] = tuple(QUIRKS)) -> list[Any]:

@@ -1,6 +1,7 @@
 """Checks of instances beside other things: added later, extended, all refused, in disorder, previewed."""
 
 import asyncio
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from bootstruct.run.init import init_run
 from bootstruct.run.scheduler import ActiveRun
 from bootstruct.run.status import status_of
 from bootstruct.types import CheckVerdict, Prompt, Reply
+from tests.support import virtual_time
 from tests.support.checked_runs import (
     AGREEMENT,
     ALL,
@@ -36,7 +38,7 @@ from tests.support.checked_runs import (
     throttled,
 )
 from tests.support.crashes import exported
-from tests.support.scripts import SEEDS, answer, open_journal, outcome, run_to
+from tests.support.scripts import SEEDS, answer, finish, open_journal, outcome, run_to
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -98,10 +100,14 @@ def test_checks_run_beside_the_other_streams(tmp_path: Path) -> None:
         order.append(prompt.step)
         return checking(prompt)
 
-    def slow(prompt: Prompt) -> float:
-        return 0.2 if prompt.step == "kind" and prompt.sample % 4 == 0 else 0.0
+    kinds = itertools.count()
 
-    run_to(tmp_path / "journal.jsonl", ScriptedEngine(note, slow), TASKS, checked_recipe(RUBRIC))
+    def slow(prompt: Prompt) -> float:
+        """The task types of the first ten tasks are there at once, those of the others after a while."""
+        return 0.2 if prompt.step == "kind" and next(kinds) >= 10 else 0.0
+
+    engine = ScriptedEngine(note, slow)
+    virtual_time.run(finish(tmp_path / "journal.jsonl", engine, TASKS, checked_recipe(RUBRIC)))
     first = order.index("check rubric")
     assert "instances" in order[first:], "no check was asked before the last annotation"
 

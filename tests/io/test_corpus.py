@@ -20,7 +20,8 @@ from bootstruct.finetuning.settings import MixturePart
 from bootstruct.io.accounts import RowAccount
 from bootstruct.io.rows import read_rows
 from bootstruct.io.tasks import read_tasks
-from tests.io.corpus import CORPUS, GRASS, SKY, SmallFile, alpaca, commands, in_markdown, lines, rows_of_table
+from tests.io.corpus import CORPUS, GRASS, SKY, SmallFile, alpaca, lines
+from tests.io.corpus_table import commands, in_markdown, rows_of_table
 from tests.support.paths import ROOT
 
 ZSTD = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
@@ -51,7 +52,7 @@ def test_the_table_in_the_docs_is_what_the_commands_do(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
     shown = re.search(r"<!-- corpus -->\n(.*?)\n<!-- /corpus -->", page, re.DOTALL)
     assert shown is not None
-    assert shown[1] == in_markdown(rows_of_table(tmp_path)), "run `python -m tests.io.corpus`"
+    assert shown[1] == in_markdown(rows_of_table(tmp_path)), "run `python -m tests.io.corpus_table`"
 
 
 def test_rows_of_one_task_are_one_task_of_a_training(tmp_path: Path) -> None:

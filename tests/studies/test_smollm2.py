@@ -81,13 +81,13 @@ def test_rows_are_drawn_by_their_texts_and_the_parts_share_no_task(study: Any, t
 
 
 def test_the_formats_asked_by_the_front_door_are_those_whose_likelihood_is_measured(study: Any) -> None:
-    rows, study_module = study("evaluation_rows"), study("study")
+    rows, measurements = study("evaluation_rows"), study("measurements")
     for given in ("7 and 8", ""):
         row = rows.Row("user", "a", "Add the numbers {a}.", given, "15")
         for form in ("plain", "task", "question"):
-            made = fill(study_module.prompt_template(form), instruction=row.instruction, input=row.input)
+            made = fill(measurements.prompt_template(form), instruction=row.instruction, input=row.input)
             assert made == row.prompt(form)
-        assert fill(study_module.prompt_template("chat"), instruction=row.instruction, input=given) == row.request()
+        assert fill(measurements.prompt_template("chat"), instruction=row.instruction, input=given) == row.request()
     encode = read_recipe(Path(str(recipe_folder("paper"))) / "recipe.yaml").encode
     for form in study("options").IN_TRAINING:  # "plain" and "task" occur among the templates of training
         assert rows.FORM[form][0].replace("{", "{{ ").replace("}", " }}") in encode.with_input

@@ -7,4 +7,21 @@ subject. `QUIRKS` is all of them by name.
 from tests.support.zoo import bodies_of_200, errors, fields, gateways, thinking, transport
 from tests.support.zoo.quirk import QUIRKS, Ends, Quirk, Same
 
-__all__ = ["QUIRKS", "Ends", "Quirk", "Same", "bodies_of_200", "errors", "fields", "gateways", "thinking", "transport"]
+__all__ = [
+    "QUIRKS",
+    "WAITING",
+    "Ends",
+    "Quirk",
+    "Same",
+    "bodies_of_200",
+    "errors",
+    "fields",
+    "gateways",
+    "thinking",
+    "transport",
+]
+
+WAITING = (  # each takes more than a second of waiting
+    "hangs for ever", "hangs now and then", "hangs for ever beside a clean server", "503 for ever",
+    "200, error is a text for ever", "stops in the middle of the body",
+)  # fmt: skip
