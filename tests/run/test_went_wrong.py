@@ -23,6 +23,7 @@ from bootstruct.journal.events import (
 from bootstruct.journal.file import read_events
 from bootstruct.journal.state import State, apply, begin
 from bootstruct.run.went_wrong import went_wrong
+from bootstruct.stages.parsing.instances import DUPLICATE
 from bootstruct.stages.propose import NO_JSON
 from bootstruct.stages.rules import TOO_SIMILAR
 from bootstruct.types import CheckVerdict, Instance, Prompt, RejectedInstance, Reply
@@ -46,6 +47,12 @@ def complete(state: State, count: int, *tasks: TaskCompleted) -> None:
     for task in (*[TaskCompleted("", False, GOOD)] * count, *tasks):
         judged(state, None)
         apply(state, replace(task, task=state.accepted[-1].name))
+
+
+def test_instances_that_repeat_another_are_no_fault() -> None:
+    state, repeated = begun(), RejectedInstance(GOOD[0], DUPLICATE)
+    complete(state, 0, TaskCompleted("", False, GOOD, (repeated,) * 9))
+    assert went_wrong(state) == ()
 
 
 def test_half_is_not_more_than_half_and_what_is_too_similar_is_no_fault() -> None:

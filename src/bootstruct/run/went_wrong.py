@@ -14,6 +14,7 @@ from bootstruct.run.failure_reasons import FailureReason, group_failures
 from bootstruct.run.outcomes import FAILED, advice_for, causes, named, without_instances
 from bootstruct.run.shortfall import nothing_usable
 from bootstruct.run.status import undecided_instances
+from bootstruct.stages.parsing.instances import DUPLICATE
 from bootstruct.stages.propose import NO_JSON
 
 
@@ -23,7 +24,7 @@ def went_wrong(state: State) -> tuple[str, ...]:
     - requests for instructions that failed for good, or from whose replies nothing could be read;
     - replies about task types that could not be read;
     - completed tasks without an instance;
-    - instances that were rejected as unusable;
+    - instances that were rejected as unusable (of those that only repeat another, nothing is lost);
     - instances without a verdict of a check: its reply could not be read, or the request failed for good.
 
     Args:
@@ -65,7 +66,7 @@ def _tasks(state: State) -> str:
 
 def _instances(state: State) -> str:
     tasks = state.completed.values()
-    rules = Counter(rejected.rule for task in tasks for rejected in task.rejected)
+    rules = Counter(rejected.rule for task in tasks for rejected in task.rejected if rejected.rule != DUPLICATE)
     total = rules.total() + sum(len(task.instances) for task in tasks)
     if not _is_most(rules.total(), total):
         return ""

@@ -7,6 +7,7 @@ from bootstruct.journal.events import CUT, EMPTY
 from bootstruct.stages.constraints import broken_constraint, deal_constraints
 from bootstruct.stages.draw import sample_number
 from bootstruct.stages.parsing.cleanup import CUT_OFF, LABEL, OUTPUT, SHORT_LABEL, clean_reply
+from bootstruct.stages.parsing.instances import DUPLICATE
 from bootstruct.stages.propose import build_prompt
 from bootstruct.stages.rules import broken_instance_rule, broken_output_rule
 from bootstruct.stages.second_requests import ask_twice
@@ -39,7 +40,8 @@ def rewrite(
         A generator of prompts; it is sent the reply to each and returns the instances kept and rejected, and (step,
         reason) for each reply that was cut off or unreadable.
     """
-    rewritten, rejected, unread = [], [], []
+    rewritten: dict[Instance, None] = {}  # a set in order
+    rejected, unread = [], []
     constraints = deal_constraints(recipe, task.name, is_classification)
     for number, old in enumerate(kept):
         sample = sample_number(recipe.seed, "rewrite", number, task.text)
@@ -53,11 +55,12 @@ def rewrite(
         rule = rule or broken_output_rule(recipe.instances.output_rules, new)
         rule = rule or broken_constraint(constraints, new.output)
         rule = reason if reason not in ("", CUT, EMPTY) else rule
+        rule = rule or (DUPLICATE if new in rewritten else None)
         if rule is None:
-            rewritten.append(new)
+            rewritten[new] = None
         else:
             rejected.append(RejectedInstance(new, f"rewritten: {rule}"))
-    return tuple(dict.fromkeys(rewritten)), tuple(rejected), unread
+    return tuple(rewritten), tuple(rejected), unread
 
 
 def parse_output(reply: Reply, is_classification: bool) -> str:

@@ -33,6 +33,7 @@ from bootstruct.types import Instance, RejectedInstance, Reply
 
 ParsedInstances = tuple[tuple[Instance, ...], tuple[RejectedInstance, ...]]  # kept and rejected
 
+DUPLICATE = "duplicate"  # the rule under which an instance is rejected that equals an earlier one of its task
 LEAST_SALVAGED_WORDS = 20  # a truncated output with fewer whole words is rejected
 
 _ABOUT_EXAMPLES = re.compile(r"\b(?:examples?|instances)\b", re.IGNORECASE)
@@ -168,20 +169,21 @@ def _blanked(pair: Instance) -> Instance:
 
 
 def filter_instances(pairs: list[Instance], rejected: list[RejectedInstance], instruction: str = "") -> ParsedInstances:
-    """Apply the rules for instances: duplicates are dropped, and all sides of a conflict are rejected.
+    """Apply the rules for instances: of equal ones the first is kept, and all sides of a conflict are rejected.
 
     Args:
         pairs: the instances as parsed, in order.
         rejected: instances that were rejected already; they come first in the result.
         instruction: the task, which an output must not merely repeat.
     """
-    kept: list[Instance] = []
-    for pair in dict.fromkeys(pairs):
+    kept: dict[Instance, None] = {}  # a set in order
+    for pair in pairs:
         rule = broken_instance_rule(pair, robust=True, instruction=instruction)
+        rule = rule or (DUPLICATE if pair in kept else None)
         if rule:
             rejected.append(RejectedInstance(pair, rule))
         else:
-            kept.append(pair)
+            kept[pair] = None
     outputs = Counter(pair.input for pair in kept if pair.input)
     rejected += [RejectedInstance(pair, "conflicting outputs") for pair in kept if outputs[pair.input] > 1]
     return tuple(pair for pair in kept if outputs[pair.input] <= 1), tuple(rejected)
