@@ -55,8 +55,10 @@ _HOMES = {  # public name -> the module that defines it (or is it), imported at 
     "SetDiversity": "reporting.diversity",
     "dedup": "api.data",
     "import_run": "api.data",
+    "export_for": "api.exporting",
     "export_runs": "api.exporting",
     "ExportResult": "export.files",
+    "TrainerExport": "export.for_trainer",
     "DoctorResult": "api.applications",
     "adoctor": "api.applications",
     "doctor": "api.applications",
@@ -119,6 +121,7 @@ __all__ = [
     "SetDiversity",
     "Status",
     "Task",
+    "TrainerExport",
     "TransientError",
     "__version__",
     "adoctor",
@@ -131,6 +134,7 @@ __all__ = [
     "diversity",
     "doctor",
     "evaluate",
+    "export_for",
     "export_judgements",
     "export_ratings",
     "export_runs",
@@ -159,7 +163,7 @@ if TYPE_CHECKING:
         review,
     )
     from bootstruct.api.data import dedup, import_run
-    from bootstruct.api.exporting import export_runs
+    from bootstruct.api.exporting import export_for, export_runs
     from bootstruct.api.generation import GenerateResult, agenerate, generate
     from bootstruct.api.measuring import diversity
     from bootstruct.api.runs import Rejection, Run, Task, init, open
@@ -179,6 +183,7 @@ if TYPE_CHECKING:
         TransientError,
     )
     from bootstruct.export.files import ExportResult
+    from bootstruct.export.for_trainer import TrainerExport
     from bootstruct.history.estimate import Preview
     from bootstruct.history.importer import ImportResult
     from bootstruct.history.rejudge import Rejudgement

@@ -1,4 +1,4 @@
-"""Training files from one run or several, from Python: `export_runs`."""
+"""Training files from one run or several, from Python: `export_runs` and `export_for`."""
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
@@ -9,6 +9,8 @@ from bootstruct.errors import InputError
 
 if TYPE_CHECKING:
     from bootstruct.export.files import ExportResult, OnProgress
+    from bootstruct.export.for_trainer import TrainerExport
+    from bootstruct.export.selection import RunSource
 
 StrPath = str | PathLike[str]
 
@@ -33,8 +35,8 @@ def export_runs(
 
     Args:
         runs: run folders: one or several.
-        format: `messages`, `alpaca`, `prompt-completion`, `sharegpt`, `openai`, `parquet`, `preference`, `preference-text`
-            or `original`.
+        format: `messages`, `alpaca`, `prompt-completion`, `prompt-completion-chat`, `sharegpt`, `openai`, `parquet`,
+            `preference`, `preference-text` or `original`.
         path: the file to write; for `original` a folder. Its ending determines its kind: `.jsonl`, `.json`, `.csv`,
             `.tsv`, `.parquet`, `.arrow`, the first four also with `.gz` or `.zst`.
         seeds: include the seed tasks; None does so in `original` only.
@@ -64,8 +66,62 @@ def export_runs(
         ...     print(error)
         The run has no accepted instruction yet; run `bootstruct generate` first.
     """
-    from bootstruct.api.runs import read_state
     from bootstruct.export.files import export_runs as write
+
+    sources = _sources(runs, reviewed, "export_runs")
+    return write(sources, format, Path(path), seeds, split, container, threshold, margin, on_progress)
+
+
+def export_for(
+    runs: StrPath | Sequence[StrPath],
+    trainer: str,
+    folder: StrPath,
+    *,
+    base_model: str | None = None,
+    seeds: bool | None = None,
+    reviewed: str | None = None,
+    split: Mapping[str, float] | None = None,
+    threshold: float | None = None,
+    on_progress: "OnProgress | None" = None,
+) -> "TrainerExport":
+    """Write a folder that a trainer takes as it is: the data, its entry and a configuration file.
+
+    Args:
+        runs: run folders: one or several.
+        trainer: `trl`, `axolotl`, `llama-factory`, `unsloth`, `open-instruct` or `torchtune`.
+        folder: the folder.
+        base_model: the model to train, a name on the Hugging Face hub or a folder; None for a small one.
+        seeds: include the seed tasks.
+        reviewed: as for `export_runs`.
+        split: the share of one part on which the loss is measured, as in `{"test": 0.1}`.
+        threshold: as for `export_runs`.
+        on_progress: as for `export_runs`.
+
+    Returns:
+        The files, the command that starts the training, and what was left out.
+
+    Raises:
+        InputError: unknown trainer, nothing to write, or the trainer has no settings for the model.
+
+    Example:
+        >>> import bootstruct as bs
+        >>> from bootstruct.errors import InputError
+        >>> run = bs.init("runs/second", model="openai/gpt-4.1-mini")
+        >>> try:
+        ...     bs.export_for("runs/second", "trl", "training")
+        ... except InputError as error:
+        ...     print(error)
+        The run has no accepted instruction yet; run `bootstruct generate` first.
+    """
+    from bootstruct.export.for_trainer import export_for as write
+    from bootstruct.export.trainers import BASE_MODEL
+
+    sources = _sources(runs, reviewed, "export_for")
+    return write(sources, trainer, Path(folder), base_model or BASE_MODEL, seeds, split, threshold, on_progress)
+
+
+def _sources(runs: StrPath | Sequence[StrPath], reviewed: str | None, caller: str) -> "list[RunSource]":
+    from bootstruct.api.runs import read_state
     from bootstruct.export.selection import RunSource
     from bootstruct.journal.file import NAME
     from bootstruct.journal.reviews import tasks_marked_bad
@@ -74,9 +130,8 @@ def export_runs(
         raise InputError(f"reviewed: takes 'good' or None, not {reviewed!r}.")
     folders = [Path(run) for run in ([runs] if isinstance(runs, str | PathLike) else runs)]
     if not folders:
-        raise InputError("export_runs: name a run.")
-    sources = [
+        raise InputError(f"{caller}: name a run.")
+    return [
         RunSource(read_state(run), run / NAME if run.is_dir() else run, tasks_marked_bad(run) if reviewed else (), run)
         for run in folders
     ]
-    return write(sources, format, Path(path), seeds, split, container, threshold, margin, on_progress)

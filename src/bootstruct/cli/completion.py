@@ -11,6 +11,13 @@ def complete_formats(context: click.Context, parameter: click.Parameter, incompl
     return _items({name: known.description for name, known in FORMATS.items()}, incomplete)
 
 
+def complete_trainers(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the trainers that begin with what was typed."""
+    from bootstruct.export.trainers import TRAINERS
+
+    return _items({name: known.description for name, known in TRAINERS.items()}, incomplete)
+
+
 def complete_recipes(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the shipped recipes that begin with what was typed, then the YAML files."""
     from bootstruct.config.loading import recipe_lines

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from bootstruct.cli.bars import Move, progress_bar
-from bootstruct.cli.completion import complete_formats
+from bootstruct.cli.completion import complete_formats, complete_trainers
 from bootstruct.cli.echo import echo, echo_json
+from bootstruct.errors import InputError
 from bootstruct.export.formats import FORMATS, IMPORT_IS_CLOSED
+from bootstruct.export.trainers import BASE_MODEL, TRAINERS
 from bootstruct.render.numbers import counted, number
 
 if TYPE_CHECKING:
@@ -31,6 +33,12 @@ better run being named first.
 Formats:
 {formats}
 
+With --for NAME, a folder is written that a trainer takes as it is: the data, its entry and a configuration file.
+
+\b
+Trainers:
+{trainers}
+
 The name of --out determines the kind of file: .jsonl, .json, .csv, .tsv, .parquet, .arrow, the first four also with .gz or
 .zst. Without such an ending, the format's own kind is written. All rows have ids that name run, request and candidate,
 if the format has a place for them.
@@ -46,7 +54,11 @@ Examples:
   bootstruct export runs/a --format original --out data/original --no-seeds
   bootstruct export runs/a --format messages --out - | wc -l
   bootstruct export runs/a --format messages --out data/good.jsonl --reviewed good
-""".format(formats="\n".join(f"  {name:17}  {known.description}" for name, known in FORMATS.items()))
+  bootstruct export runs/a --for axolotl --split test=0.1 --out training
+""".format(
+    formats="\n".join(f"  {name:22}  {known.description}" for name, known in FORMATS.items()),
+    trainers="\n".join(f"  {name:22}  {known.description}" for name, known in TRAINERS.items()),
+)
 
 
 @click.command("export", short_help="Write training files from a run.", help=HELP)
@@ -54,11 +66,18 @@ Examples:
 @click.option(
     "--format",
     "format_",
-    required=True,
     metavar="FORMAT",
     shell_complete=complete_formats,
     help="One of the formats above.",
 )
+@click.option(
+    "--for",
+    "trainer",
+    metavar="NAME",
+    shell_complete=complete_trainers,
+    help="One of the trainers above, instead of --format; --out is then a folder. [default: RUN-NAME in this folder]",
+)
+@click.option("--base-model", metavar="M", help=f"With --for, the model to train. [default: {BASE_MODEL}]")
 @click.option(
     "--out",
     type=PATH,
@@ -93,7 +112,9 @@ Examples:
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def export_command(
     runs: tuple[Path, ...],
-    format_: str,
+    format_: str | None,
+    trainer: str | None,
+    base_model: str | None,
     out: Path | None,
     container: str | None,
     splits: tuple[str, ...],
@@ -106,35 +127,66 @@ def export_command(
 ) -> None:
     """Write training files from a run."""
     from bootstruct.export.files import default_path, export_runs
+    from bootstruct.export.for_trainer import export_for
     from bootstruct.export.selection import RunSource, read_splits
     from bootstruct.journal.file import journal_path
     from bootstruct.journal.reviews import tasks_marked_bad
 
+    _require_one(format_, trainer, base_model, out, container, margin)
     is_piped = out == Path("-")
-    place = sys.stdout.buffer if is_piped else out or default_path(runs, format_, container)
     with progress_bar(quiet or as_json) as move:
         sources = [
             RunSource(_read(run, move), journal_path(run), tasks_marked_bad(run) if reviewed else set(), run)
             for run in runs
         ]
-        result = export_runs(
-            sources,
-            format_,
-            place,
-            seeds,
-            read_splits(splits),
-            container,
-            threshold,
-            margin,
-            lambda done, total: move("writing", done, total, f"{counted(done, 'row')} written"),
-        )
+
+        def on_progress(done: int, total: int) -> None:
+            move("writing", done, total, f"{counted(done, 'row')} written")
+
+        if trainer is not None:
+            folder = out or Path(f"{'-'.join(run.resolve().name for run in runs)}-{trainer}")
+            made = export_for(
+                sources, trainer, folder, base_model or BASE_MODEL, seeds, read_splits(splits), threshold, on_progress
+            )
+            result = made.result
+        else:
+            place = sys.stdout.buffer if is_piped else out or default_path(runs, format_ or "", container)
+            result = export_runs(
+                sources, format_ or "", place, seeds, read_splits(splits), container, threshold, margin, on_progress
+            )
     if as_json:
         left_out = [name for source in sources for name in sorted(source.without)]
-        echo_json({"format": format_, **asdict(result), "left_out": left_out}, err=is_piped)
-    else:
-        _print(result, is_piped)
-        if rest := _what_is_open(sources, runs, result):
-            echo(rest, err=is_piped)
+        how = {"for": made.trainer, "base_model": made.base_model, "command": made.command} if trainer else {}
+        echo_json({"format": format_, **how, **asdict(result), "left_out": left_out}, err=is_piped)
+        return
+    _print(result, is_piped)
+    if rest := _what_is_open(sources, runs, result):
+        echo(rest, err=is_piped)
+    if trainer:
+        echo(f"base model: {made.base_model}" + ("" if base_model else " (--base-model chooses another)"))
+        if made.before:
+            echo(made.before)
+        echo(f"train with: {made.command}")
+
+
+def _require_one(
+    format_: str | None,
+    trainer: str | None,
+    base_model: str | None,
+    out: Path | None,
+    container: str | None,
+    margin: float | None,
+) -> None:
+    """Raise InputError unless exactly one of --format and --for is given, with options that go with it."""
+    if (format_ is None) == (trainer is None):
+        formats, trainers = ", ".join(FORMATS), ", ".join(TRAINERS)
+        raise InputError(f"export: name one of --format ({formats}) and --for ({trainers}).")
+    if trainer is None and base_model is not None:
+        raise InputError("--base-model: is for --for; leave it out with --format.")
+    if trainer is not None and (container is not None or margin is not None or out == Path("-")):
+        raise InputError(
+            "--for: writes a folder in the form of the trainer; leave --container, --margin and `--out -` out."
+        )
 
 
 def _read(run: Path, move: Move) -> "State":

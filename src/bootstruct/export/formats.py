@@ -75,6 +75,12 @@ def openai_object(row: "TrainingRow") -> Json:
     return {"messages": [user, {"role": "assistant", "content": row.instance.output}]}
 
 
+def prompt_completion_chat_object(row: "TrainingRow") -> Json:
+    """A chat in two parts, prompt and completion, so that a trainer learns the completion alone."""
+    question, reply = openai_object(row)["messages"]
+    return {"id": row.id, "task": row.task, "prompt": [question], "completion": [reply]}
+
+
 def sharegpt_object(row: "TrainingRow") -> Json:
     """A conversation of two turns, as in ShareGPT's files."""
     human = {"from": "human", "value": row.request}
@@ -161,9 +167,12 @@ TABLE_COLUMNS = {
 }
 
 
+def _turns(*fields: str) -> ColumnType:
+    return ColumnType("list", ColumnType("struct", fields=tuple((field, TEXT) for field in fields)))
+
+
 def _with_turns(name: str, *fields: str) -> Mapping[str, ColumnType]:
-    turn = ColumnType("struct", fields=tuple((field, TEXT) for field in fields))
-    return {"id": TEXT, "task": TEXT, name: ColumnType("list", turn)}
+    return {"id": TEXT, "task": TEXT, name: _turns(*fields)}
 
 
 FORMATS = {
@@ -181,6 +190,12 @@ FORMATS = {
         "JSONL with the recipe's templates, one drawn for each instance",
         _prompt_completions,
         dict.fromkeys(("id", "task", "prompt", "completion"), TEXT),
+    ),
+    "prompt-completion-chat": ExportFormat(
+        "jsonl",
+        "JSONL of chats in two parts, of which TRL learns the answer alone",
+        _per_row(prompt_completion_chat_object),
+        {"id": TEXT, "task": TEXT} | dict.fromkeys(("prompt", "completion"), _turns("role", "content")),
     ),
     "sharegpt": ExportFormat(
         "json",
