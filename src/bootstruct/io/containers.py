@@ -1,4 +1,4 @@
-"""Containers of rows, recognised by their content: JSON in several forms, CSV, Parquet, Arrow, plain text, folders."""
+"""Containers, the file formats that hold rows: JSON, CSV, Parquet, Arrow, plain text, folders; told by their content."""
 
 import io
 import json
@@ -21,13 +21,13 @@ LIST_MARK: Final = re.compile(r"(?:\d+[.)]|[-*\u2022])\s+")
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container of rows.
+    """A file or folder of rows that has been opened: its container, and the values in it.
 
     Attributes:
-        name: its name, as in `JSON Lines`.
-        values: its values with their places.
-        by_line: whether a place is a line of the file; else it is the row's position.
-        notes: how many of the rows read so far were read otherwise than they stand there, by how.
+        name: the name of the container, such as `JSON Lines`.
+        values: the values with their places, read as they are asked for.
+        by_line: whether a place is a line of the file; otherwise it is the row's position.
+        notes: how many of the rows read so far were read otherwise than they are written in the file, by how.
     """
 
     name: str
@@ -43,14 +43,14 @@ def container_of(
     is_raw: bool = False,
     columns: Collection[str] = (),
 ) -> Container:
-    """Tell what holds the rows of a file, and begin to read them.
+    """Tell by its content which container a file is, and begin to read its rows.
 
     Args:
         path: the file. Its name matters only for tables with unknown columns.
         file: its content, decompressed.
         bare_text: whether plain text is read, one row per line.
         is_raw: whether rows of JSON Lines keep their line.
-        columns: names of columns beside the known ones that tell a table.
+        columns: names of columns, besides the known ones, by which a table is recognised.
 
     Raises:
         InputError: the file holds no rows in any known form.
@@ -91,7 +91,7 @@ def container_of(
 
 
 def folder_container(folder: Path) -> Container:
-    """The rows of a folder that `datasets.save_to_disk` wrote. Raises InputError for any other folder."""
+    """Begin to read a folder that `datasets.save_to_disk` wrote. Raises InputError for any other folder."""
     if not arrow.is_dataset_folder(folder):
         raise InputError(f"{folder}: is a folder; name its files, or a folder that `datasets.save_to_disk` wrote.")
     return _positions("folder of datasets", arrow.read_dataset_folder(folder))

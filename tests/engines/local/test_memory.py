@@ -8,7 +8,7 @@ import pytest
 
 from bootstruct.engines.local import load
 from bootstruct.engines.local import memory as fit
-from bootstruct.engines.local.token_loop import DecodeRequest, TokenDecoder, text_of
+from bootstruct.engines.local.token_loop import DecodeRequest, DecodeSettings, text_of
 from bootstruct.errors import InputError
 from bootstruct.run.init import split_model
 from bootstruct.types import Sampling
@@ -47,10 +47,10 @@ def test_a_reply_keeps_the_blank_at_the_seam() -> None:
     def decode(tokens: Sequence[int]) -> str:
         return "".join(pieces[n] for n in tokens).replace("▁", " ").removeprefix(" ")
 
-    decoder = TokenDecoder(decode, frozenset())
-    assert text_of([1], [2, 3], decoder) == " redish"
-    assert text_of([], [2, 3], decoder) == "redish"
-    assert text_of([1], [], decoder) == ""
+    settings = DecodeSettings(decode, frozenset())
+    assert text_of([1], [2, 3], settings) == " redish"
+    assert text_of([], [2, 3], settings) == "redish"
+    assert text_of([1], [], settings) == ""
 
 
 def test_names_of_models() -> None:

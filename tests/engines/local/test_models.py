@@ -90,7 +90,9 @@ def test_the_end_token_ends_a_reply(causal: Any, monkeypatch: pytest.MonkeyPatch
     """Where every token ends a reply it is empty and counts one token; where none does it runs to its length."""
     prompt = tiny.prompts(1, tokens=6)[0]
     for ends, expected in ((range(10_000), ("stop", 1)), ((), ("length", 6))):
-        monkeypatch.setattr(causal, "decoder", dataclasses.replace(causal.decoder, ends=frozenset(ends)))
+        monkeypatch.setattr(
+            causal, "decode_settings", dataclasses.replace(causal.decode_settings, ends=frozenset(ends))
+        )
         (reply,) = causal.generate([prompt], tiny.never)
         assert (reply.finish, reply.completion_tokens) == expected
         assert bool(reply.text) == (expected[0] == "length")

@@ -111,7 +111,7 @@ def test_a_missing_package_is_noted_once_and_replies_are_free(
     prompts = [dataclasses.replace(prompt, schema=schemas.TASKS) for prompt in tiny.prompts(6, 9)]
     free = causal.generate([dataclasses.replace(prompt, schema="") for prompt in prompts], tiny.never)
     constraints = SchemaConstraints(causal.tokenization.tokenizer, causal.tokenization.ends, "tiny")
-    monkeypatch.setattr(causal, "decoder", dataclasses.replace(causal.decoder, schemas=constraints))
+    monkeypatch.setattr(causal, "decode_settings", dataclasses.replace(causal.decode_settings, schemas=constraints))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert causal.generate(prompts, tiny.never) == free
     notes = [str(warning.message) for warning in recwarn if "JSON schema" in str(warning.message)]
@@ -148,7 +148,7 @@ def test_a_reply_that_no_token_continues_is_cut(causal: Any, monkeypatch: pytest
             return ReplyConstraint(Dead())
 
     mine = Constraints(causal.tokenization.tokenizer, causal.tokenization.ends, "tiny")
-    monkeypatch.setattr(causal, "decoder", dataclasses.replace(causal.decoder, schemas=mine))
+    monkeypatch.setattr(causal, "decode_settings", dataclasses.replace(causal.decode_settings, schemas=mine))
     (reply,) = causal.generate(
         [Prompt("kind", "tiny", Sampling(max_tokens=9), 1, text="Task", schema=SHORT)], tiny.never
     )

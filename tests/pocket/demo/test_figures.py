@@ -50,7 +50,7 @@ class TestTable:
         once = [model for model in table if not model.setting]
         assert len(models) == len(once) + 3 * (2 * 6 + 2 + len(SIZES))
         assert len({model.name for model in models}) == len(models)
-        words = {model.name: finetune_command(model, "pocket") for model in models if model.model.setting}
+        words = {model.name: finetune_command(model, "pocket") for model in models if model.config.setting}
         part = words["self-instruct-40-43"]
         assert part[part.index("--tasks") + 1] == "40"
         assert part[part.index("--seed") + 1] == "43"

@@ -66,7 +66,7 @@ def measured(folder: Path, full: bool, model: str = "pocket", missing: str = "")
     models = seeded_models(table, options.finetuning_seeds, options.generations)
     answers = {}
     for seeded in models:
-        share = RIGHT.get(seeded.model.name, 0.7)
+        share = RIGHT.get(seeded.config.name, 0.7)
         written = [
             {
                 "id": row["id"],

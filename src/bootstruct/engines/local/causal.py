@@ -7,7 +7,7 @@ from bootstruct.engines.local import GenerationResult
 from bootstruct.engines.local.kv_cache import cache_parameter, layers_of, preallocated_cache
 from bootstruct.engines.local.memory import in_portions, sizes_of
 from bootstruct.engines.local.prefix_cache import Layers, PrefixCache, SharedPrefix
-from bootstruct.engines.local.prompts_to_replies import decoder_of, in_halves, reply_to_all
+from bootstruct.engines.local.prompts_to_replies import decode_settings, in_halves, reply_to_all
 from bootstruct.engines.local.token_loop import DecodeRequest, DecodingRow, decode
 from bootstruct.engines.local.tokenization import Tokenization
 from bootstruct.types import Prompt
@@ -27,7 +27,7 @@ class CausalModel:
         self.layers = layers_of(model)
         self.prefixes = PrefixCache(self._compute) if share and self.layers else None
         self.sizes = sizes_of(model)
-        self.decoder = decoder_of(model, tokenization)
+        self.decode_settings = decode_settings(model, tokenization)
 
     def generate(self, prompts: list[Prompt], stopping: Callable[[], bool]) -> list[GenerationResult]:
         """See `LocalModel`."""
@@ -59,7 +59,7 @@ class CausalModel:
         with torch.inference_mode():
             max_tokens = max(request.max_tokens for request in requests)
             batch = CausalBatch(self.model, self.layers, [request.prompt for request in requests], prefix, max_tokens)
-            return decode(batch, requests, self.decoder, stopping)
+            return decode(batch, requests, self.decode_settings, stopping)
 
     def _compute(self, tokens: tuple[int, ...]) -> Layers:
         import torch

@@ -5,7 +5,7 @@ from typing import Any
 
 from bootstruct.engines.local import GenerationResult
 from bootstruct.engines.local.schema_constraints import SchemaConstraints
-from bootstruct.engines.local.token_loop import ANCHOR, DecodeRequest, DecodingRow, TokenDecoder
+from bootstruct.engines.local.token_loop import ANCHOR, DecodeRequest, DecodeSettings, DecodingRow
 from bootstruct.engines.local.tokenization import Tokenization
 from bootstruct.errors import EngineUnavailableError
 from bootstruct.types import Prompt, Reply
@@ -13,11 +13,11 @@ from bootstruct.types import Prompt, Reply
 Generate = Callable[[list[DecodeRequest]], list[DecodingRow]]
 
 
-def decoder_of(model: Any, tokenization: Tokenization) -> TokenDecoder:
-    """How the tokens of a model become text; choices are repeated only if its numbers are exact enough for that."""
+def decode_settings(model: Any, tokenization: Tokenization) -> DecodeSettings:
+    """Return how a model's replies are decoded; close choices are made again only if its numbers have 32 bits or more."""
     schemas = SchemaConstraints(tokenization.tokenizer, tokenization.ends, tokenization.name)
     is_exact = next(model.parameters()).dtype.itemsize >= 4
-    return TokenDecoder(tokenization.text, tokenization.ends, is_exact, schemas)
+    return DecodeSettings(tokenization.text, tokenization.ends, is_exact, schemas)
 
 
 def reply_to_all(prompts: Sequence[Prompt], tokenization: Tokenization, generate: Generate) -> list[GenerationResult]:

@@ -6,7 +6,7 @@ from typing import Any
 from bootstruct.engines.local import GenerationResult
 from bootstruct.engines.local.kv_cache import cache_parameter
 from bootstruct.engines.local.memory import in_portions, sizes_of
-from bootstruct.engines.local.prompts_to_replies import decoder_of, in_halves, reply_to_all
+from bootstruct.engines.local.prompts_to_replies import decode_settings, in_halves, reply_to_all
 from bootstruct.engines.local.token_loop import DecodeRequest, DecodingRow, decode
 from bootstruct.engines.local.tokenization import Tokenization
 from bootstruct.types import Prompt
@@ -23,7 +23,7 @@ class Seq2SeqModel:
     def __init__(self, model: Any, tokenization: Tokenization) -> None:
         self.model, self.tokenization = model, tokenization
         self.sizes = sizes_of(model)
-        self.decoder = decoder_of(model, tokenization)
+        self.decode_settings = decode_settings(model, tokenization)
 
     def generate(self, prompts: list[Prompt], stopping: Callable[[], bool]) -> list[GenerationResult]:
         """See `LocalModel`."""
@@ -42,7 +42,10 @@ class Seq2SeqModel:
 
         with torch.inference_mode():
             return decode(
-                Seq2SeqBatch(self.model, [request.prompt for request in requests]), requests, self.decoder, stopping
+                Seq2SeqBatch(self.model, [request.prompt for request in requests]),
+                requests,
+                self.decode_settings,
+                stopping,
             )
 
 

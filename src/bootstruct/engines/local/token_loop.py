@@ -60,34 +60,44 @@ class DecodingRow:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenDecoder:
-    """How tokens become text.
+class DecodeSettings:
+    """Everything that the decoding of all replies of one model shares.
 
     Attributes:
-        text: decodes token ids.
-        ends: the ids that end a reply.
+        detokenize: turns token ids into text.
+        ends: the token ids that end a reply.
         recheck: whether choices within floating-point noise are made again from `DecodeBatch.alone` (see `sampling`).
-        schemas: makes the constraints of replies that are to match a JSON schema.
+        schemas: makes the constraints of replies that must match a JSON schema; None if there are none.
     """
 
-    text: Callable[[Sequence[int]], str]
+    detokenize: Callable[[Sequence[int]], str]
     ends: frozenset[int]
     recheck: bool = True
     schemas: SchemaConstraints | None = None
 
     def begin(self, request: DecodeRequest, width: int) -> DecodingRow:
-        """An empty reply. width: number of token ids that the model computes logits for."""
+        """Return an empty reply. `width` is the number of token ids for which the model computes logits."""
         return DecodingRow(constraint=self.schemas.constraint(request.schema, width) if self.schemas else None)
 
 
 def decode(
-    batch: DecodeBatch, requests: Sequence[DecodeRequest], decoder: TokenDecoder, stopping: Callable[[], bool]
+    batch: DecodeBatch, requests: Sequence[DecodeRequest], settings: DecodeSettings, stopping: Callable[[], bool]
 ) -> list[DecodingRow]:
-    """The replies of one batch, in order. Raises GenerationStoppedError once `stopping` returns True."""
+    """Return the replies of one batch, in the order of the requests.
+
+    Args:
+        batch: the batch, one row per request.
+        requests: the requests.
+        settings: the settings of the model that decodes.
+        stopping: tells, before each token, whether the work is to be given up.
+
+    Raises:
+        GenerationStoppedError: `stopping` returned True.
+    """
     import torch
 
     logits = batch.begin()
-    replies = [decoder.begin(request, logits.shape[1]) for request in requests]
+    replies = [settings.begin(request, logits.shape[1]) for request in requests]
     rows = list(range(len(requests)))  # the request of each row of the batch
     parameters = sampling.parameters_of(
         [request.sampling for request in requests], [request.seed for request in requests], logits.device
@@ -98,12 +108,12 @@ def decode(
         if stopping():
             raise GenerationStoppedError
         done = [replies[n].finish != "" for n in rows]
-        tokens = _next_tokens(batch, logits, counts, parameters, rows, requests, replies, decoder)
+        tokens = _next_tokens(batch, logits, counts, parameters, rows, requests, replies, settings)
         if counts is not None:
             counts[torch.arange(len(rows), device=counts.device), tokens] += 1
         for n, token, is_done in zip(rows, tokens.tolist(), done, strict=True):
             if not is_done:
-                _append(replies[n], token, requests[n], decoder)
+                _append(replies[n], token, requests[n], settings)
         open_ = [place for place, n in enumerate(rows) if not replies[n].finish]
         if not open_:
             return replies
@@ -118,9 +128,9 @@ def decode(
 def _next_tokens(
     batch: DecodeBatch, logits: Any, counts: Any, parameters: sampling.SamplingParameters, rows: list[int],
     requests: Sequence[DecodeRequest],
-    replies: Sequence[DecodingRow], decoder: TokenDecoder,
+    replies: Sequence[DecodingRow], settings: DecodeSettings,
 ) -> Any:  # fmt: skip
-    """One token for each row of the batch; choices within floating-point noise are made from the row alone."""
+    """Choose one token for each row of the batch; choices within floating-point noise are made from the row alone."""
     import torch
 
     positions = torch.tensor([len(replies[n].tokens) for n in rows], device=logits.device)
@@ -128,7 +138,7 @@ def _next_tokens(
     allowed = allowed_tokens(constraints, logits.shape[1], logits.device)
     adjusted = _adjusted(logits, counts, parameters, allowed)
     tokens, close = sampling.sample(adjusted, parameters, positions)
-    if not decoder.recheck:
+    if not settings.recheck:
         return tokens
     for place in close.nonzero()[:, 0].tolist():
         n = rows[place]
@@ -144,41 +154,41 @@ def _next_tokens(
 
 
 def _adjusted(logits: Any, counts: Any, parameters: sampling.SamplingParameters, allowed: Any) -> Any:
-    """Logits with the penalties for tokens that were generated, and without the tokens that are not allowed."""
+    """Return the logits with the penalties for repeated tokens, and minus infinity for tokens that are not allowed."""
     if counts is not None:
         logits = sampling.penalized(logits, counts, parameters)
     return logits if allowed is None else logits.masked_fill(~allowed, float("-inf"))
 
 
-def _append(row: DecodingRow, token: int, request: DecodeRequest, decoder: TokenDecoder) -> None:
+def _append(row: DecodingRow, token: int, request: DecodeRequest, settings: DecodeSettings) -> None:
     """Add one token to a reply, and end the reply if that is its last."""
     row.tokens.append(token)
     if row.constraint is not None and row.constraint.is_stuck:  # as if the reply were cut here
-        row.text, row.finish = text_of(request.before, row.tokens[:-1], decoder), "length"
+        row.text, row.finish = text_of(request.before, row.tokens[:-1], settings), "length"
         return
-    if token in decoder.ends:
-        row.text, row.finish = text_of(request.before, row.tokens[:-1], decoder), "stop"
+    if token in settings.ends:
+        row.text, row.finish = text_of(request.before, row.tokens[:-1], settings), "stop"
         return
     if row.constraint is not None:
         row.constraint.append(token)
         if row.constraint.is_complete:
-            row.text, row.finish = text_of(request.before, row.tokens, decoder), "stop"
+            row.text, row.finish = text_of(request.before, row.tokens, settings), "stop"
             return
     stops = [name for name in request.sampling.stop if name]
     if stops:
         reach = max(len(stop.encode()) for stop in stops) + ANCHOR  # a token is at least one byte
-        tail = decoder.text(row.tokens[-reach:])
+        tail = settings.detokenize(row.tokens[-reach:])
         if any(stop in tail for stop in stops):
-            text = text_of(request.before, row.tokens, decoder)
+            text = text_of(request.before, row.tokens, settings)
             ends = [at for stop in stops if (at := text.find(stop)) >= 0]
             if ends:
                 row.text, row.finish = text[: min(ends)], "stop"
                 return
     if len(row.tokens) >= request.max_tokens:
-        row.text, row.finish = text_of(request.before, row.tokens, decoder), "length"
+        row.text, row.finish = text_of(request.before, row.tokens, settings), "length"
 
 
-def text_of(before: Sequence[int], tokens: Sequence[int], decoder: TokenDecoder) -> str:
-    """The text that the tokens add to the earlier ones, with spaces between them as in the whole text."""
-    known, whole = decoder.text(before), decoder.text([*before, *tokens])
-    return whole[len(known) :] if whole.startswith(known) else decoder.text(tokens)
+def text_of(before: Sequence[int], tokens: Sequence[int], settings: DecodeSettings) -> str:
+    """Return the text that `tokens` add to the tokens `before` them, with spaces between them as in the whole text."""
+    known, whole = settings.detokenize(before), settings.detokenize([*before, *tokens])
+    return whole[len(known) :] if whole.startswith(known) else settings.detokenize(tokens)

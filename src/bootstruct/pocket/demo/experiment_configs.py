@@ -30,8 +30,8 @@ BEST_FORMAT: Final = "task"  # of the untuned model, besides the headline format
 
 
 @dataclass(frozen=True, slots=True)
-class DemoModel:
-    """One model of the demo's table: what it is finetuned on, with which settings, and in which format it is asked.
+class ExperimentConfig:
+    """One experiment of the demo: what a model is finetuned on, with which settings, and in which format it is asked.
 
     Attributes:
         name: the name of its folders.
@@ -65,28 +65,28 @@ class DemoModel:
 
 @dataclass(frozen=True, slots=True)
 class SeededModel:
-    """A model of the table with one finetuning seed on the data of one run.
+    """The model of one experiment with one finetuning seed on the data of one run.
 
     Attributes:
-        model: the model.
+        config: the experiment.
         seed: the finetuning seed; None if nothing is finetuned.
         generation: the number of the run, 1 where the data are the same for all.
     """
 
-    model: DemoModel
+    config: ExperimentConfig
     seed: int | None
     generation: int = 1
 
     @property
     def name(self) -> str:
         """The name of its folders."""
-        name = numbered(self.model.name, self.generation)
+        name = numbered(self.config.name, self.generation)
         return name if self.seed is None else f"{name}-{self.seed}"
 
     @property
     def source(self) -> str:
         """The path of its training data in the demo's folder."""
-        return self.model.source_of(self.generation)
+        return self.config.source_of(self.generation)
 
 
 # name and source, label, part: the data of each are explained in training_data.py
@@ -102,7 +102,7 @@ _TUNED: Final[tuple[tuple[str, str, Part, bool, bool], ...]] = (
 )
 
 
-def model_table(tasks: int, full: bool, is_pocket: bool) -> tuple[DemoModel, ...]:
+def model_table(tasks: int, full: bool, is_pocket: bool) -> tuple[ExperimentConfig, ...]:
     """List the models to measure.
 
     Args:
@@ -111,18 +111,20 @@ def model_table(tasks: int, full: bool, is_pocket: bool) -> tuple[DemoModel, ...
         is_pocket: whether the solver of the micro-world knows the right outputs.
     """
     label = "untuned"
-    models = [DemoModel("as-it-was", label, "before")]
+    models = [ExperimentConfig("as-it-was", label, "before")]
     others = [name for name in (*FORMATS, FEW_SHOT) if name != "headline"] if full else [BEST_FORMAT]
-    models += [DemoModel(f"as-it-was-{name}", label, "before", asked_in=name) for name in others]
+    models += [ExperimentConfig(f"as-it-was-{name}", label, "before", asked_in=name) for name in others]
     for name, label, part, per_run, is_usual in _TUNED:
         if (full or is_usual) and (is_pocket or name != "solved"):
             source, count = RUN if name == "self-instruct" else name, tasks if name not in _WITHOUT_TASKS else 0
-            models.append(DemoModel(name, label, part, source, count, per_run=per_run, setting=SETTING))
+            models.append(ExperimentConfig(name, label, part, source, count, per_run=per_run, setting=SETTING))
     for size in SIZES if full else ():
         if size < tasks:
             label = f"self-instruct, {size} of the {tasks} tasks"
             models.append(
-                DemoModel(f"self-instruct-{size}", label, "curve", RUN, size, True, per_run=True, setting=SETTING)
+                ExperimentConfig(
+                    f"self-instruct-{size}", label, "curve", RUN, size, True, per_run=True, setting=SETTING
+                )
             )
     return tuple(models)
 
@@ -131,7 +133,7 @@ _WITHOUT_TASKS: Final = ("seeds-only", "seeds-all-templates", "seed-instances")
 
 
 def seeded_models(
-    table: Sequence[DemoModel], seeds: Sequence[int], generations: Sequence[int] = (1,)
+    table: Sequence[ExperimentConfig], seeds: Sequence[int], generations: Sequence[int] = (1,)
 ) -> tuple[SeededModel, ...]:
     """List every model with every run and finetuning seed: all models with the first ones before those with others."""
     return tuple(

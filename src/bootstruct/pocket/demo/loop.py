@@ -94,7 +94,7 @@ def finetune_and_evaluate(
             "" if left is None else f", about {max(1, round(left / 60))} min left" if left > 90 else ", almost done"
         )
         details = "".join(f", {name}" for name in details_of(seeded, options))
-        echo(f"\n── model {number} of {len(todo)}: {seeded.model.label}{details}{remaining}")
+        echo(f"\n── model {number} of {len(todo)}: {seeded.config.label}{details}{remaining}")
         if all(do_once(step, record, echo) for step in steps):
             answers = read_answers(options.folder, seeded, rows)
             score = sum(answer.first_line for answer in answers) / len(answers) if answers else 0.0
@@ -106,8 +106,8 @@ def finetune_and_evaluate(
 
 def details_of(seeded: SeededModel, options: DemoOptions) -> list[str]:
     """Return what distinguishes a model from others of its row: its format, its run, its finetuning seed."""
-    details = [] if seeded.seed is not None else [f"in the format {seeded.model.asked_in}"]
-    if seeded.model.per_run and len(options.generations) > 1:
+    details = [] if seeded.seed is not None else [f"in the format {seeded.config.asked_in}"]
+    if seeded.config.per_run and len(options.generations) > 1:
         details.append(f"run {seeded.generation}")
     return [*details, f"finetuning seed {seeded.seed}"] if seeded.seed is not None else details
 

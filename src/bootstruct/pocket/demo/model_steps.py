@@ -24,17 +24,17 @@ def model_steps(options: DemoOptions, seeded: SeededModel, sources: Mapping[str,
         sources: digests of all sources, as `source_digests` gives them.
     """
     steps, name, made_of = [], options.model, sources[BASE_MODEL]
-    if seeded.model.setting is not None:
+    if seeded.config.setting is not None:
         words = finetune_command(seeded, options.model.removeprefix("hf/"))
         name, made_of = f"hf/./{finetuned_folder(seeded)}", digest(words, made_of, sources[seeded.source])
-        steps.append(CommandStep("finetuning", seeded.model.label, words, finetuned_folder(seeded), made_of))
-    output, template = evaluation_folder(seeded), prompt_file(seeded.model.asked_in)
+        steps.append(CommandStep("finetuning", seeded.config.label, words, finetuned_folder(seeded), made_of))
+    output, template = evaluation_folder(seeded), prompt_file(seeded.config.asked_in)
     words = (
         "evaluate", "user-tasks", "--model", name, "--tasks", EVALUATION_ROWS, "--prompt", template,
         "--new-tokens", str(NEW_TOKENS), "--out", output, "--quiet",
     )  # fmt: skip
     made_of = digest(words, made_of, sources[EVALUATION_ROWS], sources[template])
-    return [*steps, CommandStep("evaluation", seeded.model.label, words, output, made_of)]
+    return [*steps, CommandStep("evaluation", seeded.config.label, words, output, made_of)]
 
 
 def finetune_command(seeded: SeededModel, base: str) -> tuple[str, ...]:
@@ -44,9 +44,9 @@ def finetune_command(seeded: SeededModel, base: str) -> tuple[str, ...]:
         seeded: a model with settings.
         base: the base model, as `finetune --model` takes it.
     """
-    setting = seeded.model.setting
+    setting = seeded.config.setting
     assert setting is not None
-    subset = ("--tasks", str(seeded.model.tasks)) if seeded.model.is_subset else ()
+    subset = ("--tasks", str(seeded.config.tasks)) if seeded.config.is_subset else ()
     return (
         "finetune", seeded.source, *subset, "--model", base, "--out", finetuned_folder(seeded), "--max-steps",
         str(setting.steps), "--learning-rate", f"{setting.rate:g}", "--seed", str(seeded.seed), "--held-out", "0",
@@ -86,7 +86,7 @@ def source_digests(options: DemoOptions, states: Sequence[State], models: Iterab
         ]
         digests[numbered(RUN, generation)] = digest(state.recipe.digest(), state.seeds, sorted(grown, key=str))
     files = {EVALUATION_ROWS} | {
-        path for seeded in models for path in (seeded.source, prompt_file(seeded.model.asked_in))
+        path for seeded in models for path in (seeded.source, prompt_file(seeded.config.asked_in))
     }
     for name in files - {""} - set(digests):
         path = options.folder / name

@@ -8,7 +8,7 @@ from typing import Any
 from bootstruct.evaluation.intervals import Difference
 from bootstruct.journal.state import State
 from bootstruct.pocket.demo.evaluation_data import GROUPS, NEVER_ANSWERED, evaluation_rows, family_groups
-from bootstruct.pocket.demo.experiment_configs import BEST_FORMAT, DemoModel, SeededModel
+from bootstruct.pocket.demo.experiment_configs import BEST_FORMAT, ExperimentConfig, SeededModel
 from bootstruct.pocket.demo.options import DemoOptions
 from bootstruct.pocket.demo.scores import (
     Measure,
@@ -51,7 +51,7 @@ class DemoResults:
     options: DemoOptions
     states: tuple[State, ...]
     rows: tuple[Json, ...]
-    table: tuple[DemoModel, ...]
+    table: tuple[ExperimentConfig, ...]
     models: tuple[SeededModel, ...]
     examples: Mapping[str, int]
     answers: Mapping[str, Answers]
@@ -103,7 +103,7 @@ def _groups(state: State) -> dict[str, str]:
     return dict(family_groups([seed.instruction for seed in state.seeds], trained))
 
 
-def _over_runs(results: DemoResults, model: DemoModel, groups: Sequence[Mapping[str, str]]) -> Answers:
+def _over_runs(results: DemoResults, model: ExperimentConfig, groups: Sequence[Mapping[str, str]]) -> Answers:
     """The answers of a model to each prompt in each run, averaged over finetuning seeds.
 
     A model whose data are the same for all runs counts in each, so that it can be compared with those that differ.
@@ -111,7 +111,7 @@ def _over_runs(results: DemoResults, model: DemoModel, groups: Sequence[Mapping[
     answers: list[ScoredAnswer] = []
     for generation, of in enumerate(groups, 1):
         own = generation if model.per_run else 1
-        made = [seeded.name for seeded in results.models if seeded.model == model and seeded.generation == own]
+        made = [seeded.name for seeded in results.models if seeded.config == model and seeded.generation == own]
         found = average_seeds([results.answers[name] for name in made if name in results.answers])
         answers += in_run(found, generation, of)
     return tuple(answers)
@@ -130,7 +130,7 @@ def _run_row(results: DemoResults, number: int, state: State) -> Json:
     return {"run": number, "seed": seed, "instructions": instructions, "instances": instances}
 
 
-def _model_row(results: DemoResults, model: DemoModel, average: Answers) -> Json:
+def _model_row(results: DemoResults, model: ExperimentConfig, average: Answers) -> Json:
     """Return one model: the means over runs and finetuning seeds, and each singly."""
     row: Json = {"name": model.name, "label": model.label, "part": model.part, "generated tasks": model.tasks}
     row["format"] = model.asked_in
@@ -149,7 +149,7 @@ def _model_row(results: DemoResults, model: DemoModel, average: Answers) -> Json
         singles = {
             f"run {seeded.generation}, seed {seeded.seed}": results.answers.get(seeded.name)
             for seeded in results.models
-            if seeded.model == model
+            if seeded.config == model
         }
         spread = seed_spread(
             {name: mean_of(answers, "first_line").value if answers else None for name, answers in singles.items()}
@@ -165,7 +165,7 @@ def _mean(answers: Answers, measure: Measure, group: str | None) -> Json:
     return {"mean": found.value, "interval": interval, "count": found.count, "families": found.families}
 
 
-def _differences(averages: Mapping[str, Answers], table: Sequence[DemoModel]) -> list[Json]:
+def _differences(averages: Mapping[str, Answers], table: Sequence[ExperimentConfig]) -> list[Json]:
     """Compare self-instruct with every other model: first lines, over all families and in each group."""
     best = next(
         (model.name for model in table if model.part == "before" and model.asked_in == BEST_FORMAT), "as-it-was"

@@ -8,7 +8,7 @@ from typing import Any
 from bootstruct.io.files import write_whole
 from bootstruct.journal.state import State
 from bootstruct.pocket.demo.evaluation_data import evaluation_rows
-from bootstruct.pocket.demo.experiment_configs import DemoModel
+from bootstruct.pocket.demo.experiment_configs import ExperimentConfig
 from bootstruct.pocket.demo.formats import format_template
 from bootstruct.pocket.demo.grow import grow
 from bootstruct.pocket.demo.model_steps import prompt_file
@@ -30,7 +30,7 @@ MORE = "more-instances"  # the folder of the replies that belong to no run
 
 
 def write_training_data(
-    options: DemoOptions, states: Sequence[State], table: Sequence[DemoModel], echo: Echo
+    options: DemoOptions, states: Sequence[State], table: Sequence[ExperimentConfig], echo: Echo
 ) -> dict[str, int]:
     """Write the training data of every model of the table, except that of the runs themselves.
 
@@ -72,7 +72,9 @@ def _rows(source: str, options: DemoOptions, state: State, generation: int, echo
     return shuffled_rows(state) if source == "shuffled" else solved_rows(state)
 
 
-def write_evaluation(options: DemoOptions, states: Sequence[State], table: Sequence[DemoModel]) -> tuple[Json, ...]:
+def write_evaluation(
+    options: DemoOptions, states: Sequence[State], table: Sequence[ExperimentConfig]
+) -> tuple[Json, ...]:
     """Write the evaluation prompts and their formats; returns the prompts. Those that a run generated are left out."""
     known = {seed.instruction for state in states for seed in state.seeds}
     known |= {task.text for state in states for task in state.accepted}
