@@ -257,12 +257,14 @@ class CheckVerdict:
         rule: why it was rejected, None if it was kept.
         score: what was measured, None if nothing could be (`note` then says why).
         note: further detail, such as the text that it is too similar to.
+        scores: the mean scores of the weak and of the strong solver; `score` is then their difference.
     """
 
     instance: int
     rule: str | None = None
     score: float | None = None
     note: str = ""
+    scores: tuple[float, ...] = ()
 
     @property
     def kept(self) -> bool:

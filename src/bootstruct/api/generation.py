@@ -281,6 +281,7 @@ def _require_prices(folder: Path, state: State, machine: MachineSettings, limits
     """Raises InputError if money is capped and the price of a model that will be asked is not known."""
     steps = ["rewrite"] if state.origin == "rewrite" else ["propose", "kind", "instances"]
     names = [state.recipe.model_at(step) for step in steps]
+    names += [state.recipe.model_of(made.ask) for check in state.recipe.checks for made in check.all_requests]
     unknown = next((name for name in names if machine.prices.of(name) is None), None)
     if limits.cost is not None and unknown is not None:
         raise InputError(
@@ -297,7 +298,7 @@ def _record_adapted(active: ActiveRun, event: RequestAdapted) -> None:
 
 def _warn_of_extra_fields(recipe: Recipe, engine: str) -> None:
     """Fields under `extra` are for servers; a model on this machine or on a cluster does not see them."""
-    asks = [*asks_of(recipe).values(), *(check.ask for check in recipe.checks if check.ask is not None)]
+    asks = [*asks_of(recipe).values(), *(made.ask for check in recipe.checks for made in check.all_requests)]
     names = sorted({name for ask in asks for name in ask.sampling.extra})
     if names and engine.partition(":")[0] in LOCAL_PROVIDERS:
         warnings.warn(

@@ -38,7 +38,8 @@ def _recipe_schema(parts: dict[str, Any]) -> dict[str, Any]:
     parts["Check"]["required"] = ["kind"]  # a check's other fields have the shipped values of its kind
     own = {name: value for name, value in parts["Ask"].items() if name != "required"}
     parts["CheckAsk"] = own | {"description": "What of the shipped request of this kind of check is to be different."}
-    parts["Check"]["properties"]["ask"] = {"$ref": "#/$defs/CheckAsk"}
+    for name in ("ask", "weak", "strong", "judge"):
+        parts["Check"]["properties"][name] = {"$ref": "#/$defs/CheckAsk"}
     return top
 
 

@@ -85,38 +85,56 @@ def _fill_in_check(
     check: dict[str, Any], mapping: dict[str, Any], place: RecipePlace, key: str, begun: Recipe | None
 ) -> None:
     """Give omitted fields of a check the values shipped for its kind (or those of a begun run); read prompts and texts."""
-    ask, kind = check.get("ask", {}), str(check.get("kind"))
+    kind = str(check.get("kind"))
     check.setdefault("name", kind)
-    usual = _usual_check(mapping, ask.get("api") if isinstance(ask, dict) else None, kind)
+    usual = _usual_check(mapping, check, kind)
     known = next((entry for entry in begun.checks if entry.name == check["name"]), None) if begun else None
     was = dataclasses.asdict(known) if known else {}
     for name, value in usual.items():
-        if name != "ask":
+        if not _is_request(value):
             check.setdefault(name, was.get(name, value))
-    if isinstance(ask, dict) and "ask" in usual:
-        old = was.get("ask") or {}
-        check["ask"] = {
-            name: old.get(name, value) if name != "prompt" else value for name, value in usual["ask"].items()
-        } | ask
-        for name in ("prompt", "system"):
-            value = check["ask"].get(name)
-            if isinstance(value, str) and value.endswith(".jinja"):
-                check["ask"][name] = _template(value, mapping.get("recipe"), place, f"{key}.ask.{name}", old.get(name))
+        elif isinstance(check.setdefault(name, {}), dict):
+            old = was.get(name) or {}
+            shipped = {field: old.get(field, given) if field != "prompt" else given for field, given in value.items()}
+            check[name] = shipped | check[name]
+            for field in ("prompt", "system"):
+                text = check[name].get(field)
+                if isinstance(text, str) and text.endswith(".jinja"):
+                    where = f"{key}.{name}.{field}"
+                    check[name][field] = _template(text, mapping.get("recipe"), place, where, old.get(field))
     texts = check.get("texts")
     if isinstance(texts, list):
         check["texts"] = [text for row in texts for text in _texts_to_avoid(row, place, key)]
 
 
-def _usual_check(mapping: dict[str, Any], api: object, kind: str) -> dict[str, Any]:
-    """The shipped settings of a kind of check: a recipe's own, else those for its prompts' `api`."""
+def _is_request(value: object) -> bool:
+    return isinstance(value, dict) and "prompt" in value
+
+
+def _usual_check(mapping: dict[str, Any], check: dict[str, Any], kind: str) -> dict[str, Any]:
+    """The shipped settings of a kind of check: a recipe's own, else those for the `api` of each of its prompts."""
+    found = _shipped_checks(mapping, None).get(kind, {})
+    if check.get("measure", found.get("measure")) == "judge":
+        found = found | _shipped_checks(mapping, None)["judge"]
+    for name in [name for name, value in found.items() if _is_request(value)]:
+        given = check.get(name)
+        if isinstance(given, dict) and given.get("api"):
+            shipped = _shipped_checks(mapping, given["api"])
+            found = found | {name: shipped["judge" if name == "judge" else kind][name]}
+    return found
+
+
+def _shipped_checks(mapping: dict[str, Any], api: object) -> dict[str, dict[str, Any]]:
+    """The file of a recipe's own checks, else of those for an `api`."""
     import yaml
 
     folder, own = resources.files("bootstruct.config") / "recipes", str(mapping.get("recipe"))
     named = own in recipe_names() and own not in ("paper", "chat") and (folder / own / "checks.yaml").is_file()
     by_api = "chat" if (api or mapping.get("api")) == "chat" else "paper"
-    usual = yaml.safe_load((folder / (own if named else by_api) / "checks.yaml").read_text(encoding="utf-8"))
-    found: dict[str, Any] = usual.get(kind, {})
-    return found
+    shipped: dict[str, dict[str, Any]] = yaml.safe_load(
+        (folder / (own if named else by_api) / "checks.yaml").read_text(encoding="utf-8")
+    )
+    return shipped
 
 
 def _texts_to_avoid(text: object, place: RecipePlace, key: str) -> list[object]:
@@ -205,6 +223,6 @@ def check_prompts(name: str) -> dict[str, str]:
     import yaml
 
     mapping = yaml.safe_load((recipe_folder(name) / "recipe.yaml").read_text(encoding="utf-8"))
-    kinds = [_usual_check(mapping, None, kind) for kind in ("agreement", "rubric", "back-check")]
-    files = [kind["ask"]["prompt"] for kind in kinds]
+    usual = _shipped_checks(mapping, None).values()
+    files = [value["prompt"] for kind in usual for value in (kind or {}).values() if _is_request(value)]
     return {file.rpartition("/")[2]: shipped_prompt(file) + "\n" for file in files}

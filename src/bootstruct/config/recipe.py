@@ -176,11 +176,28 @@ class Constraints:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckRequests:
+    """Requests of one sort that a check makes about an instance.
+
+    Attributes:
+        name: the check's name, or `NAME.weak`, `NAME.strong`, `NAME.judge`; it is a part of their keys.
+        ask: the request.
+        count: how many there are at most.
+    """
+
+    name: str
+    ask: Ask
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """A request about finished instances; those that do not pass are rejected (beyond the paper; see docs/checks.md).
 
     agreement: `samples` answers to instruction and input. measure `exact`: the share of them equal to the output,
-    except for case, blanks and surrounding marks; `rouge`: their mean ROUGE-L with it; kept at `at_least` or more.
+    except for case, blanks and surrounding marks; `rouge`: their mean ROUGE-L with it; `judge`: the mean grade that the
+    request `judge` gives them beside the output; kept at `at_least` or more. solver-gap: `samples` answers of a weak and
+    of a strong solver, scored by the same measures (docs/solver-gap.md).
     rubric: a grade of `scale` (worst first), kept at `level` or better. back-check: `samples` instructions written
     from input and output, the best one's ROUGE-L with the real one; kept at `at_least` or more. decontamination:
     sends no request; rejects what shares `run_length` consecutive words with a kept-away text or one of `texts`, or
@@ -190,14 +207,19 @@ class Check:
         unreadable: whether an instance is kept if no reply could be read.
         majority: agreement: whether the output must be the answer that most samples give; the share is then theirs.
         at_most: agreement: the highest share that is kept; a task that every sample solves teaches little.
+        judge: measure `judge`: the request for a grade of one answer, worst 0 and best 1.
+        weak, strong: solver-gap: the requests for answers of the two solvers.
+        strong_at_least: solver-gap: the least mean score of the strong solver's answers.
+        weak_below: solver-gap: the mean score that those of the weak one must not reach.
+        gap: solver-gap: the least difference between the two mean scores.
         version: of a `python` check, whose function the user gives to `generate`.
     """
 
     name: str
-    kind: Literal["agreement", "rubric", "back-check", "decontamination", "python"]
+    kind: Literal["agreement", "rubric", "back-check", "decontamination", "python", "solver-gap"]
     ask: Ask | None = None
     samples: int = 5
-    measure: Literal["exact", "rouge", "final", "numeric", "choice"] = "exact"
+    measure: Literal["exact", "rouge", "final", "numeric", "choice", "judge"] = "exact"
     at_least: float = 0.5
     scale: tuple[str, ...] = ("1", "2", "3", "4", "5")
     level: str = "4"
@@ -208,11 +230,31 @@ class Check:
     version: str = field(default="", metadata=LATER)
     majority: bool = field(default=False, metadata=LATER)
     at_most: float = field(default=1.0, metadata=LATER)
+    judge: Ask | None = field(default=None, metadata=LATER)
+    weak: Ask | None = field(default=None, metadata=LATER)
+    strong: Ask | None = field(default=None, metadata=LATER)
+    strong_at_least: float = field(default=0.65, metadata=LATER)
+    weak_below: float = field(default=0.5, metadata=LATER)
+    gap: float = field(default=0.2, metadata=LATER)
 
     @property
     def asks(self) -> int:
-        """How many requests it makes about an instance."""
-        return {"agreement": self.samples, "back-check": self.samples, "rubric": 1}.get(self.kind, 0)
+        """How many requests it makes at once about an instance."""
+        return sum(requests.count for requests in self.requests)
+
+    @property
+    def requests(self) -> tuple[CheckRequests, ...]:
+        """The requests that it makes at once about an instance, by sort."""
+        count = self.samples if self.kind in ("agreement", "back-check", "solver-gap") else 1
+        asks = {self.name: self.ask, f"{self.name}.weak": self.weak, f"{self.name}.strong": self.strong}
+        return tuple(CheckRequests(name, ask, count) for name, ask in asks.items() if ask is not None)
+
+    @property
+    def all_requests(self) -> tuple[CheckRequests, ...]:
+        """All its requests by sort, with those that grade an answer, which are made after the answers are there."""
+        if self.judge is None:
+            return self.requests
+        return (*self.requests, CheckRequests(f"{self.name}.judge", self.judge, self.asks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,8 +316,8 @@ class Recipe:
         return ask.api or self.api
 
     def model_at(self, step: str) -> str:
-        """The model of a step (`propose`, `kinds`, `kind`, `instances`, `rewrite`, `check NAME`)."""
-        asks = {f"check {check.name}": check.ask for check in self.checks if check.ask is not None}
+        """The model of a step (`propose`, `kinds`, `kind`, `instances`, `rewrite`, `check NAME`, `check NAME.judge`)."""
+        asks = {f"check {made.name}": made.ask for check in self.checks for made in check.all_requests}
         for path, ask in asks_of(self).items():
             asks.setdefault(ASKS[path], ask)
         return self.model_of(asks.get(step) or self.instances.input_first)

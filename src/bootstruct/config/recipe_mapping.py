@@ -153,7 +153,7 @@ def _check_hints(hints: dict[str, tuple[str, ...]], where: str) -> None:
 
 
 def _check_check(check: Check, before: list[str], where: str) -> None:
-    asks = check.kind not in ("decontamination", "python")
+    asks = check.kind not in ("decontamination", "python", "solver-gap")
     faults = [
         (
             not re.fullmatch(r"[\w-]+", check.name),
@@ -163,19 +163,32 @@ def _check_check(check: Check, before: list[str], where: str) -> None:
         (check.kind == "python" and not check.version, "needs the `version` of its Python function"),
         (asks and check.ask is None, "needs `ask`, the request that it makes"),
         (not asks and check.ask is not None, "makes no request; leave `ask` out"),
-        (check.ask is not None and check.ask.reply == "json", "parses text replies; leave `reply: json` out"),
+        (
+            any(made.ask.reply == "json" for made in check.all_requests),
+            "parses text replies; leave `reply: json` out",
+        ),
         (not 1 <= check.samples <= 100, "samples: must be between 1 and 100"),
         (not 0 <= check.at_least <= 1, "at_least: must be in [0, 1]"),
         (not check.at_least <= check.at_most <= 1, "at_most: must be between `at_least` and 1"),
         (
-            check.kind != "agreement"
-            and (check.majority or check.at_most < 1 or check.measure not in ("exact", "rouge")),
-            "majority, at_most and this measure need `kind: agreement`",
+            check.kind != "agreement" and (check.majority or check.at_most < 1),
+            "majority and at_most need `kind: agreement`",
+        ),
+        (
+            check.kind not in ("agreement", "solver-gap") and check.measure not in ("exact", "rouge"),
+            "this measure needs `kind: agreement` or `kind: solver-gap`",
         ),
         (
             check.measure == "rouge" and (check.majority or check.at_most < 1),
             "measure rouge: has neither majority nor at_most",
         ),
+        (
+            check.measure == "judge" and check.majority,
+            "measure judge: compares answers with the output only; leave `majority` out",
+        ),
+        (check.measure == "judge" and check.judge is None, "measure judge: needs `judge`, the request for a grade"),
+        (check.measure != "judge" and check.judge is not None, "judge: needs `measure: judge`"),
+        *_gap_faults(check),
         (not 0 < check.near <= 1, "near: must be in (0, 1]"),
         (check.run_length < 1, "run_length: must be at least 1"),
         (len(set(check.scale)) < max(2, len(check.scale)), "scale: needs two or more different grades, worst first"),
@@ -185,8 +198,24 @@ def _check_check(check: Check, before: list[str], where: str) -> None:
     for wrong, message in faults:
         if wrong:
             raise InputError(f"{where}: checks: {check.name!r}: {message}.")
-    if check.ask is not None and (fault := _sampling_fault(check.ask.sampling)) is not None:
-        raise InputError(f"{where}: checks: {check.name!r}: {fault}.")
+    for made in check.all_requests:
+        if (fault := _sampling_fault(made.ask.sampling)) is not None:
+            raise InputError(f"{where}: checks: {check.name!r}: {fault}.")
+
+
+def _gap_faults(check: Check) -> list[tuple[bool, str]]:
+    if check.kind != "solver-gap":
+        return [(check.weak is not None or check.strong is not None, "weak and strong need `kind: solver-gap`")]
+    return [
+        (check.weak is None or check.strong is None, "needs `weak` and `strong`, the requests for answers"),
+        (
+            check.weak == check.strong,
+            "weak and strong are the same; give one of them another `model` or `sampling`, as in `weak: {model: small}`",
+        ),
+        (not 0 <= check.strong_at_least <= 1, "strong_at_least: must be in [0, 1]"),
+        (not 0 < check.weak_below <= 1.01, "weak_below: must be above 0 and at most 1.01, which no score reaches"),
+        (not 0 <= check.gap <= 1, "gap: must be in [0, 1]"),
+    ]
 
 
 def _check_rule(rule: Rule, where: str, key: str) -> None:

@@ -263,9 +263,12 @@ def _request_counts(preview: Preview, recipe: Recipe, tasks: int) -> dict[str, i
     instances_per_task = preview.instances / max(1, preview.completed)
     called = max(1, sum(bool(row.instances) for row in preview.requests))  # times that a check in Python was called
     for check in recipe.checks:
-        step = f"check {check.name}"
-        first = steps.count(step)
-        twice = made.count(step) / first if first else 1.0
-        asks = first / called if check.kind == "python" else check.asks * twice
-        counts[step] = math.ceil(tasks * instances_per_task * asks)
+        if check.kind == "python":
+            step = f"check {check.name}"
+            counts[step] = math.ceil(tasks * instances_per_task * steps.count(step) / called)
+        for sort in check.all_requests:
+            step = f"check {sort.name}"
+            first = steps.count(step)
+            twice = made.count(step) / first if first else 1.0
+            counts[step] = math.ceil(tasks * instances_per_task * sort.count * twice)
     return counts

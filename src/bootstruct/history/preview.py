@@ -168,7 +168,7 @@ class _Previewer:
             if check.kind == "python":
                 recipe, is_classification = self.run.state.recipe, completed.is_classification
                 await PythonCheckCall(self.run.code, recipe, check, task, is_classification, instances, [0]).run(ask)
-            for key, prompt in list(checks.prompts(check, task, instances, [0]).items())[:1]:
+            for key, prompt in checks.first_prompts(check, task, 0, instances[0]).items():
                 await self._ask_twice(key, task.text, prompt)
 
     async def _ask_twice(self, key: str, subject: str, prompt: Prompt) -> tuple[PreviewedRequest, Reply | None]:

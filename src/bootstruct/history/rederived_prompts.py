@@ -3,18 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from bootstruct.config.recipe import Check
 from bootstruct.journal.events import CandidatesJudged, ReplyReceived
 from bootstruct.journal.keys import AGAIN, SHARED, key_of
 from bootstruct.journal.state import State, siblings
+from bootstruct.journal.state import check_keys as state_check_keys
 from bootstruct.stages.annotate import annotate, annotate_in, flow_reply
-from bootstruct.stages.instance_checks import InstanceChecks
+from bootstruct.stages.instance_checks import InstanceChecks, judge_key, parse_answer
 from bootstruct.stages.parsing.cleanup import CUT_OFF
 from bootstruct.stages.parsing.json_replies import BROKEN
 from bootstruct.stages.parsing.thoughts import split_thought
 from bootstruct.stages.propose import propose_prompt
 from bootstruct.stages.rules import EMPTY_OUTPUT, ENDS_WITH_COLON, REPEATS_INPUT
 from bootstruct.stages.second_requests import second_request
-from bootstruct.types import Candidate, Prompt, Reply, digest_of
+from bootstruct.types import Candidate, Instruction, Prompt, Reply, digest_of
 
 READ_OTHERWISE = "read otherwise by today's parsers (journal version 1)"
 _FLAWS = {CUT_OFF, BROKEN, EMPTY_OUTPUT, ENDS_WITH_COLON, REPEATS_INPUT}  # found while reading, not by a recipe's rule
@@ -44,11 +46,8 @@ def derived_prompt(
     task = group[0] if group else state.accepted[positions[parts[1]]]
     if parts[0] == "check":
         name, number, sample = parts[2].split("/")
-        check = next(entry for entry in state.recipe.checks if entry.name == name)
-        instance = state.completed[task.name].instances[int(number)]
-        if int(sample) >= check.asks:
-            raise KeyError(key)
-        first = checks.prompt(check, task, instance, int(sample))
+        check = next(entry for entry in state.recipe.checks if entry.name == name.partition(".")[0])
+        first = _check_prompt(state, checks, check, task, int(number), name, int(sample))
         known = state.replies.get(key.removesuffix(AGAIN))
         reply = known.reply if isinstance(known, ReplyReceived) else None
         return _second(state, key, first, reply) if key.endswith(AGAIN) else first
@@ -62,6 +61,27 @@ def derived_prompt(
             raise KeyError(key)
         prompt = flow.send(sent)
     return prompt
+
+
+def _check_prompt(
+    state: State, checks: InstanceChecks, check: Check, task: Instruction, number: int, name: str, sample: int
+) -> Prompt:
+    """Return request `sample` of a sort (`CheckRequests.name`) about an instance; a judge's needs all answers.
+
+    Raises:
+        KeyError: the check makes no such request.
+    """
+    instances = state.completed[task.name].instances
+    for made in check.requests:
+        if made.name == name and sample < made.count:
+            return checks.prompt(check, task, instances[number], sample, name, made.ask)
+    if check.judge is None:
+        raise KeyError(name)
+    facts = {key: state.replies[key] for key in state_check_keys(state, task.name) if key in state.replies}
+    replies = {key: fact.reply if isinstance(fact, ReplyReceived) else None for key, fact in facts.items()}
+    answers = [parse_answer(reply.text) for reply in checks.counted(check, task, number, instances, replies) or ()]
+    prompts = checks.judge_prompts(check, task, number, instances[number], answers)
+    return prompts[judge_key(check, task, number, sample)]
 
 
 def _second(state: State, key: str, prompt: Prompt, reply: Reply | None) -> Prompt:

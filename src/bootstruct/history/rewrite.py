@@ -91,7 +91,7 @@ def rewrite_outputs(folder: Path, old: Path, model: str, api: Api = "") -> Rewri
     version = VERSION if state.asks_again else 1  # whether the old run's requests may have been made once more
     events = [RunStarted(recipe, state.seeds, ORIGIN, name, inherited, version), *inherited_events]
     write_whole(folder / NAME, b"".join(encode_lines(events)))
-    without = tuple(check.name for check in state.recipe.checks if check.ask is not None)
+    without = tuple(check.name for check in state.recipe.checks if check.asks)
     return RewriteSummary(tasks, len(state.accepted) - tasks, without)
 
 
@@ -113,7 +113,7 @@ def rewriting_recipe(recipe: Recipe, model: str, api: Api = "") -> Recipe:
         style = api or recipe.api
         ask = Ask(shipped_prompt(f"rewrite/{style}.jinja"), SAMPLING[style])
     ask = dataclasses.replace(ask, model=model, api="" if api == recipe.api else api or ask.api)
-    checks = tuple(check for check in recipe.checks if check.ask is None)
+    checks = tuple(check for check in recipe.checks if not check.asks)
     rewriting = dataclasses.replace(recipe, checks=checks, instances=dataclasses.replace(recipe.instances, rewrite=ask))
     dry_run(rewriting)
     return rewriting

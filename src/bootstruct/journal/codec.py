@@ -301,13 +301,15 @@ def _check_verdict_to_json(mark: CheckVerdict) -> dict[str, Any]:
     row: dict[str, Any] = {"instance": mark.instance}
     row |= {"rule": mark.rule} if mark.rule is not None else {}
     row |= {"score": mark.score} if mark.score is not None else {}
-    return row | ({"note": mark.note} if mark.note else {})
+    row |= {"note": mark.note} if mark.note else {}
+    return row | ({"scores": list(mark.scores)} if mark.scores else {})
 
 
 def _check_verdict_from_json(row: dict[str, Any]) -> CheckVerdict:
     rule, score = row.get("rule"), row.get("score")
     texts = None if rule is None else _text(rule), None if score is None else float(score)
-    return CheckVerdict(_count(row["instance"]), *texts, _text(row.get("note", "")))
+    scores = tuple(float(value) for value in _list(row.get("scores", [])))
+    return CheckVerdict(_count(row["instance"]), *texts, _text(row.get("note", "")), scores)
 
 
 def _reply_to_json(reply: Reply) -> dict[str, Any]:

@@ -20,8 +20,21 @@ def again(key: str) -> str:
 
 
 def step_of(key: str) -> str:
-    """The step that a key belongs to: `propose`, `kind`, `instances`, `rewrite`; `check NAME` for those of a check."""
+    """The step that a key belongs to: `propose`, `kind`, `instances`, `rewrite`; `check NAME` for those of a check.
+
+    Checks that make several sorts of requests have `check NAME.weak`, `check NAME.strong`, `check NAME.judge`.
+    """
     stream, *rest = key.split("/")
     if stream == "check" and len(rest) > 1:
         return f"check {rest[1]}"
     return rest[1] if stream == "annotate" and len(rest) > 1 else stream
+
+
+def check_of(step: str) -> str:
+    """The name of the check that a step belongs to; empty if it belongs to none.
+
+    Example:
+        >>> check_of("check gap.weak"), check_of("kind")
+        ('gap', '')
+    """
+    return step.removeprefix("check ").partition(".")[0] if step.startswith("check ") else ""

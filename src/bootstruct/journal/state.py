@@ -281,9 +281,10 @@ def check_keys(state: State, task: str) -> Iterator[str]:
             start = f"check/{task}/{check.name}/"
             yield from [key for key in state.replies if key.startswith(start)]
         for number in range(len(state.completed[task].instances)):
-            for sample in range(check.asks):
-                key = f"check/{task}/{check.name}/{number}/{sample}"
-                yield from (key, again(key))
+            for made in check.all_requests:
+                for sample in range(made.count):
+                    key = f"check/{task}/{made.name}/{number}/{sample}"
+                    yield from (key, again(key))
 
 
 def siblings(state: State, task: str) -> tuple[Instruction, ...]:

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from bootstruct.config.machine import Prices
 from bootstruct.journal.cost import cost_of, saved_by_batch
+from bootstruct.journal.keys import check_of
 from bootstruct.journal.state import State, Usage
 from bootstruct.run.failure_reasons import FailureReason, failure_reasons
 from bootstruct.stages.draw import draw_evolution, visible_count
@@ -226,8 +227,9 @@ def checks_of(state: State, prices: Prices) -> list[CheckStatus]:
     for place, check in enumerate(state.recipe.checks):
         decided = [checks[place] for checks in state.checked.values() if len(checks) > place]
         verdicts = [verdict for event in decided for verdict in event.verdicts]
-        step = f"check {check.name}"
-        used = reduce(Usage.plus, (usage for (at, _), usage in state.usage.items() if at == step), Usage())
+        steps = {at for at, _ in state.usage if check_of(at) == check.name}
+        used = reduce(Usage.plus, (usage for (at, _), usage in state.usage.items() if at in steps), Usage())
+        costs = [cost_of(state, prices, step) for step in sorted(steps)]
         statuses.append(
             CheckStatus(
                 name=check.name,
@@ -241,7 +243,7 @@ def checks_of(state: State, prices: Prices) -> list[CheckStatus]:
                 reused=used.reused,
                 prompt_tokens=used.prompt_tokens,
                 completion_tokens=used.completion_tokens,
-                cost=cost_of(state, prices, step),
+                cost=None if None in costs else sum(cost or 0.0 for cost in costs),
             )
         )
     return statuses

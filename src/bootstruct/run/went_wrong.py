@@ -8,6 +8,7 @@ from collections import Counter
 
 from bootstruct.config.recipe import Check
 from bootstruct.journal.events import REFUSAL, UNREADABLE
+from bootstruct.journal.keys import check_of, step_of
 from bootstruct.journal.state import State
 from bootstruct.render.numbers import number
 from bootstruct.run.failure_reasons import FailureReason, group_failures
@@ -103,4 +104,6 @@ def _share(part: int, whole: int) -> str:
 def _failures(state: State, stream: str, check: str = "") -> list[FailureReason]:
     """The reasons of requests of one stream (and check) that failed for good."""
     found = [(key.split("/"), event) for key, event in state.failed_requests.items()]
-    return group_failures(event for parts, event in found if parts[0] == stream and check in ("", *parts[2:3]))
+    return group_failures(
+        event for parts, event in found if parts[0] == stream and check in ("", check_of(step_of(event.key)))
+    )

@@ -87,11 +87,10 @@ class Workload:
     def per_check(self) -> ExpectedUse:
         """What the recipe's checks cost per completed task."""
         state, amount = self.state, ExpectedUse()
-        for check in state.recipe.checks:
-            step = f"check {check.name}"
+        for made in [made for check in state.recipe.checks for made in check.all_requests]:
+            step, done = f"check {made.name}", state.checks_done
             count = sum(used.requests + used.reused for (at, _), used in state.usage.items() if at == step)
-            done = state.checks_done
-            asked = count / done if done else 2.0 * check.asks  # two instances per task, before any is checked
+            asked = count / done if done else 2.0 * made.count  # two instances per task, before any is checked
             amount = amount.plus(self._mean(step), asked)
         return amount
 

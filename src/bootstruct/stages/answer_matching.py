@@ -6,9 +6,11 @@ CoT-Self-Instruct (arXiv 2507.23751) keeps a task if the answer on which most sa
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Final
+
+from bootstruct.novelty.rouge import rouge_l
 
 MARKS: Final = " \t\n.,;:!?\"'`*_()[]<>“”‘’«»。！？"  # stripped from both ends of an answer
 LONGEST_NUMBER: Final = 40  # characters of a number that is read
@@ -80,6 +82,49 @@ def majority_form(forms: Sequence[str]) -> tuple[str, float]:
         return "", 0.0
     best = max(counts, key=lambda form: counts[form])
     return best, counts[best] / len(forms)
+
+
+def score_answers(
+    measure: str, output: str, answers: Sequence[str], grades: Mapping[str, float | None], tokenizer: str
+) -> list[float | None]:
+    """Return how well each answer agrees with an output, 0 to 1; None for one that has no grade.
+
+    If nothing can be compared (all answers are empty, or by `final`, `numeric` or `choice` neither they nor the output state
+    anything), all scores are None. An empty answer beside others scores 0.
+
+    Args:
+        measure: `rouge`, `judge`, or one of `answer_form`.
+        output: the answer that is known.
+        answers: the answers.
+        grades: for `judge`, the grade of each answer that differs from the output, by its normalized form.
+        tokenizer: of ROUGE-L.
+
+    Example:
+        >>> score_answers("numeric", "3/4", ["0.75", "Answer: 1"], {}, "rouge")
+        [1.0, 0.0]
+    """
+    if measure == "rouge":
+        return [rouge_l(output, answer, tokenizer) if any(answers) else None for answer in answers]
+    form = "exact" if measure == "judge" else measure
+    forms, expected = [answer_form(form, answer) for answer in answers], answer_form(form, output)
+    if not any(answers) or (measure not in ("exact", "judge") and not (any(forms) and expected)):
+        return [None] * len(answers)
+    scores: list[float | None] = []
+    for found in forms:
+        is_graded = measure == "judge" and found != expected and found
+        scores.append(grades.get(found) if is_graded else float(found == expected))
+    return scores
+
+
+def mean_score(scores: Sequence[float | None]) -> float | None:
+    """Return the mean of those scores that are there; None if none is.
+
+    Example:
+        >>> mean_score([1.0, None, 0.0])
+        0.5
+    """
+    known = [score for score in scores if score is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _as_fraction(text: str) -> str:

@@ -39,8 +39,8 @@ def dry_run(recipe: Recipe) -> None:
         build_prompt(recipe, recipe.instances.rewrite, "rewrite/0", 0, **values)
     checks, task = InstanceChecks(recipe), Instruction("0.0", "An instruction.")
     for check in recipe.checks:
-        for given in ("An input.", "") if check.ask else ():
-            checks.prompt(check, task, Instance(given, "An output."), 0)
+        for given in ("An input.", ""):
+            checks.first_prompts(check, task, 0, Instance(given, "An output."))
     rules = recipe.encode
     for template in (
         *rules.with_input,
