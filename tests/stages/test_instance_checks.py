@@ -7,12 +7,8 @@ import pytest
 from bootstruct.config.recipe import Ask, Check
 from bootstruct.stages.answer_matching import normalize_answer
 from bootstruct.stages.contamination import KeepAwayIndex
-from bootstruct.stages.instance_checks import (
-    InstanceChecks,
-    parse_answer,
-    parse_grade,
-    parse_task_text,
-)
+from bootstruct.stages.instance_checks import InstanceChecks
+from bootstruct.stages.parsing.check_replies import parse_answer, parse_grade, parse_task_text
 from bootstruct.types import CheckVerdict, Instance, Instruction, Reply, Sampling
 from tests.support.scripts import recipe
 

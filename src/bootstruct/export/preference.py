@@ -20,7 +20,8 @@ from bootstruct.journal.keys import again
 from bootstruct.journal.state import State
 from bootstruct.novelty.rouge import rouge_l
 from bootstruct.stages.answer_matching import answer_form, normalize_answer
-from bootstruct.stages.instance_checks import GRADED_LOW, check_keys, parse_answer
+from bootstruct.stages.instance_checks import GRADED_LOW, check_keys
+from bootstruct.stages.parsing.check_replies import parse_answer
 from bootstruct.types import Instance, Instruction
 
 ORDER: Final = "order"  # the decision on a pair without a grade

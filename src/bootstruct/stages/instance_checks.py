@@ -4,7 +4,6 @@ All requests of one check are sent at once, and their replies are then judged; a
 out of the next check.
 """
 
-import re
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ from bootstruct.stages.answer_matching import answer_form, majority_form, mean_s
 from bootstruct.stages.contamination import KeepAwayIndex
 from bootstruct.stages.custom import NO_CODE, CustomCode, PythonCheckCall
 from bootstruct.stages.draw import sample_number
-from bootstruct.stages.parsing.cleanup import CODE_FENCE, OUTPUT, FieldPattern, clean_reply
+from bootstruct.stages.parsing.check_replies import parse_answer, parse_grade, parse_task_text
 from bootstruct.stages.propose import build_prompt
 from bootstruct.stages.second_requests import second_request
 from bootstruct.types import CheckVerdict, Instance, Instruction, Prompt, Reply
@@ -24,8 +23,6 @@ from bootstruct.types import CheckVerdict, Instance, Instruction, Prompt, Reply
 DISAGREES, GRADED_LOW, NOT_RECOVERED = "answers disagree", "graded too low", "instruction not recovered"
 TOO_HARD, TOO_EASY, GAP_TOO_SMALL = "too hard", "too easy", "gap too small"
 NO_ANSWER, NO_GRADE, NO_INSTRUCTION = "no readable answer", "no readable grade", "no readable instruction"
-
-_TASK = FieldPattern(r"(?:task|instruction|question)")
 
 PromptsByKey = Mapping[str, Prompt]
 RepliesByKey = Mapping[str, Reply | None]  # None: the request failed for good
@@ -385,46 +382,3 @@ def _agreement(
             return score, DISAGREES
         too_low = TOO_HARD
     return score, too_low if score < check.at_least else TOO_EASY if score > check.at_most else None
-
-
-def parse_answer(text: str) -> str:
-    """Return the answer in a reply, without thoughts, code fences and a leading "Output:"."""
-    text = CODE_FENCE.sub("", clean_reply(text)).strip()
-    heading = OUTPUT.match(text)
-    return text[heading.end() :].strip() if heading else text
-
-
-def parse_task_text(text: str) -> str:
-    """Return the instruction in a reply on one line, without thoughts, code fences and a leading "Task:"."""
-    text = CODE_FENCE.sub("", clean_reply(text)).strip()
-    heading = _TASK.match(text)
-    return " ".join((text[heading.end() :] if heading else text).split()).strip("\"'“”")
-
-
-def parse_grade(text: str, scale: Sequence[str]) -> str | None:
-    """Return the grade in a judge's reply, None if there is none or it is ambiguous.
-
-    These are tried in turn: the reply is a grade or begins with one; the last grade named as such ("Score: 4", "grade
-    is B"); a line that contains nothing else; the only grade in the text (numbers only, since "A" is also a word).
-
-    Args:
-        text: the reply.
-        scale: the grades, worst first.
-    """
-    text = CODE_FENCE.sub("", clean_reply(text)).strip()
-    grades = {grade.casefold(): grade for grade in scale}
-    one = f"(?:{'|'.join(re.escape(grade) for grade in sorted(scale, key=len, reverse=True))})"
-    alone = rf"(?<![\w.,/-])({one})(?![\w%]|[.,]\d)"
-    if first := re.match(
-        rf"[\s*_(\[\"']*+({one})(?=[\s*_)\]\"']*+(?:$|[.:;,\n/–—-](?!\d)|/\s*\d))", text, re.IGNORECASE
-    ):
-        return grades[first[1].casefold()]
-    named_by = r"\b(?:score|grade|rating|rated|level|mark|verdict|overall|answer)\b"
-    named = re.findall(rf"{named_by}[^\n\w]*+(?:(?:is|of|as|a|would be)\b[^\n\w]*+)*{alone}", text, re.IGNORECASE)
-    bare = r"(?:(?!\n)[\W_])*"  # within one line, so that a sequence of blank lines is not read again from each of them
-    lines = re.findall(rf"^{bare}+({one}){bare}+$", text, re.IGNORECASE | re.MULTILINE)
-    numbers = set(re.findall(alone, text)) if all(grade.isdecimal() for grade in scale) else set()
-    for candidates in (named[-1:], lines[-1:], list(numbers) if len(numbers) == 1 else []):
-        if candidates:
-            return grades[candidates[0].casefold()]
-    return None
