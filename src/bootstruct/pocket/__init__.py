@@ -1,1 +1,1 @@
-"""The pocket model: its micro-world (`world`) and the demo that it runs (`demo`)."""
+"""The pocket model: the micro-world that it was trained on (`world`), and the demo that it runs (`demo`)."""

@@ -1,4 +1,4 @@
-"""Tasks that put two others together: the plural of the second word of a list, the sum in words."""
+"""Tasks that combine two others, such as the plural of the second word of a list, or a sum written in words."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _GAP = " and "
 def _nth_family(
     name: str, noun: str, many: str, objects: tuple[str, ...], asks: tuple[str, ...], work: Mapping[str, str]
 ) -> TaskFamily:
-    """Return a family on three words of a table: what the table says of the first, second or last of them."""
+    """Return a family whose input is three words of a table and whose output is the table's entry for one of them."""
     words = tuple(work)
 
     def draw(rng: Random, _params: Params, _label: str) -> str:
@@ -50,23 +50,29 @@ def _both_family(
     name: str, inputs: tuple[str, ...], objects: tuple[str, ...], asks: tuple[str, ...], draw: Draw, solve: Solve,
     answer: str, theme: str,
 ) -> TaskFamily:  # fmt: skip
+    """Return a family with the usual weight of tasks that combine two steps."""
     return TaskFamily(name, theme, asks, draw, solve, inputs, objects, answer, weight=1.6)
 
 
 def _from(words: Mapping[str, str]) -> Draw:
+    """Return a function that draws a word of a table."""
     known = tuple(words)
     return lambda rng, _p, _l: rng.choice(known)
 
 
 def _words(least: int, most: int) -> Draw:
+    """Return a function that draws a list of words; `least` and `most` are the lowest and the highest number of them."""
     return lambda rng, _p, _l: ", ".join(rng.sample(ALL_WORDS, rng.randint(least, most)))
 
 
 def _pair(top: int) -> Draw:
+    """Return a function that draws two different numbers from 1 to `top`, such as "4 and 7"."""
     return lambda rng, _p, _l: _GAP.join(map(str, rng.sample(range(1, top + 1), 2)))
 
 
 def _on_pair(work: Callable[[int, int], str | None]) -> Solve:
+    """Return a function that reads two numbers and gives them to `work`; any other input does not fit the task."""
+
     def solve(text: str, _params: Params) -> str | None:
         found = _PAIR.fullmatch(text)
         return work(int(found[1]), int(found[2])) if found else None

@@ -1,4 +1,4 @@
-"""Tasks that ask for a fact of the micro-world."""
+"""Tasks that ask for a fact of the micro-world, such as the capital of a country."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ _CYCLES = (DAYS, MONTHS)
 
 
 def _step(text: str, params: Params) -> str | None:
+    """Return the day or month after or before this one, or None if the text is neither."""
     move = 1 if params["dir"] == "after" else -1
     for cycle in _CYCLES:
         if text in cycle:

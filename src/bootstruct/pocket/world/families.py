@@ -1,4 +1,4 @@
-"""All families of the micro-world, by name, and how hard they are."""
+"""All families of the micro-world by name, and how difficult each of them is."""
 
 from __future__ import annotations
 
@@ -41,7 +41,17 @@ _COMPOSED = frozenset(family.name for family in COMPOSED_FAMILIES)
 
 
 def difficulty(name: str) -> Difficulty:
-    """Return how hard a family is: one step to a word or label, work on a list or sentence, or two tasks put together.
+    """Return how difficult the tasks of a family are.
+
+    Args:
+        name: the name of a family.
+
+    Returns:
+        `one step` if the output is a word or a label that one step finds, `list or sentence` if the task works on a list or a
+        sentence or writes one, `composed` if it combines two tasks.
+
+    Raises:
+        KeyError: there is no such family.
 
     Example:
         >>> difficulty("capital"), difficulty("list_reverse"), difficulty("capitals_of_nth")

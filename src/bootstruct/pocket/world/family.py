@@ -1,4 +1,10 @@
-"""A task family: one sort of small task, with its phrasings, its instances and its right output."""
+"""A task family: all tasks of one kind, with their phrasings, their instances and the way to find the right output.
+
+The functions of a family have these types. `Params` maps the slots of an instruction to their values. A `Draw` gets a random
+number generator, the params and a label (empty unless the family is a classification), and returns an input. A `Solve` gets an
+input and the params, and returns the output, or None if the input does not fit the task. A `Write` draws an output of a task
+without an input. An `Accept` gets an input, an output and the params, and returns whether the output is right.
+"""
 
 from __future__ import annotations
 
@@ -26,23 +32,23 @@ Accept = Callable[[str, str, Params], bool]
 
 @dataclass(frozen=True)
 class TaskFamily:
-    """One sort of task.
+    """All tasks of one kind, such as "name the capital of a country".
 
     Attributes:
-        name: its name.
-        theme: which sentences of context fit it.
-        asks: whole sentences of its own that ask for the task.
-        draw: draws an input; for a classification family one with the given label.
-        solve: returns the output of an input, None if the input does not fit the task.
+        name: the name of the family, unique among all families.
+        theme: the key in `phrases.CONTEXTS` of the sentences that may precede the task.
+        asks: whole sentences that ask for this task and for no other.
+        draw: draws an input; for a classification, an input with the given label.
+        solve: returns the output for an input, or None if the input does not fit the task.
         inputs: phrases for the input ("a word"), used in the shared frames.
         objects: phrases for the output ("the plural of the word"), used in the shared frames.
-        answer: the shape of the output: word, list, sentence, number or label.
-        slots: the values of the slots in its phrases.
-        labels: the labels of a classification family.
-        write: writes an output, for a family with several right ones.
-        accept: returns whether an output is right, for a family with several right ones.
-        weight: how often the corpus shows it, compared with other families.
-        takes_input: whether the task has an input.
+        answer: the form of the output: `word`, `list`, `sentence`, `number` or `label`.
+        slots: the possible values of the slots in the phrases.
+        labels: the labels of a classification; empty for other families.
+        write: draws a right output, for a family whose tasks have several.
+        accept: returns whether an output is right, for a family whose tasks have several right outputs.
+        weight: how often the corpus shows the family, relative to a weight of 1.
+        takes_input: whether its tasks have an input.
     """
 
     name: str
@@ -62,12 +68,12 @@ class TaskFamily:
 
     @property
     def is_classification(self) -> bool:
-        """Whether the output is one of a few labels."""
+        """Whether its tasks are classification, that is, whether their outputs come from a few labels."""
         return bool(self.labels)
 
     @cached_property
     def templates(self) -> tuple[str, ...]:
-        """The templates of the task itself that the corpus has, without a sentence before or after it."""
+        """The templates of the task that the corpus has, without a sentence before or after them."""
         if not self.objects:
             return self.asks
         inputs, objects = any_of(self.inputs), any_of(self.objects)
@@ -77,7 +83,7 @@ class TaskFamily:
 
     @cached_property
     def unseen_templates(self) -> tuple[str, ...]:
-        """Templates that the corpus does not have, for the evaluation; empty for a family without shared frames."""
+        """The templates kept for the evaluation and absent from the corpus; empty if the family uses no shared frames."""
         if not self.objects:
             return ()
         if self.labels:
@@ -86,20 +92,27 @@ class TaskFamily:
 
     @cached_property
     def reader(self) -> PhraseReader:
-        """A reader of the family's phrasings, those of the evaluation included."""
+        """A reader that recognizes all phrasings of the family, including those kept for the evaluation."""
         return PhraseReader(self.templates + self.unseen_templates, self.slots)
 
     def params(self, rng: Random) -> dict[str, str]:
-        """Draw values for the slots of the instruction."""
+        """Draw a value for each slot of the instruction."""
         return {name: rng.choice(values) for name, values in self.slots.items()}
 
     def instruction(self, rng: Random, params: Params) -> str:
-        """Draw a phrasing, sometimes with a sentence of context before it and one about the answer after it."""
+        """Draw an instruction: a phrasing with these slot values, sometimes with a sentence before it and one after it.
+
+        Half of the instructions use a sentence of the family's own, and half a shared frame, where the family has both.
+        """
         own = bool(self.asks) and (not self.objects or rng.random() < 0.5)
         return self.phrased(rng, params, self.asks if own else self.templates[len(self.asks) :])
 
     def phrased(self, rng: Random, params: Params, templates: tuple[str, ...]) -> str:
-        """Draw a phrasing of some templates, sometimes with a sentence before and after it, as `instruction` does."""
+        """Draw a phrasing of these templates.
+
+        A third of the phrasings get a sentence of context before them, and a quarter get a sentence about the answer after
+        them.
+        """
         text = render(rng.choice(templates), rng, params)
         if rng.random() < 0.33:
             text = render(rng.choice(CONTEXTS["any"] + CONTEXTS[self.theme]), rng) + " " + text
@@ -108,7 +121,16 @@ class TaskFamily:
         return text
 
     def instance(self, rng: Random, params: Params, label: str | None = None) -> tuple[str, str]:
-        """Draw an input and its output; `label` asks for an input with that label, otherwise the label is drawn."""
+        """Draw an instance.
+
+        Args:
+            rng: the random number generator.
+            params: the slot values of the instruction.
+            label: the label that the input is to have; None to draw one. Ignored by families that are not classification.
+
+        Returns:
+            The input, which is empty for a task without one, and a right output.
+        """
         if self.write is not None and not self.takes_input:
             return "", self.write(rng, params)
         chosen = label if label is not None else (rng.choice(self.labels) if self.labels else "")
@@ -137,7 +159,14 @@ def lookup_family(
     answer: str = "word",
     weight: float = 1.0,
 ) -> TaskFamily:
-    """Return a family whose inputs and outputs are the pairs of a table."""
+    """Return a family whose inputs and outputs are the keys and values of `table`.
+
+    The other arguments are the attributes of `TaskFamily` that have the same names.
+
+    Example:
+        >>> lookup_family("young", "facts", (), (), ("Name its young.",), {"cat": "kitten"}).solve("cat", {})
+        'kitten'
+    """
     words = tuple(table)
     return TaskFamily(
         name,
@@ -162,7 +191,17 @@ def classification_family(
     slots: Slots | None = None,
     weight: float = 1.0,
 ) -> TaskFamily:
-    """Return a classification family; `examples` maps each label to templates of inputs, which `slots` fill."""
+    """Return a classification family whose inputs are made from templates.
+
+    `examples` holds the templates for each label, and `slots` the values that fill the slots of these templates. A text that
+    fits the templates of two labels is not an input of the family. The other arguments are the attributes of `TaskFamily` that
+    have the same names.
+
+    Example:
+        >>> size = classification_family("size", "classes", (), (), ("Big or small?",), {"big": ("whale",), "small": ("ant",)})
+        >>> size.labels, size.solve("ant", {}), size.solve("cat", {})
+        (('big', 'small'), 'small', None)
+    """
     fillers = slots or {}
     readers = {label: PhraseReader(templates, fillers) for label, templates in examples.items()}
 

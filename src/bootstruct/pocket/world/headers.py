@@ -1,4 +1,8 @@
-"""The first lines of the pocket recipe's prompts; the corpus has the same lines, so the model knows them."""
+"""The first lines of the prompts of the recipe `pocket`.
+
+The training corpus has the same lines, so the model has seen them. They belong to the steps of the paper's section 2.2: to
+propose instructions, to tell which of them are classification, and to write instances, input-first or output-first.
+"""
 
 PROPOSE = "Here is a list of different small tasks:"
 PROPOSE_CLASSIFICATION = "Here is a list of different classification tasks:"

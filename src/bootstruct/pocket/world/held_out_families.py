@@ -1,7 +1,8 @@
-"""Families that the pocket model's corpus never shows with an answer, fixed before the model was trained.
+"""The families whose answers the pocket model never saw in training; the list was fixed before the model was trained.
 
-Their instructions stand in lists, worksheets and threads without answers; what they ask for stands in facts, in tables with
-a head, and in rows of examples without an instruction. No seed and no demonstration is of one of them.
+The corpus does contain their instructions, in lists, worksheets and threads that give no answers. It also contains the facts
+that they ask for, in statements, in tables with a head line, and in rows of examples that have no instruction. No seed task and
+no demonstration belongs to one of these families.
 """
 
 HELD_OUT: tuple[str, ...] = (

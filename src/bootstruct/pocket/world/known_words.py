@@ -13,26 +13,31 @@ from bootstruct.pocket.world.grammar import plural, with_article
 from bootstruct.pocket.world.phrases import CONTEXTS, ENDINGS
 from bootstruct.types import Seed
 
-DRAWS = 150  # instances of each family whose words are added; the words of the tables are all added
-CORPUS_ONLY = ("again", "exercises")  # words that stand between tasks in the corpus and nowhere else
+DRAWS = 150  # the number of instances per family whose words are added
+CORPUS_ONLY = ("again", "exercises")  # words that only occur between the tasks of the corpus
 FORMS: Mapping[str, Callable[[str], str]] = {"": str, "+": plural, "@": with_article}
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _SLOT = re.compile(r"\{([+@]?)(\w+)\}")
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words of a text in lower case; numbers and punctuation are left out."""
+    """Return the words of a text in lower case, without numbers and punctuation.
+
+    Example:
+        >>> words_of("Don't count to 10, Tom!")
+        ["don't", 'count', 'to', 'tom']
+    """
     return [word.replace("’", "'") for word in _WORD.findall(text.lower())]
 
 
 @cache
 def vocabulary() -> frozenset[str]:
-    """Return every word of the phrasing grammar, of the tables, and of some instances of each family."""
+    """Return every word of the phrasing grammar and of the tables, and the words of `DRAWS` instances of each family."""
     return frozenset(word for text in _texts() for word in words_of(text))
 
 
 def unknown_words(seeds: Iterable[Seed]) -> list[str]:
-    """Return the words of seed tasks that are not in the vocabulary, in order, each once."""
+    """Return the words of seed tasks that are not in the vocabulary, each once, in the order of their first occurrence."""
     texts = (
         text
         for seed in seeds
@@ -45,6 +50,7 @@ def unknown_words(seeds: Iterable[Seed]) -> list[str]:
 
 
 def _texts() -> Iterator[str]:
+    """Yield all texts whose words belong to the vocabulary."""
     yield from CORPUS_ONLY
     for module in (lexicon, headers):
         for name, value in vars(module).items():
@@ -64,7 +70,7 @@ def _texts() -> Iterator[str]:
 
 
 def _strings(value: object) -> Iterator[str]:
-    """Yield all texts in nested tables; values of other types are skipped."""
+    """Yield all strings in nested tables and ignore values of other types."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):

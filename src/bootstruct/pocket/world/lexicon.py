@@ -1,4 +1,4 @@
-"""The words and facts of the micro-world: small tables that a tiny model can learn by heart."""
+"""The words and facts of the micro-world: tables so small that a tiny model can learn them by heart."""
 
 from __future__ import annotations
 
@@ -6,23 +6,33 @@ from collections.abc import Mapping
 
 
 def _words(text: str) -> tuple[str, ...]:
-    """Split a line into words."""
+    """Split a line into its words."""
     return tuple(text.split())
 
 
 def _pairs(text: str) -> dict[str, str]:
-    """Return {"cat": "meow", "dog": "woof"} for "cat meow, dog woof"; the last word of a part is the value."""
+    """Return {"cat": "meow", "dog": "woof"} for "cat meow, dog woof"; the last word of each part is the value."""
     pairs = (part.strip().rsplit(" ", 1) for part in text.split(","))
     return {pair[0]: pair[1] for pair in pairs}
 
 
 def both_ways(pairs: Mapping[str, str]) -> dict[str, str]:
-    """Return the pairs and the inverted pairs."""
+    """Return the pairs together with the same pairs inverted.
+
+    Example:
+        >>> both_ways({"hot": "cold"})
+        {'hot': 'cold', 'cold': 'hot'}
+    """
     return {**pairs, **{right: left for left, right in pairs.items()}}
 
 
 def inverted(pairs: Mapping[str, str]) -> dict[str, str]:
-    """Return the pairs with keys and values exchanged."""
+    """Return the pairs with keys and values exchanged.
+
+    Example:
+        >>> inverted({"France": "Paris"})
+        {'Paris': 'France'}
+    """
     return {right: left for left, right in pairs.items()}
 
 

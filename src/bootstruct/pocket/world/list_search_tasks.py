@@ -1,4 +1,8 @@
-"""Tasks that look for something in a list of words."""
+"""Tasks that search a list of words.
+
+A `_draw` function draws an input of its family. The `_solve` function of the same name returns the output for an input, or None
+if the input does not fit the task.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Tasks on a list of words: "cat, rice, bus"."""
+"""Tasks that work on a list of words, such as "cat, rice, bus".
+
+Each function after `_list_family` gets the words of the list and the slot values of the instruction. It returns the output, or
+None if the list does not fit the task.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,12 @@ _COUNTS = {"two": 2, "three": 3}
 
 
 def split_list(text: str) -> list[str]:
-    """Return the words between the commas; empty if the text is not a list of single words."""
+    """Return the words between the commas, or an empty list if the text is not a list of single words.
+
+    Example:
+        >>> split_list("cat, rice"), split_list("a cat, rice")
+        (['cat', 'rice'], [])
+    """
     words = text.split(", ")
     return words if all(word and " " not in word and "," not in word for word in words) else []
 
@@ -30,7 +39,7 @@ def _list_family(
     slots: Slots | None = None,
     weight: float = 1.6,
 ) -> TaskFamily:
-    """Return a family on a list of different words; `sizes` are the least and the most of them."""
+    """Return a family whose input is a list of different words. `sizes` are the lowest and the highest number of words."""
     least, most = sizes
 
     def draw(rng: Random, params: Params, _label: str) -> str:

@@ -1,4 +1,8 @@
-"""Tasks without an input."""
+"""Tasks without an input.
+
+For a task with many right outputs, one function draws an output, and the function of the same name with `_ok` returns whether
+an output is right.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +18,14 @@ _COUNTS: Slots = {"k": ("two", "three", "four")}
 
 
 def _nothing(_rng: Random, _params: Params, _label: str) -> str:
+    """Return the empty input."""
     return ""
 
 
 def _fixed_family(
     name: str, asks: tuple[str, ...], work: Callable[[Params], str], answer: str, slots: Slots
 ) -> TaskFamily:
-    """Return a family whose output follows from the instruction alone."""
+    """Return a family whose tasks have exactly one right output, which follows from the instruction."""
 
     def solve(text: str, params: Params) -> str | None:
         return work(params) if not text else None
@@ -95,7 +100,7 @@ def _open_family(
     answer: str,
     slots: Slots,
 ) -> TaskFamily:
-    """Return a family with many right outputs."""
+    """Return a family whose tasks have many right outputs; `write` draws one and `accept` recognizes all."""
     return TaskFamily(
         name,
         "writing",

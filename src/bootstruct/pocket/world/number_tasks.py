@@ -1,4 +1,8 @@
-"""Tasks with small numbers."""
+"""Tasks with small numbers.
+
+A `_draw` function draws an input of its family. The function after it returns the output for an input, or None if the input
+does not fit the task.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +29,7 @@ def _pair_family(
     slots: dict[str, tuple[str, ...]] | None = None,
     weight: float = 1.5,
 ) -> TaskFamily:
-    """Return a family on two different numbers from 1 to `top`: "4 and 7"."""
+    """Return a family whose input is two different numbers from 1 to `top`, such as "4 and 7"."""
 
     def draw(rng: Random, params: Params, _label: str) -> str:
         while True:

@@ -1,4 +1,4 @@
-"""Phrases that all families share: frames around the task, sentences of context, sentences about the answer."""
+"""The phrases that all families share: frames around the task, sentences of context, and sentences about the answer."""
 
 from __future__ import annotations
 
@@ -81,17 +81,32 @@ ENDINGS: dict[str, tuple[str, ...]] = {
 
 
 def the(noun: str) -> str:
-    """Return a noun with "the" for its article: "a short text" -> "the short text"."""
+    """Return a noun phrase with "the" in place of "a", "an" or "some".
+
+    Example:
+        >>> the("a short text")
+        'the short text'
+    """
     return re.sub(r"^(a|an|some) ", "the ", noun)
 
 
 def one_of(labels: tuple[str, ...]) -> str:
-    """Return labels as "happy, sad or angry"."""
+    """Return the labels as a phrase.
+
+    Example:
+        >>> one_of(("happy", "sad", "angry"))
+        'happy, sad or angry'
+    """
     return ", ".join(labels[:-1]) + " or " + labels[-1]
 
 
 def plain_frames(inputs: str, objects: str) -> tuple[str, ...]:
-    """Return the frames of a task that writes something; both arguments are brackets of alternatives."""
+    """Return the templates for a task that is not classification.
+
+    Args:
+        inputs: a bracket of alternative phrases for the input, as `any_of` makes it.
+        objects: a bracket of alternative phrases for the output.
+    """
     return (
         f"{_WRITE} {objects}.",
         f"Given {inputs}, {_write} {objects}.",
@@ -104,7 +119,7 @@ def plain_frames(inputs: str, objects: str) -> tuple[str, ...]:
 
 
 def unseen_plain_frames(inputs: str, objects: str) -> tuple[str, ...]:
-    """Return the frames that the corpus does not have: they are kept for the evaluation."""
+    """Return templates like those of `plain_frames` that are absent from the corpus and kept for the evaluation."""
     return (
         f"Look at {inputs}. What is {objects}?",
         f"For {inputs}, [write|provide|find] {objects}.",
@@ -112,7 +127,13 @@ def unseen_plain_frames(inputs: str, objects: str) -> tuple[str, ...]:
 
 
 def classification_frames(inputs: tuple[str, ...], objects: str, labels: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the frames of a task that chooses a label; `objects` is a bracket of clauses ("whether ...")."""
+    """Return the templates for a classification task.
+
+    Args:
+        inputs: the phrases for the input.
+        objects: a bracket of alternative clauses that name the decision ("whether the word is a noun").
+        labels: the labels. Templates that list them are added unless they are `yes` and `no`.
+    """
     some, known = any_of(inputs), any_of(the(noun) for noun in inputs)
     frames = (
         f"{_SAY} {objects}.",
@@ -133,7 +154,7 @@ def classification_frames(inputs: tuple[str, ...], objects: str, labels: tuple[s
 
 
 def unseen_classification_frames(inputs: tuple[str, ...], objects: str) -> tuple[str, ...]:
-    """Return the frames that the corpus does not have: they are kept for the evaluation."""
+    """Return templates like those of `classification_frames` that are absent from the corpus and kept for the evaluation."""
     some = any_of(inputs)
     return (
         f"Look at {some}. {_SAY} {objects}.",

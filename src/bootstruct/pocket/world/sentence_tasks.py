@@ -69,7 +69,12 @@ def sentence_family(
     slots: Slots | None = None,
     weight: float = 1.6,
 ) -> TaskFamily:
-    """Return a family on sentences of some shapes; `change(slot values, sentence, params)` returns the output."""
+    """Return a family whose input is a sentence and whose output is the changed sentence.
+
+    `shapes` holds the templates of the sentences, whose slots `FILLERS` fills. `change` gets the slot values of the sentence,
+    the sentence itself, and the slot values of the instruction; it returns the output, or None if the sentence does not fit the
+    task. The other arguments are the attributes of `TaskFamily` that have the same names.
+    """
     reader = PhraseReader(shapes, FILLERS)
 
     def solve(text: str, params: Params) -> str | None:
@@ -86,14 +91,17 @@ def sentence_family(
 
 
 def _where(values: dict[str, str]) -> str:
+    """Return the place or the day of a sentence, with its preposition."""
     return f"in {values['city']}" if "city" in values else f"on {values['day']}"
 
 
 def _pronoun(values: dict[str, str], text: str, _params: Params) -> str:
+    """Replace the name at the beginning of the sentence with "He" or "She"."""
     return re.sub(rf"^{values['n']}\b", "She" if values["n"] in WOMEN else "He", text)
 
 
 def _renamed(values: dict[str, str], text: str, params: Params) -> str | None:
+    """Replace the name at the beginning of the sentence; return None if it is the new name already."""
     return None if values["n"] == params["to"] else re.sub(rf"^{values['n']}\b", params["to"], text)
 
 

@@ -1,7 +1,7 @@
-"""The strict reader: which task an instruction asks for, and whether an instance of it is right.
+"""The strict reader: it tells which task an instruction asks for, and whether an instance of that task is right.
 
-Only sentences of the phrasing grammar are read. A sentence that belongs to two families is ambiguous, any other sentence is
-unread; nothing is guessed from key words.
+It reads only sentences of the phrasing grammar and never guesses from key words. A sentence that belongs to two families is
+ambiguous, and any sentence outside the grammar is unread.
 """
 
 from __future__ import annotations
@@ -22,14 +22,23 @@ Status = Literal["right", "wrong", "bad input", "unread", "ambiguous"]
 
 @dataclass(frozen=True)
 class AmbiguousTask:
-    """An instruction that belongs to several families; `names` are theirs, in order."""
+    """An instruction that belongs to several families.
+
+    Attributes:
+        names: the names of these families.
+    """
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class ReadTask:
-    """The one family that an instruction belongs to, with the values of its slots."""
+    """The one family to which an instruction belongs.
+
+    Attributes:
+        family: the family.
+        params: the values of the instruction's slots.
+    """
 
     family: TaskFamily
     params: Mapping[str, str]
@@ -37,7 +46,7 @@ class ReadTask:
 
 @cache
 def _context_patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Return the patterns of a sentence before the task and of one after it."""
+    """Return the patterns of a sentence that may precede the task and of one that may follow it."""
     before, after = (
         PhraseReader(tuple(dict.fromkeys(template for some in table.values() for template in some))).pattern
         for table in (CONTEXTS, ENDINGS)
@@ -46,7 +55,7 @@ def _context_patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 
 def _without_context(text: str) -> list[str]:
-    """Return the instruction with and without a known sentence before and after it."""
+    """Return the instruction as it is, and without a known sentence before it, after it, or both."""
     before, after = _context_patterns()
     cores = [text]
     if found := before.match(text):
@@ -58,7 +67,14 @@ def _without_context(text: str) -> list[str]:
 
 @lru_cache(maxsize=65536)
 def possible_tasks(text: str) -> tuple[ReadTask, ...]:
-    """Return every family whose grammar contains the instruction."""
+    """Return every task that an instruction may ask for, one per family.
+
+    Runs of blanks count as one blank, and upper case counts as lower case.
+
+    Example:
+        >>> [task.family.name for task in possible_tasks("Reverse the list.")]
+        ['list_reverse']
+    """
     text = " ".join(text.split())
     found: dict[str, ReadTask] = {}
     for core in _without_context(text):
@@ -70,9 +86,9 @@ def possible_tasks(text: str) -> tuple[ReadTask, ...]:
 
 
 def read_instruction(text: str) -> ReadTask | AmbiguousTask | None:
-    """Return the task that an instruction asks for; None if the grammar does not contain it.
+    """Return the task that an instruction asks for, or None if the grammar does not contain the instruction.
 
-    Case and runs of blanks do not matter; every word and mark does.
+    Case and runs of blanks make no difference; every word and every punctuation mark does.
 
     Example:
         >>> read_instruction("Reverse the list.").family.name
@@ -85,12 +101,16 @@ def read_instruction(text: str) -> ReadTask | AmbiguousTask | None:
 
 
 def check_instance(instruction: str, text: str, output: str) -> Status:
-    """Judge one instance of an instruction; blanks around input and output do not matter.
+    """Judge one instance of an instruction. Blanks around the input and the output make no difference.
 
     Args:
         instruction: the instruction.
-        text: the input, empty if there is none.
+        text: the input; empty if there is none.
         output: the output.
+
+    Returns:
+        `right` or `wrong`; `bad input` if the input does not fit the task; `unread` or `ambiguous` if the instruction does not
+        tell the task.
 
     Example:
         >>> check_instance("Reverse the list.", "cat, rice", "rice, cat")

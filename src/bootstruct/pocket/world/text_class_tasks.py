@@ -1,4 +1,4 @@
-"""Tasks that choose a label for a sentence."""
+"""Classification tasks whose input is a sentence or a short text."""
 
 from __future__ import annotations
 

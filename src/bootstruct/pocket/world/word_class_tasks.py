@@ -1,4 +1,8 @@
-"""Tasks that choose a label for a word, a pair of words or a claim."""
+"""Classification tasks whose input is a word, a pair of words or a claim.
+
+A `_draw` function draws an input with the given label. The `_solve` function of the same name returns the label of an input, or
+None if the input does not fit the task.
+"""
 
 from __future__ import annotations
 

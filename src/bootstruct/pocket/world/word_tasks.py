@@ -1,4 +1,4 @@
-"""Tasks on one word: forms, spelling, opposites, translation."""
+"""Tasks whose input is one word: they ask for a form, a spelling, an opposite or a translation."""
 
 from __future__ import annotations
 
