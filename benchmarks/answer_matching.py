@@ -1,8 +1,9 @@
-"""Measure answer matching where the truth is known: in the pocket model's world.
+"""Measure how well answer matching finds wrong outputs, in the pocket model's world, where the truth is known.
 
-    python benchmarks/answer_matching.py --run RUN        a pocket run whose recipe has an `agreement` check
+    python benchmarks/answer_matching.py --run RUN        RUN is a pocket run whose recipe has an `agreement` check
 
-Judges the recorded answers again under other settings, which asks nothing, and prints how many right and wrong instances each keeps.
+The script judges the recorded answers again under other settings, for which it sends no request. It prints how many right and
+wrong instances each setting keeps.
 """
 
 import argparse
@@ -50,7 +51,7 @@ def main() -> None:
 
 
 def judged(state: State, journal: Path, check: Check) -> Iterator[tuple[CheckVerdict, bool]]:
-    """The verdict on each instance that the strict reader can judge, and whether the instance is right."""
+    """Yield the verdict on each instance that the strict reader can judge, and whether the instance is right."""
     checks = InstanceChecks(replace(state.recipe, checks=(check,)))
     for task in state.completed_tasks:
         for number, instance in enumerate(state.completed[task.name].instances):
@@ -62,7 +63,7 @@ def judged(state: State, journal: Path, check: Check) -> Iterator[tuple[CheckVer
 
 
 def share(count: int, total: int) -> str:
-    """A share in percent with its Wilson interval."""
+    """Return a share in percent with its Wilson interval."""
     if not total:
         return "-"
     low, high = wilson(count, total)

@@ -1,9 +1,10 @@
-"""What a budget buys: runs under limits on requests, tokens and money, with replies whose lengths vary tenfold.
+"""Measure what a budget buys: runs under limits on requests, tokens and money, with replies whose lengths vary tenfold.
 
     python benchmarks/budgets.py [--seeds 1] [--recipes paper,chat,alpaca] [--concurrency 1,16,256] [--out FILE.jsonl]
 
-No model and no network: a function answers, after a delay that grows with the reply. For each run: accepted and completed
-tasks, the share complete, by how much the limit was exceeded (overshoot), and what was left, counted in tasks at the run's own mean cost.
+The benchmark needs no model and no network, because a function answers, after a delay that grows with the length of the reply.
+For each run it prints the numbers of accepted and of completed tasks, the share that is complete, by how much the limit was
+exceeded (the overshoot), and how many tasks the rest of the budget would have paid for, at the run's own mean cost of a task.
 """
 
 import argparse
@@ -25,17 +26,17 @@ from bootstruct.types import Prompt, Reply, digest_of
 from tests.support.simulator_texts import answer
 
 PRICES = Prices({"m": (0.4, 1.6)})
-GOAL = 100_000  # tasks: never reached
+GOAL = 100_000  # tasks, a number that no run reaches
 LIMITS: dict[str, tuple[Any, ...]] = {
     "max_requests": (100, 300, 1000),
     "max_tokens": (150_000, 500_000, 1_500_000),
     "max_cost": (0.1, 0.3, 1.0),
 }
-SLOWEST = 0.02  # seconds of the longest reply
+SLOWEST = 0.02  # seconds that the longest reply takes
 
 
 def reply_to(prompt: Prompt, seed: int) -> Reply:
-    """A plausible reply; its length in tokens varies tenfold, and its text does not depend on it."""
+    """Return a plausible reply; its length in tokens varies tenfold and is independent of its text."""
     key = f"{seed}/{digest_of(prompt)}"
     rng = random.Random(key)
     texts = [message.content for message in prompt.messages] if prompt.is_chat else [prompt.text]
@@ -46,7 +47,7 @@ def reply_to(prompt: Prompt, seed: int) -> Reply:
 
 
 async def one(folder: Path, recipe: str, limit: str, amount: float, concurrency: int, seed: int) -> dict[str, Any]:
-    """One run under a limit."""
+    """Make one run under a limit and return its figures."""
     bs.init(folder, recipe=recipe, model="python/m")
     with (folder / "machine.yaml").open("a") as machine:
         machine.write("prices: {m: [0.4, 1.6]}\n")

@@ -1,10 +1,11 @@
-"""Measure what checks of instances find where the truth is known: in the pocket model's world.
+"""Measure what checks of instances find, in the pocket model's world, where the truth is known.
 
-    python benchmarks/checks.py --out DIR          make a pocket run, check it, print the tables (and DIR/tables.md)
+    python benchmarks/checks.py --out DIR          makes a pocket run, checks it, and prints the tables (also in DIR/tables.md)
     python benchmarks/checks.py --out DIR --tasks 300 --seeded 150
 
-A strict reader knows for every instance whether it is right. Two kinds of errors are looked for: those that the model made, and
-errors injected into right instances. Running it again goes on where it stopped. Needs bootstruct[local,train].
+A strict reader knows for every instance whether it is right. The checks look for two kinds of errors: those that the model
+made, and those that this script puts into right instances. The same command resumes a measurement that was interrupted. It
+needs bootstruct[local,train].
 """
 
 import argparse
@@ -41,7 +42,7 @@ from bootstruct.stages.instance_checks import InstanceChecks
 from bootstruct.types import Instance
 
 Z = 1.96
-TUNED_PROMPT = "{{ instruction }}\n{% if input %}{{ input }}\n{% endif %}Answer:"  # a format that finetuning taught
+TUNED_PROMPT = "{{ instruction }}\n{% if input %}{{ input }}\n{% endif %}Answer:"  # a format of the finetuning
 MEASURED: dict[str, dict[str, object]] = {  # name -> settings beyond the shipped ones
     "agreement": {"kind": "agreement"},
     "agreement-rouge": {"kind": "agreement", "measure": "rouge"},
@@ -52,12 +53,19 @@ MEASURED: dict[str, dict[str, object]] = {  # name -> settings beyond the shippe
         "ask": {"sampling": {"temperature": 0.5, "top_p": 0.9, "max_tokens": 60, "stop": ["\n"]}},
     },
 }
-PAIRED = ("agreement", "back-check", "rubric")  # in the order in which a run would ask them, for what all do together
+PAIRED = ("agreement", "back-check", "rubric")  # in the order in which a run makes them, for the row of all three
 
 
 @dataclass
 class Outcome:
-    """What one check, asked about every case, said: refused, its score (None: unreadable) by case; and what it took."""
+    """The result of one check that was made on every case.
+
+    Attributes:
+        rejected: whether the check rejected the case.
+        scores: the score of the case; None if the answer was unreadable.
+        spent: the requests and tokens that the check took.
+        fewer: what the check would have rejected with its first reply only, with its first two replies, and so on.
+    """
 
     rejected: dict[Key, bool]
     scores: dict[Key, float | None]
@@ -98,17 +106,24 @@ def main() -> None:
 
 
 def run(*words: object) -> None:
+    """Run a command of bootstruct; raises CalledProcessError if it fails."""
     command = [sys.executable, "-m", "bootstruct", *map(str, words)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env={"OMP_NUM_THREADS": "1", **os.environ})
 
 
-# One check over all cases, as a run of its own
+# One check of all cases, as a run of its own
 
 
 def checked(out: Path, base: Path, who: str, name: str, cases: dict[Key, Case], kind: str) -> Outcome:
-    """The run `base` with these instances in place of its own and one check, brought to its end by `bootstruct generate`."""
+    """Check the cases with one check and return the outcome.
+
+    The check is made by a run of its own, which `bootstruct generate` completes: the run `base` with the cases in place of its
+    instances, and with this check alone in its recipe.
+    """
     folder = out / f"{who}-{name}-{kind}"
-    same = out / f"{who}-{name.removesuffix('-rouge')}-own"  # answers depend neither on the output nor on the measure
+    same = (
+        out / f"{who}-{name.removesuffix('-rouge')}-own"
+    )  # the answers depend neither on the output nor on the measure
     recipe = recipe_with(out, name, str(out / "tuned") if who == "tuned" else "")
     if not (folder / "journal.jsonl").is_file():
         folder.mkdir()
@@ -126,7 +141,7 @@ def checked(out: Path, base: Path, who: str, name: str, cases: dict[Key, Case], 
 
 
 def fewer(folder: Path, state: State, cases: dict[Key, Case]) -> list[dict[Key, bool]]:
-    """What an agreement would have rejected with only the first 1, 2, 3 ... of its replies."""
+    """Return what an agreement check would have rejected with only its first reply, its first two replies, and so on."""
     check, checks = state.recipe.checks[0], InstanceChecks(state.recipe)
     if check.kind != "agreement":
         return []
@@ -143,7 +158,10 @@ def fewer(folder: Path, state: State, cases: dict[Key, Case]) -> list[dict[Key, 
 
 
 def recipe_with(out: Path, name: str, tuned: str) -> Recipe:
-    """The pocket recipe with one check, shipped settings; a finetuned model is asked in a format that it was taught."""
+    """Return the pocket recipe with one check in the settings that the package has for it.
+
+    A finetuned model is asked in a format that it was trained on.
+    """
     check: dict[str, Any] = dict(MEASURED[name])
     if tuned:
         check["ask"] = check.get("ask", {}) | {"model": str(Path(tuned).resolve())}
@@ -156,6 +174,7 @@ def recipe_with(out: Path, name: str, tuned: str) -> Recipe:
 
 
 def with_cases(base: Path, recipe: Recipe, cases: dict[Key, Case]) -> Iterator[Event]:
+    """Yield the events of the run `base`, with another recipe and with the cases as the instances."""
     by_task: dict[str, list[Instance]] = {}
     for (task, _), case in cases.items():
         by_task.setdefault(task, []).append(case.instance)
@@ -172,11 +191,11 @@ def with_cases(base: Path, recipe: Recipe, cases: dict[Key, Case]) -> Iterator[E
 
 
 def result(values: list[bool], groups: list[str]) -> str:
-    """A share in percent with its 95% interval, whole tasks drawn."""
+    """Return a share in percent with its 95% interval, for which whole tasks are resampled."""
     if not values:
         return "-"
     share, tasks = sum(values) / len(values), len(set(groups))
-    if share in (0, 1):  # nothing to draw from: Wilson's bound, over tasks
+    if share in (0, 1):  # resampling finds no variation here: Wilson's bound over tasks
         bound = 100 * Z**2 / (tasks + Z**2)
         return f"{100 * share:.0f}% " + (f"[{100 - bound:.0f}, 100]" if share else f"[0, {bound:.0f}]")
     interval = mean_interval([float(v) for v in values], groups, scale=100)
@@ -185,10 +204,13 @@ def result(values: list[bool], groups: list[str]) -> str:
 
 
 def table(head: list[str], rows: list[list[str]]) -> list[str]:
+    """Return the lines of a Markdown table."""
     return ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
 
 
 def row_of(name: str, cases: dict[Key, Case], rejected: dict[Key, bool], cost: list[str]) -> list[str]:
+    """Return the row of a check for the table of the model's own errors."""
+
     def share(of: Callable[[Case], bool], among: Callable[[Key], bool]) -> str:
         keys = [key for key in cases if among(key)]
         return result([of(cases[key]) for key in keys], [cases[key].task for key in keys])
@@ -211,7 +233,7 @@ def row_of(name: str, cases: dict[Key, Case], rejected: dict[Key, bool], cost: l
 
 
 def own_table(cases: dict[Key, Case], done: dict[str, Outcome]) -> list[str]:
-    """The model's own errors."""
+    """Return the table of the model's own errors."""
     wrong, misfits = (
         sum(not flag for flag in flags)
         for flags in ([c.truth for c in cases.values()], [c.fits for c in cases.values()])
@@ -232,7 +254,7 @@ def own_table(cases: dict[Key, Case], done: dict[str, Outcome]) -> list[str]:
 
 
 def samples_table(own: dict[Key, Case], done: dict[str, Outcome]) -> list[str]:
-    """Agreement with fewer replies, from those of the full check."""
+    """Return the table of agreement checks with fewer replies, computed from the replies of the full check."""
     rows = []
     for name in ("agreement", "agreement-cool"):
         for count, rejected in enumerate(done[name].fewer, 1):
@@ -243,7 +265,7 @@ def samples_table(own: dict[Key, Case], done: dict[str, Outcome]) -> list[str]:
 
 
 def chained(cases: dict[Key, Case], done: dict[str, Outcome]) -> list[str]:
-    """What the three cost one after another, as in a run: what is rejected is not asked about again."""
+    """Return the requests and tokens of the three checks in sequence, as in a run, where nothing rejected is checked again."""
     left, requests, tokens = set(cases), 0.0, 0.0
     for name in PAIRED:
         spent, share = done[name].spent, len(left) / len(cases)
@@ -254,7 +276,7 @@ def chained(cases: dict[Key, Case], done: dict[str, Outcome]) -> list[str]:
 
 
 def seeded_table(cases: dict[Key, Case], done: dict[str, Outcome]) -> list[str]:
-    """Recall by kind of injected error; the last column is the share of the same right instances that is rejected."""
+    """Return the recall by kind of injected error, and in the last column the share of unchanged instances that is rejected."""
     head = ["check", *(f"{kind} ({sum(c.seeded == kind for c in cases.values())})" for kind in WAYS),
             f"as they were ({sum(c.truth for c in cases.values())})"]  # fmt: skip
     rows = []
@@ -269,7 +291,7 @@ def seeded_table(cases: dict[Key, Case], done: dict[str, Outcome]) -> list[str]:
 def thresholds(
     own: dict[Key, Case], seeded: dict[Key, Case], done: dict[str, Outcome], more: dict[str, Outcome]
 ) -> list[str]:
-    """The same replies judged by other thresholds: rejected among own wrong, own right, injected wrong."""
+    """Return what other thresholds reject, given the same replies: of wrong and right outputs and of injected errors."""
     rows = []
     for name, steps in (("agreement", (0.2, 0.4, 0.6, 0.8, 1.0)), ("agreement-cool", (0.2, 0.4, 0.6, 0.8, 1.0)), ("agreement-rouge", (0.3, 0.5, 0.7, 0.9)),
                         ("back-check", (0.2, 0.3, 0.4, 0.5, 0.6)), ("rubric", (1, 2, 3, 4))):  # fmt: skip
@@ -289,8 +311,10 @@ def thresholds(
 
 
 def ceiling(state: State) -> list[str]:
-    """What the best possible back-check could score: ROUGE-L of an instruction with another phrasing of the very same task,
-    against one of another task."""
+    """Return the ROUGE-L scores that a perfect back-check could reach.
+
+    The perfect back-check writes another phrasing of the very same task. The scores of another task are given for comparison.
+    """
     rng, same, other = Random("ceiling"), list[float](), list[float]()
     for task in state.accepted:
         known = read_instruction(task.text)
@@ -310,7 +334,7 @@ def ceiling(state: State) -> list[str]:
 
 
 def decontamination(state: State, own: dict[Key, Case]) -> list[str]:
-    """Whether items of a test set that were put into the run, changed or not, are found; no model is asked."""
+    """Return how often items of a test set that were put into the run, changed or not, are found. No model is asked."""
     rng, texts = Random("planted"), {task.name: task.text for task in state.accepted}
     cases = rng.sample(list(own.values()), min(200, len(own)))
     plants: dict[str, Callable[[str, str], list[str]]] = {

@@ -1,4 +1,4 @@
-"""The instances that `checks.py` checks: a pocket run's own, and right ones with an injected error."""
+"""Make the instances that `checks.py` checks: those of a pocket run, and right ones into which an error is put."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -21,10 +21,14 @@ Key = tuple[str, int]  # task and number of the instance
 
 @dataclass(frozen=True)
 class Case:
-    """An instance under check.
+    """An instance to check.
 
-    truth: whether it is right; fits: whether its input fits the task (otherwise no output is right); seeded: which error was
-    injected, empty for the model's own instances.
+    Attributes:
+        task: the name of its task.
+        instance: the instance.
+        truth: whether it is right.
+        fits: whether its input fits the task; if not, no output is right.
+        seeded: the kind of error that was put into it; empty for an instance as the model wrote it.
     """
 
     task: str
@@ -35,7 +39,7 @@ class Case:
 
 
 def own_cases(state: State) -> tuple[dict[Key, Case], int]:
-    """Every instance of the run that the reader can judge, and how many it cannot, since it does not know the task."""
+    """Return every instance of the run that the strict reader can judge, and the number of those that it cannot judge."""
     found: dict[Key, Case] = {}
     unknown = 0
     for task in state.accepted:
@@ -49,7 +53,7 @@ def own_cases(state: State) -> tuple[dict[Key, Case], int]:
 
 
 def seeded_cases(state: State, own: dict[Key, Case], most: int) -> dict[Key, Case]:
-    """Up to `most` right instances with an error of each kind, and the same instances without it."""
+    """Put an error of each kind into up to `most` right instances; return the results together with the unchanged instances."""
     texts = {task.name: task.text for task in state.accepted}
     right = [case for case in own.values() if case.truth]
     picked = Random("seeded").sample(right, min(most, len(right)))
@@ -68,10 +72,12 @@ def seeded_cases(state: State, own: dict[Key, Case], most: int) -> dict[Key, Cas
 
 
 def _swapped(rng: Random, text: str, case: Case, right: list[Case]) -> str | None:
+    """Return the output of another task."""
     return rng.choice([entry for entry in right if entry.task != case.task]).instance.output
 
 
 def _dropped(rng: Random, text: str, case: Case, right: list[Case]) -> str | None:
+    """Return the output without one of its words, or None if it has only one."""
     words = case.instance.output.split(" ")
     if len(words) < 2:
         return None
@@ -80,6 +86,7 @@ def _dropped(rng: Random, text: str, case: Case, right: list[Case]) -> str | Non
 
 
 def _counted(rng: Random, text: str, case: Case, right: list[Case]) -> str | None:
+    """Return the output with a number in it changed by one, or None if it has no number."""
     words = case.instance.output.split(" ")
     places = [n for n, word in enumerate(words) if word.strip(",.").isdecimal()]
     if not places:
@@ -91,7 +98,7 @@ def _counted(rng: Random, text: str, case: Case, right: list[Case]) -> str | Non
 
 
 def _neighbour(rng: Random, text: str, case: Case, right: list[Case]) -> str | None:
-    """What another task of the same theme would answer to this input."""
+    """Return what another task of the same theme would answer to this input, or None if there is no such answer."""
     task = read_instruction(text)
     if not isinstance(task, ReadTask) or not case.instance.input:
         return None

@@ -1,8 +1,8 @@
-"""Ray: what it costs beside one process, what one coordinator can feed, and what the pool in pieces costs and holds.
+"""Measure Ray: its cost compared with one process, the load that one coordinator can handle, and the pool in shards.
 
     python benchmarks/cluster.py [calls] [pocket] [ceiling] [dedup] [--texts 20000]
 
-All ratios are taken in one run. Everything runs on this machine, on a Ray that is started here and ended afterwards.
+All ratios are measured in one run. Everything runs on this machine, on a Ray cluster that the script starts and stops.
 """
 
 import argparse
@@ -33,13 +33,13 @@ from bootstruct.types import Prompt, Reply, Sampling, digest_of
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 WAITING = 32
-REPLIES_PER_GPU = 20  # a second, assumed: 3,000 tokens a second and 150 tokens a reply
+REPLIES_PER_GPU = 20  # per second; this assumes 3,000 tokens per second and 150 tokens per reply
 ONE = RayActorSettings(gpus=0, cpus=1)
 
 
 @dataclass
 class Trivial:
-    """Answers at once."""
+    """A local model that answers "yes" at once."""
 
     name: str
 
@@ -48,16 +48,18 @@ class Trivial:
 
 
 def trivial(name: str) -> LocalModel:
+    """Return the model that answers at once; the name does not matter."""
     return Trivial(name)
 
 
 def questions(count: int, step: str = "kind", tokens: int = 64) -> list[Prompt]:
+    """Return different prompts of one step."""
     way = Sampling(temperature=0.8, top_p=0.9, max_tokens=tokens)
     return [Prompt(step, "pocket", way, n, text=f"Tasks:\n1. Sort {n} words by length.\n2.") for n in range(count)]
 
 
 async def asked(engine: Engine, prompts: list[Prompt], at_once: int) -> tuple[float, list[Reply]]:
-    """(seconds, replies) with so many questions in flight."""
+    """Send the prompts with at most `at_once` in flight; return the seconds that this took, and the replies."""
     slots = asyncio.Semaphore(at_once)
 
     async def one(prompt: Prompt) -> Reply:
@@ -72,7 +74,11 @@ async def asked(engine: Engine, prompts: list[Prompt], at_once: int) -> tuple[fl
 async def in_turns(
     engines: dict[str, Engine], prompts: list[Prompt], at_once: int, rounds: int
 ) -> dict[str, list[float]]:
-    """Seconds of each engine in each round, the first (warm-up) round left out; the same replies from all."""
+    """Send the prompts to each engine in turn, and check that all engines give the same replies.
+
+    Returns:
+        The seconds that each engine took in each round, without the first round, which only warms the engines up.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in engines}
     for number in range(rounds + 1):
         seen = []
@@ -86,7 +92,7 @@ async def in_turns(
 
 
 def calls() -> None:
-    """Questions a second with a model that takes no time: what the way there and back costs."""
+    """Measure the requests per second with a model that takes no time: this is the cost of the way to the model and back."""
 
     async def go() -> None:
         pool = WorkerPool(RayCluster(trivial, "local", ONE), 1, 1)
@@ -106,7 +112,7 @@ def calls() -> None:
 
 
 def pocket() -> None:
-    """Tokens a second of the pocket model with 32 questions waiting."""
+    """Measure the tokens per second of the pocket model with 32 requests waiting."""
     os.environ["OMP_NUM_THREADS"] = "1"
 
     async def go() -> None:
@@ -127,7 +133,7 @@ def pocket() -> None:
 
 
 def pool_of(count: int) -> list[str]:
-    """Texts such as instructions, a third of them near another."""
+    """Return texts that resemble instructions; a third of them differ from an earlier one in one word."""
     rng, texts = random.Random(0), list[str]()
     words = [
         f"{a}{b}"
@@ -147,7 +153,10 @@ def pool_of(count: int) -> list[str]:
 
 
 def ceiling(texts: int) -> None:
-    """What one coordinator commits a second: a whole run, journal and novelty included, on an engine that takes no time."""
+    """Measure how much one coordinator commits per second: a whole run, journal and novelty filter included.
+
+    The engine takes no time.
+    """
     from bootstruct.journal.file import Journal, read_state
     from bootstruct.pipeline import generate
     from tests.support.scripts import answer, open_journal
@@ -187,7 +196,7 @@ def ceiling(texts: int) -> None:
 
 
 def dedup(texts: int) -> None:
-    """The same rows by one process and by 1 and 2 shards: seconds, and memory of the largest process with the pool."""
+    """Measure the same rows filtered by one process, by one shard and by two: the seconds, and the memory of a shard."""
     from bootstruct.deduplication.filter import Told, report_rows
     from bootstruct.deduplication.filter import dedup as run
     from bootstruct.deduplication.shards import Shards

@@ -1,9 +1,10 @@
-"""How often the 95% intervals of `evaluate` and the demo hold the true mean, and a bootstrap over groups does: by simulation.
+"""Simulate how often the 95% intervals of `evaluate` and the demo contain the true mean, and how often a bootstrap's do.
 
-    python benchmarks/coverage.py                     1,000 repeats of every case, a minute; writes docs/evidence/coverage.json
+    python benchmarks/coverage.py          runs 1,000 repeats of every case in a minute; writes docs/evidence/coverage.json
 
-Scores are 0 or 1, in groups of equal size. *Alike*: all scores of a group are equal. *Mixed*: each group has a share of
-its own, mostly near 0 or 1. *Independent*: groups do not matter.
+Scores are 0 or 1, in groups of equal size. *Alike* means that all scores of a group are equal, *mixed* that each group has a
+share of ones of its own, mostly near 0 or 1, and *independent* that the groups make no difference. The bootstrap resamples
+groups.
 """
 
 import argparse
@@ -23,7 +24,7 @@ DRAWS = 500
 
 
 def scores(chance: np.random.Generator, kind: str, groups: int, each: int, mean: float) -> NDArray[np.float64]:
-    """Return scores of shape (groups, each)."""
+    """Return simulated scores with this true mean, of shape (groups, each)."""
     if kind == "alike":
         return np.repeat(chance.random((groups, 1)) < mean, each, axis=1).astype(float)
     shares = chance.beta(mean * 0.5, (1 - mean) * 0.5, (groups, 1)) if kind == "mixed" else mean
@@ -31,7 +32,7 @@ def scores(chance: np.random.Generator, kind: str, groups: int, each: int, mean:
 
 
 def coverage(kind: str, groups: int, each: int, mean: float, repeats: int) -> dict[str, object]:
-    """Return the shares of repeats in which either interval holds the true mean."""
+    """Return the shares of repeats in which our interval, and that of the bootstrap over groups, contain the true mean."""
     chance, names = np.random.default_rng([groups, each, int(100 * mean)]), np.repeat(np.arange(groups), each).tolist()
     held = bootstrap = 0
     for _ in range(repeats):
@@ -47,7 +48,7 @@ def coverage(kind: str, groups: int, each: int, mean: float, repeats: int) -> di
 
 
 def level(groups: int, mean: float, repeats: int) -> dict[str, object]:
-    """Return how often the sign-flip test finds at 5% a difference that is not there."""
+    """Return how often the sign-flip test reports a difference at the 5% level where there is none."""
     chance, names, seen = np.random.default_rng([groups, int(100 * mean)]), np.repeat(np.arange(groups), 3).tolist(), 0
     for _ in range(repeats):
         shares = chance.beta(mean, 1 - mean, (groups, 1))

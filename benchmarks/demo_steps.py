@@ -1,14 +1,13 @@
-"""Choose steps and learning rate of the demo's finetunings, and the best format of the model as it was, on a development
-set and never on the evaluation.
+"""Choose the steps and the learning rate of the demo's finetuning, and the best prompt format for the untuned model.
 
     python benchmarks/demo_steps.py --run out/demo/run
-    python benchmarks/demo_steps.py --run out/demo/run --steps 40,80 --rates 5e-4 --prompts 1    a small one
-    python benchmarks/demo_steps.py --run out/demo/run --formats                                 formats only
+    python benchmarks/demo_steps.py --run out/demo/run --steps 40,80 --rates 5e-4 --prompts 1    a small grid
+    python benchmarks/demo_steps.py --run out/demo/run --formats                                 the formats only
 
-For the baseline (the seeds only) and the self-instruct model alike, every pair of the grid is trained with each finetuning
-seed and asked prompts of the same families, in phrasings and with inputs that the evaluation does not have. Results are
-kept in a file beside the run (--out), so that nothing is trained twice. The choice goes into
-src/bootstruct/pocket/demo/experiment_configs.py.
+The choice is made on a development set, never on the evaluation. For the baseline (the seeds only) and for the self-instruct
+model alike, every pair of the grid is trained with each finetuning seed. The models get prompts of the same families as the
+evaluation, but in phrasings and with inputs that the evaluation does not have. The results are kept in a file beside the run
+(--out), so nothing is trained twice. The choice belongs in src/bootstruct/pocket/demo/experiment_configs.py.
 """
 
 import argparse
@@ -83,11 +82,12 @@ def main() -> None:
 
 
 def numbers(text: str) -> list[float]:
+    """Return the numbers of a list with commas."""
     return [float(part) for part in text.split(",")]
 
 
 def measured(source: Path, point: Json, model: str, out: Path, rows: Sequence[Json], groups: Any) -> Json:
-    """Train one point of the grid and ask it the development prompts."""
+    """Train one point of the grid; return its scores on the development prompts in percent, and the seconds it took."""
     settings = FinetuneSettings(
         mixture=(MixturePart(str(source)),), held_out=0.0, max_steps=point["steps"], learning_rate=point["rate"],
         seed=point["seed"],
@@ -109,7 +109,7 @@ def measured(source: Path, point: Json, model: str, out: Path, rows: Sequence[Js
 
 
 def formats(model: str, rows: Sequence[Json]) -> None:
-    """Ask the model as it was in every format."""
+    """Print the scores of the untuned model in every prompt format."""
     from bootstruct.engines.local.load import place_of
 
     place = place_of(model, is_pocket=model == "pocket")
@@ -120,7 +120,7 @@ def formats(model: str, rows: Sequence[Json]) -> None:
 
 
 def ask(folder: str, rows: Sequence[Json], template: str = HEADLINE) -> list[Json]:
-    """Greedy answers in a format."""
+    """Return greedy answers to the prompts in a format."""
     from bootstruct.engines.local.load import load
 
     model = load(folder)
@@ -140,6 +140,7 @@ def ask(folder: str, rows: Sequence[Json], template: str = HEADLINE) -> list[Jso
 
 
 def result(row: Json) -> str:
+    """Return one line for a point of the grid."""
     return (
         f"{row['source']:16} seed {row['seed']}, {row['steps']:4} steps at {row['rate']:.2g}: {row['first line']:5.1f} "
         f"[{row['interval'][0]:.1f}, {row['interval'][1]:.1f}] (whole {row['whole']:.1f}; neither {row['neither']:.1f}); "
@@ -148,7 +149,10 @@ def result(row: Json) -> str:
 
 
 def table(rows: Sequence[Json], source: str) -> None:
-    """Means over finetuning seeds as a Markdown table, and the best pair; of equal ones the one with fewer steps."""
+    """Print the means over finetuning seeds as a Markdown table, and the best pair.
+
+    Among equal pairs, the one with fewer steps is best.
+    """
     cells: dict[tuple[int, float], list[float]] = {}
     for row in rows:
         cells.setdefault((row["steps"], row["rate"]), []).append(row["first line"])

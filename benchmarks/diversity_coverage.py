@@ -1,9 +1,9 @@
-"""How often the 95% intervals of `bootstruct diversity` hold what they should: the mean of a measure over sets of one size.
+"""Measure how often the 95% intervals of `bootstruct diversity` contain the mean of a measure over sets of one size.
 
     python benchmarks/diversity_coverage.py FILE [--size 300] [--sets 200] [--out coverage.json]
 
-FILE holds many texts, from which sets are drawn at random. For comparison: the same with the usual bootstrap, drawn with
-replacement.
+FILE holds many texts, from which the sets are drawn at random. For comparison, the same is measured for the usual bootstrap,
+which draws with replacement.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""Record what the packages `diversity`, `vendi-score` and `sacrebleu` say of small sets of texts: the digits that ours must have.
+"""Record the results of the packages `diversity`, `vendi-score` and `sacrebleu` for small sets of texts, as targets for ours.
 
     python benchmarks/diversity_packages.py tests/measures/packages.json
 
-Needs `pip install --no-deps diversity vendi-score sacrebleu`, and numpy, scipy, scikit-learn, nltk, tqdm for them. Only the
-modules that are measured are loaded, because the packages import far more than they need for these numbers.
+The script needs `pip install --no-deps diversity vendi-score sacrebleu`, and numpy, scipy, scikit-learn, nltk and tqdm for
+them. It loads only the modules that it measures, because the packages import far more than these numbers need.
 """
 
 import importlib.util
@@ -37,6 +37,7 @@ TAILS = [
 
 
 def sets() -> dict[str, list[str]]:
+    """Return the sets of texts by name."""
     chance = random.Random(7)
     plain = [f"{chance.choice(VERBS).title()} {chance.choice(THINGS)} {chance.choice(TAILS)}" for _ in range(40)]
     nonsense = [
@@ -53,7 +54,7 @@ def sets() -> dict[str, list[str]]:
 
 
 def module(package: str, name: str) -> types.ModuleType:
-    """A module of an installed package, without the package's own imports."""
+    """Return a module of an installed package without running the package's own imports."""
     found = importlib.util.find_spec(package)
     path = Path(next(iter(found.submodule_search_locations))) / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"only_{package}_{name}", path)
@@ -63,7 +64,7 @@ def module(package: str, name: str) -> types.ModuleType:
 
 
 def ngram_kernel(texts: list[str]) -> np.ndarray:
-    """As `vendi_score.text_utils.ngram_vendi_score` builds it, with blanks between tokens."""
+    """Return the similarities that `vendi_score.text_utils.ngram_vendi_score` computes, with tokens separated by blanks."""
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.preprocessing import normalize
 

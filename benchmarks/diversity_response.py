@@ -1,11 +1,12 @@
-"""What each measure of diversity notices: planted duplicates, paraphrases, translations, and a loss of topics.
+"""Measure how each measure of diversity responds to duplicates, paraphrases, translations and a loss of topics.
 
-    python benchmarks/diversity_response.py --out docs/evidence/diversity.json --svg docs/img/diversity-response.svg [--embed hf/FOLDER]
+    python benchmarks/diversity_response.py --out docs/evidence/diversity.json --svg docs/img/diversity-response.svg [--embed
+    hf/FOLDER]
 
-A set of 300 instructions is drawn from a small grammar of 16 kinds of tasks and 48 topics, without repeating a pair of them. A
-share of its texts is then replaced, for the same number of texts, by what adds nothing: copies of the others; the same tasks in other
-words; the same tasks in German or Spanish; or, for the loss of topics, all texts keep their kind of task while their topics come from
-an ever smaller list. Everything is drawn with a seed. Five draws are averaged.
+A small grammar of 16 kinds of tasks and 48 topics gives a set of 300 instructions, in which no pair of kind and topic occurs
+twice. Then a share of the texts is replaced by the same number of texts that add nothing new: copies of the others, the same
+tasks in other words, or the same tasks in German or Spanish. For the loss of topics, all texts keep their kind of task, and
+their topics come from an ever shorter list. All draws are seeded, and each figure is the mean of five draws.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from bootstruct.embeddings.embedder import embedded, open_embedder
 from bootstruct.measures.diversity import lexical_measures
 from bootstruct.measures.vectors import vector_measures
 
-KINDS = [  # English, the same in other words, German, Spanish; {} is the topic
+KINDS = [  # in English, in other words, in German and in Spanish; {} is the topic
     ("Write a short poem about {}.", "Compose a few lines of verse on {}.", "Schreibe ein kurzes Gedicht über {}.", "Escribe un poema breve sobre {}."),
     ("Explain to a child what {} is good for.", "Tell a young pupil why {} matters.", "Erkläre einem Kind, wozu {} gut ist.", "Explica a un niño para qué sirve {}."),
     ("List five facts about {}.", "Name a handful of things worth knowing on {}.", "Nenne fünf Tatsachen über {}.", "Enumera cinco datos sobre {}."),
@@ -37,7 +38,7 @@ KINDS = [  # English, the same in other words, German, Spanish; {} is the topic
     ("Find a slogan that sells {}.", "Coin an advertising line for {}.", "Finde einen Werbespruch für {}.", "Busca un lema que venda {}."),
     ("Sort the most common mistakes with {} by how costly they are.", "Rank typical errors around {} by expense.", "Ordne die häufigsten Fehler bei {} nach ihren Kosten.", "Ordena los errores más comunes con {} según su coste."),
 ]  # fmt: skip
-TOPICS = [  # English, the same in other words, German, Spanish
+TOPICS = [  # in English, in other words, in German and in Spanish
     ("the sea", "the ocean", "das Meer", "el mar"), ("old clocks", "antique timepieces", "alte Uhren", "relojes antiguos"),
     ("bread", "loaves", "Brot", "el pan"), ("night trains", "sleeper services", "Nachtzüge", "trenes nocturnos"),
     ("chess", "the game of kings", "Schach", "el ajedrez"), ("bees", "honey makers", "Bienen", "las abejas"),
@@ -70,12 +71,16 @@ COLOURS = {"duplicates": "#c0392b", "paraphrases": "#2471a3", "translations": "#
 
 
 def text(pair, way):
+    """Return the instruction for a pair of kind and topic.
+
+    `way` is 0 for English, 1 for English in other words, 2 for German and 3 for Spanish.
+    """
     kind, topic = pair
     return KINDS[kind][way].format(TOPICS[topic][way])
 
 
 def planted(what, share, draw):
-    """The texts of a set with so much of it planted, and (verb, topic) of each: the truth."""
+    """Return the texts of a set of which `share` was replaced, and the pair (kind, topic) of each text, which is the truth."""
     chance = random.Random(f"{what}/{draw}")
     if what == "loss of topics":
         topics = chance.sample(range(len(TOPICS)), max(2, round(len(TOPICS) * (1 - share))))
@@ -97,6 +102,10 @@ def planted(what, share, draw):
 
 
 def responses(embedder, cache):
+    """Return a row for each replacement, share and measure, with the mean and the spread over the draws.
+
+    The mean is also given relative to the set without any replacement.
+    """
     rows = []
     for what in (*PLANTS, "loss of topics"):
         for share in SHARES:
@@ -137,7 +146,7 @@ def responses(embedder, cache):
 
 
 def svg(rows):
-    """A panel for each measure, a line for each kind of planting; 1 is as diverse as nothing planted."""
+    """Draw a panel for each measure with a line for each replacement; the value 1 is the diversity without any replacement."""
     keys = list(dict.fromkeys(row["measure"] for row in rows))
     wide, high, across = 250, 150, 4
     down = -(-len(keys) // across)

@@ -1,11 +1,12 @@
-"""How several equal servers do together: one command prints a table of ratios.
+"""Measure how several equal servers work together, and print a table of ratios.
 
     python benchmarks/endpoints.py [CASE ...] [--rounds 2] [--seconds 20]
 
-Servers are simulators in processes of their own, each with 16 slots of 0.5 s (what does not fit waits there), so no core is
-the limit. A run of our client annotates accepted instructions, two calls each, through the stack and journal of `generate`.
-Throughput is counted by the replies in the journal; a change in the middle is made at a third of the time, and what comes
-after it, the moment of noticing included, is held against the share of the servers that stayed well.
+The servers are simulators in processes of their own. Each serves 16 requests at once in 0.5 s and lets the others wait, so that
+no processor core is the limit. Our client completes accepted instructions, with two requests per task, through the stack and
+journal that `generate` uses. Throughput is the number of replies in the journal per second. A case with a change makes it after
+a third of the time. What follows, the time until the change is noticed included, is compared with what the unchanged servers
+did before.
 """
 
 import argparse
@@ -32,26 +33,32 @@ from bootstruct.run.scheduler import ActiveRun
 
 SLOTS, LATENCY = 16, 0.5
 WORDS = ("--latency", str(LATENCY), "--slots", str(SLOTS))
-TASKS = 3000  # more than any case gets through
-SETTLED = 0.25  # of the time, after which throughput is counted: levels are found by then
+TASKS = 3000  # more than any case completes
+SETTLED = 0.25  # share of the time after which throughput is counted, because the limiter has found its level by then
 
 
 @dataclass
 class Seen:
-    """Replies counted: (seconds, number) a few times a second; which server was suspended when, and why."""
+    """What was observed during one run.
+
+    Attributes:
+        counts: pairs of seconds and the number of replies so far, a few times per second.
+        aside: pairs of seconds and a text that says which server was suspended or came back, and why.
+        levels: the concurrency of each server at the end.
+    """
 
     counts: list[tuple[float, int]]
     aside: list[tuple[float, str]]
     levels: list[int]
 
     def rate(self, first: float, last: float) -> float:
-        """Replies a second between two moments."""
+        """Return the replies per second between two moments, which are given in seconds."""
         inside = [count for count in self.counts if first <= count[0] <= last]
         return (inside[-1][1] - inside[0][1]) / (inside[-1][0] - inside[0][0])
 
 
 async def watch(state: State, stack: Any, seconds: float, at: float, change: Callable[[], None] | None) -> Seen:
-    """Count for so many seconds from the first reply on; make the change at its time."""
+    """Observe a run for some seconds from the first reply on, and make the change when it is due."""
     while not state.usage:
         await asyncio.sleep(0.05)
     seen, began = Seen([], [], []), time.monotonic()
@@ -82,7 +89,7 @@ def go(
     change: Callable[[], None] | None = None,
     at: float = 0.0,
 ) -> Seen:
-    """One run against these servers, cut off after so many seconds."""
+    """Make one run against these servers and stop it after some seconds."""
     with run_folder(TASKS) as folder:
         return asyncio.run(_go(folder, servers, seconds, concurrency, change, at))
 
@@ -116,11 +123,13 @@ async def _go(
 
 @contextlib.contextmanager
 def farm(number: int) -> Iterator[list[Server]]:
+    """Start equal servers, which end with the block."""
     with contextlib.ExitStack() as stack:
         yield [stack.enter_context(serving(*WORDS)) for _ in range(number)]
 
 
 def two(rounds: int, seconds: float) -> None:
+    """Compare two servers with one of them alone."""
     for concurrency in (None, 64):
         ratios, rates = [], []
         for _ in range(rounds):
@@ -133,7 +142,7 @@ def two(rounds: int, seconds: float) -> None:
 
 
 def turned(name: str, change: dict[str, Any], rounds: int, seconds: float, is_careless: bool = False) -> None:
-    """Four servers; one changes at a third of the time. Against three quarters of what all four did before."""
+    """Compare four servers, of which one changes after a third of the time, with three quarters of what all four did before."""
     for concurrency in (None, 32):  # 32: fewer than the others could take over
         ratios, result = [], []
         for _ in range(rounds):
@@ -150,7 +159,10 @@ def turned(name: str, change: dict[str, Any], rounds: int, seconds: float, is_ca
 
 
 def grow(rounds: int, _: float) -> None:
-    """Growing the pool waits for its oldest request: four servers, one of them slow from the start, against four well ones."""
+    """Compare four servers of which one is slow from the start with four equal ones while the pool grows.
+
+    Growing the pool waits for its oldest request, so one slow server can delay everything.
+    """
 
     def seconds_to(servers: list[Server], tasks: int) -> float:
         async def growing(folder: Path) -> float:
@@ -195,7 +207,7 @@ def grow(rounds: int, _: float) -> None:
 
 @contextlib.contextmanager
 def careless() -> Iterator[None]:
-    """A limiter that only counts what is in flight and never suspends a server."""
+    """Use a limiter that only counts the requests in flight and never suspends a server, until the block ends."""
     kept = limiters.ConcurrencyLimiter._suspend
     limiters.ConcurrencyLimiter._suspend = lambda *_, **__: None  # type: ignore[method-assign]
     try:
@@ -205,6 +217,7 @@ def careless() -> Iterator[None]:
 
 
 def tell(case: str, goal: str, ratio: float, seen: str, least: float | None) -> None:
+    """Print a row of the table."""
     met = "-" if least is None else "yes" if ratio >= least else "NO"
     print(f"| {case} | {goal} | {ratio:.2f} | {met} | {seen} |", flush=True)
 

@@ -1,9 +1,9 @@
-"""Trained tokens a second: TRL with and without packing, and a plain transformers loop, in one run on one random model.
+"""Measure trained tokens per second: TRL with and without packing, and a plain transformers loop, on one random model.
 
     python benchmarks/finetune.py [--examples 400] [--threads 1]
 
-All three see the same examples once with a batch of 8 rows, fp32, the same optimizer; a packed row holds up to 512 tokens.
-Counted are the tokens of examples, not padding.
+All three see the same examples once, in batches of 8 rows, in fp32 and with the same optimizer. A packed row holds up to 512
+tokens. The rates count the tokens of the examples, not the padding.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def examples(count: int) -> list[TrainingExample]:
-    """Short and long ones, as instruction data has them: some have a context of a few hundred words."""
+    """Return short and long examples, as instruction data contains them; some have a context of a few hundred words."""
     rng, seeds = random.Random(0), texts()
     made = []
     for n in range(count):
@@ -66,7 +66,7 @@ def examples(count: int) -> list[TrainingExample]:
 
 
 def with_trl(folder: Path, rows: TokenizedExamples, packing: bool) -> float:
-    """One epoch through our own set-up; only the training is timed, by the trainer."""
+    """Train for one epoch through our own trainer; return its training time in seconds, without the set-up."""
     options = {"per_device_train_batch_size": 1 if packing else 8, "save_strategy": "no"}
     settings = FinetuneSettings(epochs=1, packing=packing, learning_rate=RATE, max_length=LENGTH, trainer=options)
     model, tokenizer = load_model(str(folder), settings)
@@ -76,7 +76,7 @@ def with_trl(folder: Path, rows: TokenizedExamples, packing: bool) -> float:
 
 
 def plain(folder: Path, rows: TokenizedExamples) -> float:
-    """The loop anybody would write: shuffle, pad, forward, backward, step."""
+    """Train for one epoch with the simplest loop (shuffle, pad, forward, backward, step); return the seconds."""
     import torch
 
     model: Any = load_model(str(folder), FinetuneSettings())[0].train()

@@ -1,12 +1,13 @@
-"""Large files of rows through the commands: time and peak memory of each, and whether every container gives the same.
+"""Measure time and peak memory of commands on large files, and check that every container gives the same result.
 
     python benchmarks/large_files.py FOLDER                                   the table for 52,000 rows, which takes an hour
     python benchmarks/large_files.py FOLDER --files jsonl parquet --commands dedup --rows 1000000
     python benchmarks/large_files.py FOLDER --commands export --rows 1000000 --files jsonl
 
-The rows are Alpaca's shape, of words drawn by number: one instruction in ten comes near an earlier one, one in five has a
-second instance. Each file is called `rows`, so that its content alone tells what it is. Each command runs in a process of
-its own, one at a time. Figures are kept in FOLDER/figures.jsonl, and what stands there is not run again.
+The rows have Alpaca's shape and consist of random words. One instruction in ten resembles an earlier one, and one in five has a
+second instance. Each file is called `rows`, so that only its content tells what it is. Each command runs in a process of its
+own, and one runs at a time. The figures are kept in FOLDER/figures.jsonl, and a measurement that the file contains is not
+repeated.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from typing import Any, TypeVar
 Json = dict[str, Any]
 T = TypeVar("T")
 
-CONTAINERS = {  # name -> what it is called in the table, and the ending that says it to the writer
+CONTAINERS = {  # name -> its label in the table, and the file ending by which the writer knows it
     "jsonl": ("JSON Lines", ".jsonl"),
     "json": ("JSON list", ".json"),
     "columns": ("JSON object of columns", ""),
@@ -46,7 +47,7 @@ COMMANDS = ("dedup", "report", "finetune", "import", "export")
 
 
 def rows(count: int, seed: int = 0) -> Iterator[Json]:
-    """Rows of Alpaca's shape."""
+    """Yield rows of Alpaca's shape."""
     rng = random.Random(seed)
     words = ["".join(rng.choice("abcdefghijklmnoprstuvwy") for _ in range(rng.randint(3, 9))) for _ in range(20_000)]
     before: list[str] = []
@@ -68,7 +69,7 @@ def rows(count: int, seed: int = 0) -> Iterator[Json]:
 
 
 def make(folder: Path, count: int, name: str) -> Path:
-    """Write the file of a container, if it is not there."""
+    """Write the file of a container if it does not exist, and return its path."""
     from bootstruct.io.writers import form_of, write_rows
 
     path, ending = folder / f"{count}" / name / "rows", CONTAINERS[name][1]
@@ -91,7 +92,10 @@ def make(folder: Path, count: int, name: str) -> Path:
 
 
 def make_run(folder: Path, count: int) -> Path:
-    """Write a run of so many completed tasks, as an import without replies records it, if it is not there."""
+    """Write a run with this number of completed tasks if it does not exist, and return its folder.
+
+    The journal is one that an import without recorded replies makes.
+    """
     from bootstruct.config.loading import read_recipe, recipe_folder
     from bootstruct.config.seeds import read_seeds, shipped_seeds
     from bootstruct.journal.codec import encode_lines
@@ -116,7 +120,7 @@ def make_run(folder: Path, count: int) -> Path:
 
 
 def words_of(command: str, name: str, path: Path, out: Path, model: str) -> list[str]:
-    """A command as it is typed."""
+    """Return the command line, without `bootstruct`."""
     if command == "export":
         form = ["--container", "dataset"] if name == "dataset" else []
         return [
@@ -139,7 +143,7 @@ def words_of(command: str, name: str, path: Path, out: Path, model: str) -> list
 
 
 def measured(words: list[str]) -> Json:
-    """Run a command; its time of the wall clock and of the processor, the peak of its memory in MB, and what it printed."""
+    """Run a command; return its exit code, wall-clock and CPU seconds, peak memory in MB, and the JSON that it printed."""
     with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as errors:
         began = time.monotonic()
         process = subprocess.Popen([sys.executable, "-m", "bootstruct", *words], stdout=printed, stderr=errors)
@@ -158,11 +162,13 @@ def measured(words: list[str]) -> Json:
 
 
 def outcome(command: str, found: Json, out: Path) -> str:
-    """What must be the same for every container, in a few characters."""
+    """Return a short digest of what must be equal for every container."""
     if command == "dedup":
         rest: Any = [hashlib.sha256((out / "kept.jsonl").read_bytes()).hexdigest(), found["kept"]]
     elif command == "report":
-        card = (out / "report.card.md").read_bytes()  # the page names rows by their lines, and a table has a head line
+        card = (
+            out / "report.card.md"
+        ).read_bytes()  # the page names rows by their line numbers, which a table's head line shifts
         rest = [hashlib.sha256(card).hexdigest(), [row["instances"] for row in found["data_sets"]]]
     elif command == "import":
         rest = [found[name] for name in ("accepted", "tasks", "instances", "open_tasks")]
@@ -176,19 +182,22 @@ def outcome(command: str, found: Json, out: Path) -> str:
             digest.update(json.dumps(row).encode())
             count += 1
         rest = [digest.hexdigest(), count]
-    else:  # the order of training follows the bytes of the file, so that the losses after one step are not the same
+    else:  # the order of training depends on the bytes of the file, so the losses after one step differ
         rest = {name: value for name, value in found.items() if isinstance(value, int)}
     return hashlib.sha256(json.dumps(rest).encode()).hexdigest()[:8]
 
 
 def apart(function: Callable[..., T], *arguments: object) -> T:
-    """The result of a function in a process of its own: the peak of a command's memory is never below its parent's size."""
+    """Call a function in a process of its own and return its result.
+
+    The measured peak of a command's memory is never below the size of its parent process, so the parent must stay small.
+    """
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
 
 
 def figures_of(folder: Path, count: int, name: str, command: str, model: str) -> Json:
-    """Run one command on the file of one container."""
+    """Run one command on the file of one container and return its figures."""
     path = apart(make_run, folder, count) if command == "export" else apart(make, folder, count, name)
     with tempfile.TemporaryDirectory(dir=folder) as place:
         done = measured(words_of(command, name, path, Path(place), model))
@@ -211,7 +220,7 @@ def figures_of(folder: Path, count: int, name: str, command: str, model: str) ->
 
 
 def table(figures: list[Json], commands: list[str]) -> str:
-    """The figures as a table in Markdown."""
+    """Return the figures as a Markdown table."""
     head = ["container", "rows read = used + left out", *(f"`{command}`: s, MB" for command in commands), "the same"]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     firsts = {row["command"]: row.get("same") for row in reversed(figures)}
@@ -227,7 +236,7 @@ def table(figures: list[Json], commands: list[str]) -> str:
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Run the measurements that the command line asks for and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rows", type=int, default=52_000)

@@ -1,11 +1,13 @@
-"""How the engines hold under load and faults: one command prints a table.
+"""Measure how the engines perform under load and with faults, and print a table.
 
     python benchmarks/load.py [S1 S5 ...] [--rounds 3] [--mock PATH]
 
-Everything is judged at the server (a simulator in a process of its own, on loopback) and given as a ratio to a bare aiohttp
-client with a semaphore that makes the same calls in the same minute, in turns; medians over the rounds. Other work on the
-machine moves all absolute figures. S1-S3, S5-S8 and S11 annotate accepted instructions, two calls each, through the stack
-and journal that `bootstruct generate` uses. --mock runs S1, S2, S5, S6 and S8 against another simulator as well (not S3: other answers, so other prompts and delays).
+All figures are taken at the server, a simulator in a process of its own on the loopback interface. Most are ratios to a bare
+client (aiohttp with a semaphore) that sends the same requests in turn with ours within the same minute, because other work on
+the machine changes all absolute figures. Shown are medians over the rounds. S1 to S3, S5 to S8 and S11 complete accepted
+instructions, with two requests per task, through the stack and journal that `bootstruct generate` uses. With --mock, S1, S2,
+S5, S6 and S8 also run against another simulator; S3 does not, because other answers lead to other prompts and so to other
+delays.
 """
 
 import argparse
@@ -44,6 +46,7 @@ MOCK: Path | None = None
 
 
 def tell(case: str, goal: str, seen: str, good: bool | None) -> None:
+    """Print a row of the table; `good` says whether the goal was met, and None that there is none."""
     mark = {True: "yes", False: "NO", None: "-"}[good]
     print(f"| {case} | {goal} | {seen} | {mark} |", flush=True)
 
@@ -51,7 +54,7 @@ def tell(case: str, goal: str, seen: str, good: bool | None) -> None:
 def against_bare(
     words: tuple[str, ...], tasks: int, concurrency: int | None, bare_at: int = 50, rounds: int | None = None
 ) -> tuple[list[Seen], list[Seen]]:
-    """Rounds of (bare, ours) in turns, the order swapped each time."""
+    """Measure the bare client and ours in turn; which of the two goes first alternates with the rounds."""
     plain: list[Seen] = []
     mine: list[Seen] = []
     with serving(*words, foreign=MOCK) as server:
@@ -71,6 +74,7 @@ def against_bare(
 def rates(
     case: str, words: tuple[str, ...], concurrency: int | None, bare_at: int, least: float, tasks: int = 1000
 ) -> None:
+    """Compare the requests per second of our client with those of the bare client, and print a row."""
     plain, mine = against_bare(words, tasks, concurrency, bare_at)
     ratio = median([b.rate / a.rate for a, b in zip(plain, mine, strict=True)])
     seen = f"{ratio:.2f} ({median([b.rate for b in mine]):.0f}/s to {median([a.rate for a in plain]):.0f}/s"
@@ -79,20 +83,26 @@ def rates(
 
 
 def s1() -> None:
+    """S1 compares both clients with 50 requests in flight."""
     rates("S1 0.1 s, 50 in flight", ("--latency", "0.1"), 50, 50, 0.95)
 
 
 def s2() -> None:
+    """S2 compares both clients with 500 requests in flight."""
     rates("S2 0.1 s, 500 in flight", ("--latency", "0.1"), 500, 500, 0.65, 2000)
 
 
 def s11() -> None:
+    """S11 lets our client find its concurrency itself, against the bare client with 50 requests in flight."""
     rates("S11 no settings, against 50 in flight", ("--latency", "0.1"), None, 50, 0.9)
 
 
 def s3() -> None:
+    """S3 compares both clients with delays that have a long tail."""
     ratios, seconds = [], []
-    for seed in range(1, ROUNDS + 1):  # one draw in a thousand may be worth half the run: another server each round
+    for seed in range(
+        1, ROUNDS + 1
+    ):  # the slowest delay in a thousand can take half of the run, so each round has another seed
         plain, mine = against_bare((*TAIL, "--seed", str(seed)), 500, 50, rounds=1)
         ratios += [b.server["span"] / a.server["span"] for a, b in zip(plain, mine, strict=True)]
         seconds += [b.server["span"] for b in mine]
@@ -101,6 +111,7 @@ def s3() -> None:
 
 
 def s4() -> None:
+    """S4 grows the pool and completes its tasks, compared with a schedule that costs nothing."""
     ratios, seconds = [], []
     for seed in ("1", "2", "3"):
         with serving(*TAIL, "--seed", seed) as server, run_folder(0) as folder:
@@ -114,7 +125,10 @@ def s4() -> None:
 
 
 def list_schedule(folder: Path, state: State, seed: int, slots: int) -> float:
-    """When a client without any cost of its own would be done: the same calls, lag and priorities, known delays."""
+    """Return the seconds that a client without any cost of its own would take.
+
+    It sends the same requests with the same lag and priorities, and the delays of the simulator are known.
+    """
     from bootstruct.journal.file import read_reply
     from bootstruct.stages.annotate import annotate
     from bootstruct.stages.propose import propose_prompt
@@ -137,8 +151,11 @@ def list_schedule(folder: Path, state: State, seed: int, slots: int) -> float:
 
 
 def _schedule(propose: list[float], calls: list[list[float]], state: State, slots: int) -> float:
+    """Return the end of a list schedule in seconds: whenever a slot is free, the first request that is ready takes it."""
     lag = state.recipe.propose.lag
-    ready: list[tuple[int, int, int]] = []  # growing first, then tasks in order: (class, number, call)
+    ready: list[
+        tuple[int, int, int]
+    ] = []  # (class, number, request): growing the pool comes first, then the tasks in order
     in_flight: list[tuple[float, int, int, int]] = []
     done: set[int] = set()
     committed = launched = 0
@@ -166,6 +183,7 @@ def _schedule(propose: list[float], calls: list[list[float]], state: State, slot
 
 
 def s5() -> None:
+    """S5 lets our client find the concurrency of a server that admits 50 requests at once."""
     words = ("--latency", "0.2", "--cap", "50")
     with serving(*words, foreign=MOCK) as server:
         seen = []
@@ -179,6 +197,7 @@ def s5() -> None:
 
 
 def s6() -> None:
+    """S6 mixes in errors 429 and 500; no row may be lost."""
     words = ("--p429", "0.1", "--p500", "0.05") if MOCK else ("--fault", "429=0.1", "--fault", "500=0.05")
     for concurrency in (50, None):
         spans, ok = [], True
@@ -194,6 +213,7 @@ def s6() -> None:
 
 
 def s7() -> None:
+    """S7 kills the client half-way; only the requests in flight may be sent again, and the exports must be the same."""
     with serving("--latency", "0.1") as server, run_folder(500) as folder, run_folder(500) as whole:
         straight = ours(server, whole, 0, 50)
         server.forget()
@@ -216,6 +236,7 @@ def s7() -> None:
 
 
 def s8() -> None:
+    """S8 mixes in permanent errors 400; only their tasks may fail, and no request may be repeated."""
     with serving(
         "--latency", "0.1", *(("--p400", "0.02") if MOCK else ("--fault", "400=0.02")), foreign=MOCK
     ) as server:
@@ -233,6 +254,7 @@ def s8() -> None:
 
 
 def s10() -> None:
+    """S10 measures the time of a whole small run, from opening the engine and the journal to closing them."""
     spans = []
     with serving("--latency", "0.1", foreign=MOCK) as server:
         for _ in range(ROUNDS):
@@ -246,6 +268,7 @@ def s10() -> None:
 
 
 def s12() -> None:
+    """S12 changes one later prompt and reuses the replies of the earlier run; only that step may be requested again."""
     recipe = recipe_named()
     first = recipe.instances.input_first
     other = dataclasses.replace(first, prompt="New. " + first.prompt)
@@ -260,6 +283,8 @@ def s12() -> None:
 
 
 def s13() -> None:
+    """S13 measures the import of the package and `--help`."""
+
     def cpu(*words: str) -> tuple[float, float]:
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)
@@ -274,6 +299,7 @@ def s13() -> None:
 
 
 def cpu() -> None:
+    """Measure the CPU time per request with 256 requests in flight."""
     with serving("--latency", "0.1") as server:
         seen = []
         for _ in range(ROUNDS):
@@ -285,7 +311,7 @@ def cpu() -> None:
 
 
 def simulators(mock: Path) -> None:
-    """The same client against both simulators: the same judged figures?"""
+    """Send the requests of the bare client to both simulators and print both rates, which should be the same."""
     for words, tasks, concurrency in ((("--latency", "0.1"), 1000, 50), (("--latency", "0.1"), 1000, 500)):
         found: dict[str, list[float]] = {"ours": [], "other": []}
         for _ in range(ROUNDS):

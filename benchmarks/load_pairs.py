@@ -1,14 +1,16 @@
-"""S1 to S4 of load.py in pairs: the usual schedule against another one.
+"""Compare the usual schedule with another one, in pairs of measurements, for S1 to S4 of load.py.
 
-    python benchmarks/load_pairs.py [S1 S2 S3 S4] [--virtual [--recipe chat]] [--rounds 5] [--against CHECKOUT] [--out FILE.jsonl]
+    python benchmarks/load_pairs.py [S1 S2 S3 S4] [--virtual [--recipe chat]] [--rounds 5] [--against CHECKOUT] [--out
+    FILE.jsonl]
 
-Against what: the loosest schedule of this version (no bound on unfinished tasks, `--ahead 1000000000`), and, with --against, another
-checkout with its own code. Each measurement is a process of its own; rates are requests a second, from the first request to the
-last reply. Printed: the median over the rounds of the ratio within a round, with its range.
+The other schedule is the loosest of this version, without a bound on unfinished tasks (`--ahead 1000000000`), and, with
+--against, also that of another checkout with its own code. Each measurement is a process of its own. Rates are requests per
+second, from the first request to the last reply. The script prints the median and the range, over the rounds, of the ratio
+within a round.
 
-With --virtual there is no server and no waiting: the delays of the simulator pass on a clock that jumps, so that the rate is that
-of the schedule alone, the same on every machine; a round is another draw of the delays. Without, it is measured at a simulator, in
-turns, and the work of this machine counts too.
+With --virtual there is no server and no waiting: the delays of the simulator pass on a clock that jumps. The rate is then that
+of the schedule alone and the same on every machine, and each round draws other delays. Without --virtual, the measurements take
+turns at a simulator, and the load of this machine affects them.
 """
 
 import argparse
@@ -23,7 +25,7 @@ from pathlib import Path
 from load_parts import HERE, serving
 
 TAIL = ("--latency", "0.5", "--dist", "lognormal", "--sigma", "1.2")
-CASES = {  # mean delay, whether it has a tail, accepted tasks to begin with, goal, requests in flight
+CASES = {  # mean delay in seconds, whether it has a long tail, tasks accepted at the start, goal, requests in flight
     "S1": (0.1, False, 1000, 0, 50),
     "S2": (0.1, False, 2000, 0, 500),
     "S3": (0.5, True, 500, 0, 50),
@@ -69,11 +71,11 @@ with run_folder(tasks, recipe_named(recipe)) as folder:
     seen = ours(NoServer(), folder, goal, level, **more)
 print(json.dumps([len(ends), max(ends), seen.cpu]))
 """
-Measured = tuple[float, float]  # requests a second, milliseconds of CPU a request
+Measured = tuple[float, float]  # requests per second, milliseconds of CPU time per request
 
 
 def measure(checkout: Path, program: str, *words: object) -> Measured:
-    """One run by the code of a checkout."""
+    """Make one run with the code of a checkout; return requests per second and milliseconds of CPU time per request."""
     paths = (checkout / "benchmarks", checkout, checkout / "src")
     command = [
         sys.executable,
@@ -91,7 +93,7 @@ def measure(checkout: Path, program: str, *words: object) -> Measured:
 def rounds(
     name: str, count: int, sides: dict[str, tuple[Path, dict[str, int]]], virtual: bool, recipe: str
 ) -> list[dict[str, Measured]]:
-    """Measure a case on all sides in turns, the order changed each round."""
+    """Measure a case with all schedules in turn, in an order that changes with each round."""
     mean, has_tail, tasks, goal, level = CASES[name]
     options = TAIL if has_tail else ("--latency", str(mean))
     clock = str(HERE.parent / "tests" / "support" / "virtual_time.py")

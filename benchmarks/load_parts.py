@@ -1,7 +1,7 @@
-"""What benchmarks/load.py is made of: a server in its own process, a run folder to annotate, our client and a bare one.
+"""The parts of benchmarks/load.py: a server in a process of its own, a run folder to complete, our client, and a bare one.
 
-Also a program of its own, `python benchmarks/load_parts.py FOLDER URL CONCURRENCY`, which brings a run to its end: the one
-that is killed in the middle.
+As a program, `python benchmarks/load_parts.py FOLDER URL CONCURRENCY` brings a run to its end. S7 of load.py starts it and
+kills it half-way.
 """
 
 import asyncio
@@ -47,22 +47,27 @@ SIMULATOR = HERE.parent / "tests" / "support" / "simulator.py"
 
 
 class Server:
-    """A simulator in a process of its own. `stats` is its own account since the last `forget`."""
+    """A simulator in a process of its own."""
 
     def __init__(self, root: str) -> None:
         self.root = root
         self.url = f"{self.root}/v1"
 
     def forget(self) -> None:
+        """Set the server's counts to zero."""
         self._call("/reset", b"{}")
 
     def set(self, **options: Any) -> None:
+        """Change options of the server."""
         self._call("/set", json.dumps(options).encode())
 
     def stats(self) -> dict[str, Any]:
-        """requests, ok, peak, span (seconds from the first request to the last answer), and what else the server tells."""
+        """Return the server's counts since the last `forget`.
+
+        They include `requests`, `ok`, `peak` and `span`, the seconds from the first request to the last answer.
+        """
         result = self._call("/stats")
-        if "n" in result:  # a foreign simulator's names
+        if "n" in result:  # the names that a foreign simulator has
             result |= {"requests": result["n"], "first_at": result["t_first"], "last_at": result["t_last"]}
             result["by_status"] = {"429": result["e429"], "500": result["e500"], "400": result["e400"]}
         result["span"] = (result["last_at"] or 0) - (result["first_at"] or 0)
@@ -76,7 +81,7 @@ class Server:
 
 @contextlib.contextmanager
 def serving(*words: str, foreign: Path | None = None) -> Iterator[Server]:
-    """Our simulator with these options; `foreign`: another one with the same options, as far as it has them."""
+    """Start our simulator with these options, or a foreign one with those of the options that it has, until the block ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -115,7 +120,7 @@ def recipe_named(name: str = "paper") -> Recipe:
 
 @contextlib.contextmanager
 def run_folder(tasks: int, recipe: Recipe | None = None) -> Iterator[Path]:
-    """A folder with a journal that holds so many accepted instructions, none of them annotated."""
+    """Make a folder with a journal that holds accepted instructions, none of them completed; it is deleted with the block."""
     folder = Path(tempfile.mkdtemp(prefix="bootstruct-load-"))
     try:
         journal = Journal(folder / NAME)
@@ -131,7 +136,15 @@ def run_folder(tasks: int, recipe: Recipe | None = None) -> Iterator[Path]:
 
 @dataclass
 class Seen:
-    """One measured run: the server's account, wall and CPU seconds of the client, and the run's own end."""
+    """One measured run.
+
+    Attributes:
+        server: the server's counts.
+        wall: wall-clock seconds of the client.
+        cpu: CPU seconds of the client.
+        state: the run at its end; None for the bare client.
+        stack: the engine of the run; None for the bare client.
+    """
 
     server: dict[str, Any]
     wall: float
@@ -141,11 +154,12 @@ class Seen:
 
     @property
     def rate(self) -> float:
-        """Requests a second at the server."""
+        """Requests per second, counted at the server."""
         return float(self.server["requests"] / self.server["span"])
 
     @property
     def cpu_ms(self) -> float:
+        """Milliseconds of CPU time per request."""
         return float(1000 * self.cpu / self.server["requests"])
 
 
@@ -157,7 +171,10 @@ def ours(
     reuse: Path | None = None,
     ahead: int | None = None,
 ) -> Seen:
-    """Bring a run to its end through the whole stack, journal included. `ahead` is as in `generate`; 0 tasks: no growth."""
+    """Bring a run to its end through the whole stack, journal included.
+
+    `ahead` is as in `generate`. If `tasks` is 0, the pool does not grow.
+    """
     machine = MachineSettings(base_url=(server.url,), concurrency=concurrency)
 
     async def go() -> tuple[State, EngineStack]:
@@ -182,7 +199,7 @@ def ours(
 
 
 def payloads(state: State, seed: int = 0) -> list[list[tuple[str, bytes]]]:
-    """For each task the two requests (path, body) that annotating it takes, in order, as our client would send them."""
+    """Return for each task the two requests (path, body) that complete it, in order, as our client would send them."""
     client = OpenAIEngine("http://unused", None)
     made = []
     for task in state.accepted:
@@ -201,7 +218,7 @@ def payloads(state: State, seed: int = 0) -> list[list[tuple[str, bytes]]]:
 
 
 def bare(server: Server, tasks: list[list[tuple[str, bytes]]], concurrency: int) -> Seen:
-    """The same requests by aiohttp and a semaphore, nothing written down, nothing retried."""
+    """Send the same requests with aiohttp and a semaphore; nothing is recorded, and nothing is sent again."""
     import aiohttp
     import orjson
 
@@ -228,7 +245,7 @@ def median(values: list[float]) -> float:
 
 
 def exports(state: State) -> list[object]:
-    """All that a run decided, as plain values in order: what any export is made of."""
+    """Return all decisions of a run as plain values in order; every export is made from them."""
     names = {task.name: task.text for task in state.accepted}
     return [(name, names[name], dataclasses.astuple(state.completed[name])) for name in sorted(state.completed)]
 

@@ -1,10 +1,11 @@
-"""Models on this machine: tokens a second against a plain loop, what the shared prefix saves, and how often a reply flips.
+"""Measure models on this machine: tokens per second, the time that a shared prefix saves, and how often a reply changes.
 
     python benchmarks/local.py                 a random Llama of the pocket model's size (nothing is downloaded)
-    python benchmarks/local.py --model DIR     a checkpoint of yours
+    python benchmarks/local.py --model DIR     a model folder of yours
     python benchmarks/local.py --flips 1000000 more choices for the last figure
 
-All ratios are taken in one run, on as many threads as --threads says (1, so that a busy machine does not blur them).
+The tokens per second are compared with those of a plain loop. All ratios are measured in one run, with as many threads as
+--threads says; the default is 1, so that other work on the machine has less effect.
 """
 
 import argparse
@@ -49,11 +50,12 @@ def main() -> None:
 
 
 def texts() -> list[str]:
+    """Return the instructions of the shipped seeds."""
     return [seed.instruction for seed in read_seeds(shipped_seeds())]
 
 
 def pocket_sized(folder: Path) -> Path:
-    """A Llama of random weights with about 5 M parameters and a tokenizer trained on the shipped seeds and prompts."""
+    """Write a Llama of random weights with about 5 M parameters, and a tokenizer trained on the shipped seeds and prompts."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -72,14 +74,14 @@ def pocket_sized(folder: Path) -> Path:
     config = LlamaConfig(
         vocab_size=len(fast), hidden_size=256, intermediate_size=704, num_hidden_layers=6, num_attention_heads=8,
         num_key_value_heads=8, max_position_embeddings=4096, eos_token_id=0, pad_token_id=0, bos_token_id=0,
-        tie_word_embeddings=True, initializer_range=0.15,  # logits as spread as a trained model's
+        tie_word_embeddings=True, initializer_range=0.15,  # this makes the logits spread as widely as those of a trained model
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(folder, safe_serialization=True)
     return folder
 
 
 def classification(count: int) -> list[Prompt]:
-    """The classification prompts of the paper recipe (31 demonstrations) for so many of the shipped instructions."""
+    """Return classification prompts of the paper recipe, with 31 demonstrations each, for some of the shipped instructions."""
     recipe = read_recipe(Path(str(recipe_folder("paper"))) / "recipe.yaml")
     seeds = texts()
     tasks = [f"{seeds[n % len(seeds)]}{' Be brief.' * (n // len(seeds))}" for n in range(count)]
@@ -90,7 +92,7 @@ def classification(count: int) -> list[Prompt]:
 
 
 def timed(work: Callable[[], Any], times: int = 3) -> tuple[float, Any]:
-    """(median seconds, last result) of a few goes."""
+    """Return the median seconds of a few calls, and the last result."""
     seconds, result = [], None
     for _ in range(times):
         began = time.perf_counter()
@@ -100,7 +102,10 @@ def timed(work: Callable[[], Any], times: int = 3) -> tuple[float, Any]:
 
 
 def speed(model: Any, tokens: int) -> None:
-    """A plain loop: transformers' `generate`, one prompt after another, sampling; against all prompts waiting at once."""
+    """Compare a plain loop with all prompts waiting at once; both sample.
+
+    The plain loop is transformers' `generate`, one prompt after another.
+    """
     import torch
 
     asked = [
@@ -135,7 +140,7 @@ def speed(model: Any, tokens: int) -> None:
 
 
 def prefix(model: Any) -> None:
-    """64 classification prompts in batches of 32, with what they share computed once, and without."""
+    """Time 64 classification prompts in batches of 32, with their common prefix computed once and without."""
     from bootstruct.engines.local.causal import CausalModel
 
     prompts = classification(64)
@@ -160,7 +165,7 @@ def prefix(model: Any) -> None:
 
 
 def noise(model: Any) -> None:
-    """How far the logits of a row move with its batch: 40 prompts of many lengths together against each alone."""
+    """Measure how far the logits of a row depend on its batch: 40 prompts of many lengths together and each alone."""
     import torch
 
     from bootstruct.engines.local.causal import CausalBatch
@@ -179,10 +184,11 @@ def noise(model: Any) -> None:
 
 
 def flips(model: Any, tokens: int) -> None:
-    """How often a choice differs between a row in a padded batch of 40 and the same row alone, in a million choices.
+    """Measure how many choices in a million differ between a row in a padded batch of 40 and the same row alone.
 
-    Every position of a text is one choice, made from the logits after the tokens before it, greedy for half of the rows and
-    sampled for the others. A close choice is settled by the lone row's logits, so only those not called close can flip.
+    Every position of a text is one choice, made from the logits after the tokens before it, greedily for half of the rows and
+    by sampling for the others. A close choice is made again from the logits of the row alone, so only choices that do not count
+    as close can differ.
     """
     import torch
 

@@ -2,10 +2,10 @@
 
     python benchmarks/novelty.py [--rows FILE] [--sizes 1000,10000,52000,200000,1000000] [--near 0.4] [--seed 1]
 
-One process, one thread; times are CPU time, so that waiting for a busy machine does not count. A pool grows by single
-calls of `NoveltyIndex.decide`, each timed, including insertion and the building of new orders. Near each size the other methods
-judge the same texts on the same pool, in turn with the index, and must decide the same. Rows come from FILE as long as there
-are any, then from a generator (see `Generator`); the table says how many of each the pool holds.
+The script uses one process and one thread, and measures CPU time, so that waiting for a busy machine does not count. A pool
+grows by single calls of `NoveltyIndex.decide`. Each call is timed, including insertion and the building of new orders. Near
+each size, the other methods judge the same texts on the same pool in turn with the index, and must decide the same. Rows come
+from FILE as long as it has any, then from a generator (see `Generator`); the table says how many of each the pool holds.
 """
 
 import argparse
@@ -30,7 +30,9 @@ from bootstruct.novelty.index import NoveltyIndex, best_against
 from bootstruct.novelty.rouge import requirement, tokens
 
 ROWS = Path(__file__).resolve().parents[2] / "shared" / "data" / "scale" / "instructions_20k.jsonl"
-WINDOW = 20_000  # a size is measured by the calls that added this many last members, or half the size if that is less
+WINDOW = (
+    20_000  # a size is measured by the calls that added this number of last members, or half the size if that is fewer
+)
 ASKS = 100  # at least this many of these texts are judged by the other methods too
 PAIRS = 20  # pairs per text for the reference's methods, whose cost per decision is that of a pair times the pool
 SEEDS = 175  # the paper and its code
@@ -38,25 +40,25 @@ clock = time.thread_time
 
 
 def read_rows(file: Path) -> list[str]:
-    """Instructions of a JSONL file, or the lines of any other."""
+    """Return the instructions of a JSONL file, or the lines of any other file."""
     lines = [line for line in file.read_text(encoding="utf-8").split("\n") if line]
     return [json.loads(line)["instruction"] for line in lines] if file.suffix == ".jsonl" else lines
 
 
 def invented_rows(chance: random.Random, count: int) -> list[str]:
-    """Where there is no file: sentences of made-up words with falling frequencies."""
+    """Return sentences of made-up words with falling frequencies; they replace the rows if there is no file."""
     words = [f"word{k}" for k in range(20_000)]
     falling = [1 / (rank + 3) for rank in range(len(words))]
     return [" ".join(chance.choices(words, falling, k=chance.randint(5, 25))) for _ in range(count)]
 
 
 class Generator:
-    """Endless texts after the model of some rows.
+    """An endless source of texts that resemble some rows.
 
-    A fresh text starts as some row does and goes on with words that follow one another somewhere in the rows; 6% of its
-    words are names made up from a long-tailed distribution, so that the vocabulary keeps growing. A share `near` of all
-    texts are copies of an earlier one (of 100,000 kept at random) with 1 word to 45% of the words replaced, added or
-    removed.
+    A fresh text starts as one of the rows does and continues with words that follow one another somewhere in the rows. Of its
+    words, 6% are names drawn from a long-tailed distribution, so that the vocabulary keeps growing. A share `near` of all texts
+    are copies of an earlier text, with between one word and 45% of the words replaced, added or removed. Up to 100,000 earlier
+    texts are kept for this, chosen at random.
     """
 
     KEPT = 100_000
@@ -88,7 +90,7 @@ class Generator:
             word = ""
             while len(words) < 80 and (word := chance.choice(self.following[word])):
                 words.append(f"n{int(chance.paretovariate(0.2)) % 500_000}" if chance.random() < 0.06 else word)
-            if len(words) > 3:  # the paper and its code: shorter ones never reach the filter
+            if len(words) > 3:  # shorter texts never reach the filter (paper, section 2.2, and the released code)
                 return words
 
     def _copy(self) -> list[str]:
@@ -106,7 +108,7 @@ class Generator:
 
 
 def resident() -> float:
-    """Resident memory of this process in MB; 0 if the system does not provide it."""
+    """Return the resident memory of this process in MB; 0 if the system does not report it."""
     status = Path("/proc/self/status")
     if not status.exists():
         return 0.0
@@ -114,7 +116,7 @@ def resident() -> float:
 
 
 def timed(work: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
-    """Seconds and result."""
+    """Return the CPU seconds of a call, and its result."""
     start = clock()
     result = work(*arguments)
     return clock() - start, result
@@ -122,7 +124,7 @@ def timed(work: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
 
 @dataclass(frozen=True)
 class Calls:
-    """Microseconds of single calls: mean, median, 99th percentile, longest."""
+    """Durations of single calls in microseconds: mean, median, 99th percentile, and the longest."""
 
     mean: float
     p50: float
@@ -139,23 +141,23 @@ class Calls:
 
 @dataclass(frozen=True)
 class Line:
-    """What was measured when the pool had reached a size."""
+    """The measurements at one size of the pool."""
 
     size: int
     real: int
     window: Calls  # single calls just before the size was reached
     growth: Calls  # all single calls since the size before
     brute: Calls
-    original: float  # microseconds a decision, from pairs
+    original: float  # microseconds per decision, extrapolated from pairs
     alpaca: float
-    memory: float  # MB since the empty index, with what this script keeps
+    memory: float  # MB more than with the empty index; this includes what the script keeps
     top: float  # milliseconds
     mean: float
-    order: float  # seconds for building an order anew
+    order: float  # seconds that it takes to build an order anew
 
 
 class Bench:
-    """A pool that grows, and the clock beside it."""
+    """A pool that grows, with the measurements of its growth."""
 
     def __init__(self, rows: list[str], near: float, seed: int) -> None:
         self.chance = random.Random(seed)
@@ -169,7 +171,7 @@ class Bench:
         self.offered = self.kept_real = 0
         self.million: tuple[float, int] | None = None  # seconds for the first million rows, and how many were kept
         gc.collect()
-        gc.freeze()  # this script's own objects are not the index's garbage to look through
+        gc.freeze()  # the garbage collector need not search this script's own objects
         self.before = resident()
 
     def _texts(self, rows: list[str]) -> Iterator[str]:
@@ -177,7 +179,7 @@ class Bench:
         yield from self.made
 
     def grow(self, size: int, others: Callable[[str], None] | None = None, every: int = 0) -> None:
-        """Offer texts one by one until the pool has this many; at every so many offers let the others answer too."""
+        """Offer texts one by one until the pool has this size; let the other methods judge a text at every `every`-th offer."""
         index, decide = self.index, self.index.decide
         while len(index) < size:
             if others and len(self.seconds) % every == 0:
@@ -193,7 +195,10 @@ class Bench:
                 self.million = sum(self.seconds), len(index)
 
     def brute_force(self, text: str) -> bool:
-        """Compare with all: the index's own encoded members, so that both read the same memory."""
+        """Tell whether a text is too similar to any member, by comparing it with all.
+
+        It reads the index's own encoded members, so that both methods read the same memory.
+        """
         words = tokens(text)
         query = novelty._joined(self.index._vocabulary.known(words))
         lcs = cdist([query], self.index._members, scorer=LCSseq.similarity, dtype=np.uint16)[0]
@@ -202,7 +207,7 @@ class Bench:
         return bool((lcs >= required[np.minimum(lengths, 4095)]).any())
 
     def at(self, size: int) -> Line:
-        """Grow to the size, with the other methods taking turns in the last calls; then what is measured there."""
+        """Grow the pool to a size, with the other methods taking turns in the last calls, and return the measurements there."""
         scorer = rouge_scorer.RougeScorer(["rougeL"], use_stemmer=False)
         cut = tokenizers.DefaultTokenizer().tokenize
         brute, original, alpaca = array("d"), array("d"), array("d")
@@ -239,7 +244,7 @@ class Bench:
 
 
 def show(line: Line) -> None:
-    """One size: times, and ratios to ours as measured in the same minutes."""
+    """Print the times at one size, and their ratios to ours as measured in the same minutes."""
     window = line.window
     print(f"\nPool of {line.size:,} ({line.real:,} real rows, {line.size - line.real:,} generated)")
     print(f"  {'microseconds a decision':50}{'mean':>14}{'p50':>12}{'p99':>12}{'x ours':>12}")

@@ -1,8 +1,9 @@
-"""Measure how long a finished run takes to open, and its memory: python benchmarks/opening.py [--tasks 52000].
+"""Measure the time and the memory that it takes to open a finished run: python benchmarks/opening.py [--tasks 52000].
 
-Makes a journal like that of a finished run (requests with 5 accepted of 7 candidates, two replies per task; synthetic texts of the
-paper's mean lengths), opens it in a fresh process as `status`, `generate` (state, then the novelty index) and `verify` do,
-and prints seconds and peak memory beside those of reading the same file with orjson alone. Goal: < 5 s and < 500 MB.
+The script writes a journal that resembles that of a finished run: each request brings 5 accepted of 7 candidates, each task has
+two replies, and the texts are synthetic and have the paper's mean lengths. A fresh process opens it in the way of `status`, of
+`generate` (the state, then the novelty index) and of `verify`. The script prints seconds and peak memory, and for comparison
+those of reading the same file with orjson alone. The goal is less than 5 s and less than 500 MB.
 """
 
 import argparse
@@ -29,7 +30,7 @@ VOCABULARY = 6000
 
 
 def write_run(path: Path, tasks: int) -> int:
-    """Write the journal; returns how many replies it holds."""
+    """Write the journal and return the number of replies in it."""
     rng = random.Random(0)
     words = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(3, 9))) for _ in range(VOCABULARY)]
     weights = [1 / (rank + 2) for rank in range(VOCABULARY)]
@@ -61,7 +62,7 @@ def write_run(path: Path, tasks: int) -> int:
 
 
 def opened(what: str, path: Path) -> None:
-    """In a fresh process: open the run and print seconds and peak memory."""
+    """Open the run, which a fresh process does, and print seconds and peak memory in MB."""
     began = time.perf_counter()
     if what == "orjson":
         with path.open("rb") as file:

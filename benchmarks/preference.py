@@ -1,9 +1,10 @@
-"""Measure preference pairs where the truth is known: in the pocket model's world.
+"""Measure preference pairs in the pocket model's world, where the truth is known.
 
-    python benchmarks/preference.py --run RUN --out DIR      a pocket run whose recipe has an `agreement` check
+    python benchmarks/preference.py --run RUN --out DIR      RUN is a pocket run whose recipe has an `agreement` check
 
-Prints which of the two outputs of a pair is right, by margin, and what DPO on the pairs does to answers to held-out tasks, beside
-the same finetuned model and the same model finetuned once more on the chosen outputs. Needs bootstruct[local,train].
+The script prints which of the two outputs of a pair is right, by margin. It also prints how DPO on the pairs changes the
+answers to held-out tasks, compared with the finetuned model before DPO and with the same model finetuned once more on the
+chosen outputs. It needs bootstruct[local,train].
 """
 
 import argparse
@@ -37,7 +38,7 @@ def main() -> None:
 
 
 def pairs_table(run: Path) -> None:
-    """Which output of a pair is right, by the least margin."""
+    """Print which output of the pairs is right, by least margin."""
     source = RunSource(read_run(run), journal_path(run), (), run)
     pairs = [row for row in select_pairs([source]).rows[0] if isinstance(row, PreferencePair)]
     own, voted = 0, 0
@@ -68,7 +69,10 @@ def pairs_table(run: Path) -> None:
 
 
 def training_table(run: Path, out: Path) -> None:
-    """Right answers to held-out tasks of a finetuned model, of it after DPO, and of it finetuned on the chosen outputs."""
+    """Print the number of right answers to held-out tasks of the three models.
+
+    They are a finetuned model, the same after DPO, and the same finetuned on the chosen outputs.
+    """
     command("export", run, "--format", "alpaca", "--out", out / "rows.jsonl", "--split", SPLIT)
     command("export", run, "--format", "preference-text", "--out", out / "pairs.jsonl", "--split", SPLIT)
     pairs = [row for _, row in read_rows(out / "pairs-train.jsonl")]
@@ -85,7 +89,7 @@ def training_table(run: Path, out: Path) -> None:
 
 
 def answered_right(model: Path, cases: list[dict[str, Any]]) -> int:
-    """How many greedy answers are right."""
+    """Return how many greedy answers are right."""
     from bootstruct.engines.local.load import load
 
     sampling = Sampling(0.0, max_tokens=40, stop=("\n",))
@@ -103,7 +107,7 @@ def answered_right(model: Path, cases: list[dict[str, Any]]) -> int:
 
 
 def tune(source: Path, model: Path | str, out: Path, *options: str) -> None:
-    """Finetune, unless it is done."""
+    """Finetune a model unless it is there already."""
     if not (out / "config.json").is_file():
         command("finetune", source, "--model", model, "--out", out, "--held-out", 0, "--no-seeds", "--quiet", *options)
 
@@ -115,7 +119,7 @@ def command(*words: object) -> None:
 
 
 def share(count: int, total: int) -> str:
-    """A share in percent with its Wilson interval."""
+    """Return a share in percent with its Wilson interval."""
     low, high = wilson(count, max(1, total))
     return f"{100 * count / max(1, total):.0f}% [{100 * low:.0f}, {100 * high:.0f}]"
 

@@ -1,10 +1,10 @@
-"""How often what a run takes lies within the interval that its preview gave.
+"""Measure how often the cost of a run lies within the interval that its preview gave.
 
     python benchmarks/preview_intervals.py [--runs 40] [--tasks 200] [--recipes paper,chat]
 
-No model and no network: replies whose lengths vary tenfold, as in budgets.py; each run has a random seed of its own. Printed
-for previews of 2, 3 and 5 requests: the share of runs within the intervals of requests, tokens and cost (90% are meant), and the
-median width (upper end over lower end).
+The benchmark needs no model and no network. The lengths of replies vary tenfold, as in budgets.py, and each run has a random
+seed of its own. For previews of 2, 3 and 5 requests it prints the share of runs within the intervals of requests, tokens and
+cost, which should be 90%, and the median width of the intervals (upper end divided by lower end).
 """
 
 import argparse
@@ -24,7 +24,11 @@ from bootstruct.run.status import status_of
 
 
 def one(folder: Path, recipe: str, tasks: int, requests: int, seed: int) -> list[tuple[bool, float]]:
-    """A preview and its run: for requests, tokens and cost, whether the run was within the interval, and how wide that was."""
+    """Make a preview and its run.
+
+    Returns:
+        For requests, tokens and cost, whether the run was within the interval, and the width of the interval.
+    """
     bs.init(folder, recipe=recipe, model="python/m")
     with (folder / "machine.yaml").open("a") as machine:
         machine.write("prices: {m: [0.4, 1.6]}\n")

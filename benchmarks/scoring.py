@@ -2,9 +2,9 @@
 
     python benchmarks/scoring.py [--predictions 12000] [--tasks 119] [--words 25] [--seed 1]
 
-Predictions and references are synthetic: words with falling frequencies; a prediction shares about half of its words with
-its reference, and 4% are run-on answers of 400 words, as a pretrained model writes them. The reference is
-`rouge_score` with its stemmer plus exact match, the loop of the official scorer. Both must give the same means.
+Predictions and references are synthetic and consist of words with falling frequencies. A prediction shares about half of its
+words with its reference, and 4% of the predictions continue for 400 words, as those of a pretrained model do. The reference
+method is `rouge_score` with its stemmer and exact match, the loop of the official scorer. Both must give the same means.
 """
 
 import argparse
@@ -20,6 +20,7 @@ clock = time.perf_counter
 
 
 def made_up(count: int, tasks: int, words: int, chance: random.Random) -> list[Prediction]:
+    """Return synthetic predictions with their references."""
     letters = "abcdefghijklmnopqrstuvwxyz"
     endings = ("", "", "s", "ed", "ing", "ation", "ly", "ness")
     stock = ["".join(chance.choices(letters, k=chance.randint(2, 8))) + chance.choice(endings) for _ in range(20_000)]
@@ -38,6 +39,7 @@ def made_up(count: int, tasks: int, words: int, chance: random.Random) -> list[P
 
 
 def by_reference(predictions: list[Prediction]) -> tuple[float, float]:
+    """Return the mean ROUGE-L and exact match by the reference method, in percent."""
     scorer = rouge_scorer.RougeScorer(["rougeL"], use_stemmer=True)
     rouge, exact = [], []
     for prediction in predictions:

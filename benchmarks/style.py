@@ -1,11 +1,11 @@
-"""Whether outputs follow the style of the seeds when seed tasks are shown (`instances.worked_seeds`), and when not.
+"""Measure whether outputs follow the style of the seeds when seed tasks are shown (`instances.worked_seeds`), and when not.
 
     python benchmarks/style.py --model hf/DIR            a model folder or a GGUF file
     python benchmarks/style.py --model hf/DIR --json FILE
 
-Three made-up house styles, each with 12 seed tasks that keep to it, and 24 tasks that are in none. For each style the recipe
-`chat` asks for instances once without seeds and once with three. A style has a mark that a program can check (a form of
-words, or a list) and a length; agreement is the share of outputs with the mark. The tasks and the seeds are our own.
+There are three invented house styles, each with 12 seed tasks that keep to it, and 24 tasks without any style. For each style,
+the recipe `chat` requests instances once without seeds and once with three. A style has a length and a mark that a program can
+check (certain words, or a list); agreement is the share of outputs with the mark. The tasks and the seeds are our own.
 """
 
 import argparse
@@ -50,7 +50,13 @@ TASKS = (
 
 @dataclass(frozen=True)
 class Style:
-    """A house style: how an output about a subject is written, and how it is recognised."""
+    """A house style.
+
+    Attributes:
+        name: its name in the table.
+        write: returns an output about a subject in this style.
+        is_kept: whether an output has the mark of the style.
+    """
 
     name: str
     write: Callable[[str], str]
@@ -77,7 +83,7 @@ STYLES = (
 
 
 async def outputs(engine: Engine, recipe: Recipe, seeds: tuple[Seed, ...]) -> list[str]:
-    """The outputs that the model writes for the tasks, one for each readable instance."""
+    """Return the outputs that the model writes for the tasks, one for each readable instance."""
 
     async def one(task: Instruction) -> list[str]:
         flow = annotate(recipe, task, again=False, seeds=seeds)
@@ -96,6 +102,7 @@ async def outputs(engine: Engine, recipe: Recipe, seeds: tuple[Seed, ...]) -> li
 
 
 async def measure(model: str) -> list[dict[str, object]]:
+    """Return one row of figures for each style, without seeds and with them."""
     recipe = read_recipe(Path(str(recipe_folder("chat") / "recipe.yaml")))
     provider, name = split_model(model)
     recipe = dataclasses.replace(recipe, model=name)
