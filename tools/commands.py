@@ -1,4 +1,4 @@
-"""Write docs/commands.md: every command with its help text and its options. Run by `make docs`."""
+"""Write docs/commands.md, which shows every command with its help text and options. `make docs` runs this script."""
 
 import inspect
 import re
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def page() -> str:
-    """The whole page as Markdown."""
+    """Return the whole page as Markdown."""
     overview = [f"| [`{name}`](#{name}) | {line} |" for name, (_, line) in COMMANDS.items()]
     sections = _group(cli, click.Context(cli, info_name="bootstruct"), 2)
     return "\n".join([HEAD, "| command | purpose |", "|---|---|", *overview, "", *sections]).rstrip() + "\n"
@@ -60,7 +60,7 @@ def _command(command: click.Command, context: click.Context, level: int) -> Iter
 
 
 def _description(help_text: str) -> Iterator[str]:
-    r"""The paragraphs of a help text; those that click must not wrap (marked by `\b`) are shown as they are."""
+    r"""Yield the paragraphs of a help text; those that click must not wrap (marked by `\b`) are kept as they are."""
     for block in inspect.cleandoc(help_text).split("\n\n"):
         lines = [line for line in block.splitlines() if line.strip() != "\b"]
         if "\b" not in block:
@@ -77,13 +77,13 @@ def _option(option: click.Parameter, context: click.Context) -> str | None:
     record = option.get_help_record(context) if isinstance(option, click.Option) else None
     if record is None or "--help" in option.opts:
         return None
-    names, meaning = (text.replace("|", "&#124;") for text in record)  # a bar would end the cell of the table
+    names, meaning = (text.replace("|", "&#124;") for text in record)  # a bar would end the table cell
     code = f"<code>{names}</code>" if "&" in names else f"`{names}`"
     return f"| {code} | {_prose(' '.join(meaning.split()))} |"
 
 
 def _prose(text: str) -> str:
-    """A help text as Markdown: its code spans stay, options become code, and everything else is plain text."""
+    """Return a help text as Markdown: code spans stay, options become code spans, and everything else is plain text."""
     pieces = CODE.split(text)
     return "".join(
         f"`{piece.strip('`')}`" if CODE.fullmatch(piece) else re.sub(r"([*_<>\[\]])", r"\\\1", piece)

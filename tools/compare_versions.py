@@ -1,22 +1,23 @@
-"""Show that two checkouts of bootstruct make the same bytes: `python tools/compare_versions.py OLD NEW`.
+"""Show that two checkouts of bootstruct produce the same bytes: `python tools/compare_versions.py OLD NEW`.
 
-Each version runs as a subprocess (`python -m bootstruct`, this interpreter) on the same inputs, in a temporary folder:
+Each version runs as a subprocess (`python -m bootstruct`, with this interpreter) on the same inputs, in a temporary folder:
 
 - recorded runs of the released code are imported, verified and exported in every format;
-- a file of public instructions is de-duplicated, published predictions are scored;
-- runs are made from nothing, with the simulated server of the tests and with the pocket model (needs torch);
-- a run folder made by OLD is opened, verified, exported and extended by both, and its replies are replayed by both.
+- a file of public instructions is de-duplicated, and published predictions are scored;
+- new runs are made, with the simulated server of the tests and with the pocket model (needs torch);
+- both versions open, verify, export and extend a run folder that OLD made, and replay its replies.
 
-Of exports, the ids and names of tasks that rows carry in one version only are left out of the comparison, and so are recipe
-and seeds beside the files of the released code.
+Of the exports, the ids and task names that only one version writes into its rows are not compared, and neither are the recipe
+and the seeds beside the files of the released code.
 
-Files are compared byte for byte, journals line by line without the times and without the number of their format, which is
-compared by itself. Of what commands print as JSON the figures are compared, not the wording. A command that fails is never
-equal, even where it fails in both versions; only a format of `export` that both refuse with exit code 2 is left out, and
-named.
+Files are compared byte for byte. Journals are compared line by line without the times and without the number of their format,
+which is compared separately. Of the JSON that commands print, the figures are compared and not the wording. A command that
+fails never counts as equal, even if it fails in both versions; only a format of `export` that both refuse with exit code 2 is
+left out, and named.
 
-Exit codes: 0 where all is equal, 1 where anything differs or fails, 2 where a checkout cannot be used. Checks that cannot be
-made here (no shared data, no torch) are listed as skipped. Hash seeds differ from process to process, on purpose.
+The exit code is 0 if all is equal, 1 if anything differs or fails, and 2 if a checkout cannot be used. Checks that cannot be
+made here (because the shared data or torch is missing) are listed as skipped. The hash seeds differ from process to process, on
+purpose.
 """
 
 import argparse
@@ -60,25 +61,25 @@ THRESHOLDS = (0.7, 0.5)  # of `dedup`: the paper's, and one that drops many rows
 SIMULATORS = ("tests/simulator.py", "tests/support/simulator.py")  # where a checkout may hold it
 OUTCOMES = ("equal", "DIFFERS", "FAILED", "skipped")
 
-Made = dict[str, Outputs]  # what was made -> its outputs
+Made = dict[str, Outputs]  # name of what was made -> its outputs
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Row:
-    """One check."""
+    """One check of the table."""
 
     what: str
-    compared: str  # how much of it
+    compared: str  # how much of it was compared
     outcome: str  # one of OUTCOMES
     detail: str = ""  # the first difference, the error, or why it was skipped
 
 
-Steps = Iterator[tuple[str, Outputs]]  # what was made, and its outputs
-Scenario = Callable[[Version, Path], Steps]  # of a version and its folder
+Steps = Iterator[tuple[str, Outputs]]  # the name of what was made, and its outputs
+Scenario = Callable[[Version, Path], Steps]  # called with a version and the folder for its outputs
 
 
 def importing(version: Version, cwd: Path, sources: Path, seeds: Path) -> Steps:
-    """A recorded run of the released code becomes a run."""
+    """Import a recorded run of the released code."""
     version.run(cwd, "import", RUN, "--from", sources, "--seeds", seeds)
     yield "import, journal", journal(cwd / RUN)
     yield "status", status(version, cwd)
@@ -87,7 +88,7 @@ def importing(version: Version, cwd: Path, sources: Path, seeds: Path) -> Steps:
 
 
 def deduplicating(version: Version, cwd: Path, texts: Path, rows: int | None) -> Steps:
-    """The first rows of a JSONL file (None: all) are filtered."""
+    """Filter the first rows of a JSONL file, or all rows if `rows` is None."""
     lines = texts.read_bytes().rstrip(b"\n").split(b"\n")[:rows]
     (cwd / "texts.jsonl").write_bytes(b"\n".join(lines) + b"\n")
     for threshold in THRESHOLDS:
@@ -98,13 +99,13 @@ def deduplicating(version: Version, cwd: Path, texts: Path, rows: int | None) ->
 
 
 def scoring(version: Version, cwd: Path, predictions: Path) -> Steps:
-    """Published predictions are scored."""
+    """Score published predictions."""
     for path in sorted(predictions.glob("*.jsonl")):
         yield path.stem, {"scores": figures(version.run(cwd, "evaluate", "score", path, "--json").stdout)}
 
 
 def generating(version: Version, cwd: Path, init: list[str], flags: list[str], tasks: int) -> Steps:
-    """A run is made from nothing."""
+    """Make a new run."""
     version.run(cwd, "init", RUN, *init)
     yield "init", files_below(cwd / RUN / "recipe.yaml") | files_below(cwd / RUN / "seeds.jsonl")
     version.run(cwd, "generate", RUN, "--tasks", tasks, "--quiet", *flags)
@@ -113,7 +114,7 @@ def generating(version: Version, cwd: Path, init: list[str], flags: list[str], t
 
 
 def opening(version: Version, cwd: Path, begun: Path, flags: list[str], tasks: int) -> Steps:
-    """A run folder that OLD made is opened and extended."""
+    """Open and extend a run folder that OLD made."""
     shutil.copytree(begun, cwd / RUN)
     yield "OLD's folder, status", status(version, cwd)
     yield "OLD's folder, verify", verified(version, cwd)
@@ -125,7 +126,7 @@ def opening(version: Version, cwd: Path, begun: Path, flags: list[str], tasks: i
 
 
 def replaying(version: Version, cwd: Path, source: Path, tasks: int) -> Steps:
-    """A new run folder with OLD's recipe and seeds is answered by the replies of OLD's run."""
+    """Answer a new run that has OLD's recipe and seeds with the replies of OLD's run."""
     shutil.copytree(source, cwd / "source")
     shutil.copytree(source, cwd / RUN, ignore=shutil.ignore_patterns("journal.jsonl"))
     version.run(cwd, "generate", RUN, "--engine", "recorded:source", "--tasks", tasks, "--quiet")
@@ -149,7 +150,7 @@ def compare(what: str, old: Outputs, new: Outputs) -> Row:
 
 
 def first_difference(old: bytes, new: bytes) -> str:
-    """Where two texts part, with a little of both, escaped."""
+    """Return where two texts begin to differ, with a few characters of both, escaped."""
     pairs = enumerate(zip(old, new, strict=False))
     place = next((at for at, (one, other) in pairs if one != other), min(len(old), len(new)))
     begin = max(old.rfind(b"\n", 0, place) + 1, place - 30)
@@ -158,7 +159,7 @@ def first_difference(old: bytes, new: bytes) -> str:
 
 
 def collect(version: Version, name: str, scenario: Scenario) -> tuple[Made, str]:
-    """All outputs of a scenario, and the error that ended it early."""
+    """Return all outputs of a scenario, and the error that ended it early, which is empty if there was none."""
     cwd, made = version.place / name, Made()
     cwd.mkdir(parents=True)
     try:
@@ -170,19 +171,19 @@ def collect(version: Version, name: str, scenario: Scenario) -> tuple[Made, str]
 
 
 class Comparison:
-    """The two versions and the rows so far; `show` is called with each new row."""
+    """The two versions and the rows of the table so far; `show` is called with each new row."""
 
     def __init__(self, old: Version, new: Version, show: Callable[[Row], None]) -> None:
         self.versions, self.show = (old, new), show
         self.rows: list[Row] = []
 
     def add(self, row: Row) -> None:
-        """Keep and show a row."""
+        """Keep a row and show it."""
         self.rows.append(row)
         self.show(row)
 
     def both(self, name: str, scenario: Scenario) -> tuple[Made, Made]:
-        """Run a scenario with both versions at once and compare what they made; returns that."""
+        """Run a scenario with both versions at once, compare the outputs, and return them."""
         with ThreadPoolExecutor(2) as pool:
             ended = list(pool.map(lambda version: collect(version, name, scenario), self.versions))
         (old, old_error), (new, new_error) = ended
@@ -195,7 +196,7 @@ class Comparison:
         return old, new
 
     def grown(self, name: str, init: list[str], flags: list[str], tasks: int) -> None:
-        """Compare runs made from nothing, then a folder of OLD's opened, extended and replayed by both."""
+        """Compare new runs, and then a run folder of OLD that both open, extend and replay."""
         self.both(name, partial(generating, init=init, flags=flags, tasks=tasks))
         begun = self.versions[0].place / name / RUN
         extended, _ = self.both(f"{name}-opened", partial(opening, begun=begun, flags=flags, tasks=2 * tasks))
@@ -209,7 +210,7 @@ class Comparison:
 
 
 def shared_data(comparison: Comparison, data: Path, is_quick: bool) -> None:
-    """Recorded runs, `dedup` and `evaluate score`, as far as their files are there."""
+    """Compare recorded runs, `dedup` and `evaluate score`, as far as their files exist."""
     runs = {name: (data / sources, data / seeds) for name, (sources, seeds) in RECORDED.items()}
     checks: list[tuple[str, Scenario, tuple[Path, ...]]] = [
         (name, partial(importing, sources=paths[0], seeds=paths[1]), paths) for name, paths in runs.items()
@@ -226,7 +227,7 @@ def shared_data(comparison: Comparison, data: Path, is_quick: bool) -> None:
 
 @contextlib.contextmanager
 def simulated_server(versions: tuple[Version, Version]) -> Iterator[str]:
-    """The address of a simulated server, from the first checkout that holds one; empty where none does."""
+    """Start the simulated server of the first checkout that has one; yield its address, or an empty string if none has one."""
     found = [(version, version.checkout / name) for version in versions for name in SIMULATORS]
     version, path = next(((v, p) for v, p in found if p.is_file()), (versions[0], None))
     if path is None:
@@ -244,8 +245,8 @@ def simulated_server(versions: tuple[Version, Version]) -> Iterator[str]:
 
 
 def generated_runs(comparison: Comparison, is_quick: bool) -> None:
-    """Runs on the simulated server, one per recipe, and on the pocket model."""
-    one = ["--concurrency", "1"]  # so that no request is sent ahead that another pace would not send
+    """Compare new runs: one per recipe on the simulated server, and one on the pocket model."""
+    one = ["--concurrency", "1"]  # with more, which requests are sent ahead depends on a version's speed
     with simulated_server(comparison.versions) as url:
         if not url:
             comparison.add(Row("simulated", "", "skipped", "no checkout has a simulated server that starts"))
@@ -266,7 +267,7 @@ def show_row(row: Row) -> None:
 
 
 def parsed() -> argparse.Namespace:
-    """The command line."""
+    """Return the arguments of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("old", type=Path, metavar="OLD", help="a checkout")
     parser.add_argument("new", type=Path, metavar="NEW", help="the checkout to compare it with")
@@ -277,7 +278,7 @@ def parsed() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Compare, print the table, and return the exit code."""
+    """Compare the versions, print the table, and return the exit code."""
     words = parsed()
     shared = (words.shared or words.new.resolve().parent / "shared" / "data").resolve()
     data = shared if (shared / "runs").is_dir() or not (shared / "data").is_dir() else shared / "data"
@@ -297,7 +298,9 @@ def main() -> int:
         formats = [journal_format(version.place) for version in (old, new)]
         outcome = "equal" if formats[0] == formats[1] else "DIFFERS"
         comparison.add(Row("number of the journal's format", "", outcome, f"OLD {formats[0]}, NEW {formats[1]}"))
-        if fault := old.fault() or new.fault():  # a checkout that has gone leaves the installed package to run
+        if (
+            fault := old.fault() or new.fault()
+        ):  # a checkout that has been deleted would leave the installed package to run
             comparison.add(Row("checkouts", "", "FAILED", fault))
     outcomes = [row.outcome for row in comparison.rows]
     counts = {outcome: outcomes.count(outcome) for outcome in OUTCOMES}

@@ -1,10 +1,10 @@
 """Write the demo's figures into README.md and docs/, from the summary of a run of the demo.
 
-    python tools/demo_tables.py out/demo/summary.json    takes it as docs/evidence/demo.json, that of `--full` as demo-full.json
-    python tools/demo_tables.py                          writes the pages anew from both
+    python tools/demo_tables.py out/demo/summary.json    keeps it as docs/evidence/demo.json (with `--full`: demo-full.json)
+    python tools/demo_tables.py                          rewrites the pages from both
 
-A page holds figures between `<!-- demo: NAME -->` and `<!-- demo end -->`; nothing between them is written by hand, and a
-test holds pages and summary against each other.
+A page holds figures between `<!-- demo: NAME -->` and `<!-- demo end -->`. Nothing between these marks is written by hand, and
+a test compares the pages with the summary.
 """
 
 import json
@@ -29,7 +29,7 @@ _BLOCK = re.compile(r"(<!-- demo: ([\w ]+) -->\n).*?(<!-- demo end -->)", re.DOT
 
 
 def full_blocks(full: dict[str, Any]) -> dict[str, list[str]]:
-    """Return what can stand between marks of a demo with `--full`, by name."""
+    """Return the blocks of a demo with `--full`, by the name in their marks."""
     missing = "not run" if full.get("not run") else "failed"
     shots = next(row for row in full["models"] if row["format"] == "few-shot")["first line"]["all"]
     return {
@@ -53,7 +53,7 @@ def full_blocks(full: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def blocks(summary: dict[str, Any]) -> dict[str, list[str]]:
-    """Return what can stand between marks, by name."""
+    """Return the blocks of the demo, by the name in their marks."""
     best = f"untuned, {summary['best format']}, cut"
     short = [
         "untuned, headline, cut", best, "seeds, all templates", "seeds, model's instances", "self-instruct",

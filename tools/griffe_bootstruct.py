@@ -1,4 +1,4 @@
-"""How the API pages read the package, where that differs from what Griffe reads by itself."""
+"""Make Griffe read the package as the API pages need it, where its own reading differs."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ EXAMPLE = re.compile(r"^(\s*)Example:$", re.MULTILINE)
 
 
 class ExampleSections(griffe.Extension):
-    """Reads a section `Example:` as `Examples:`, so that its code is shown as code."""
+    """Reads a section `Example:` as `Examples:`, so that its content is shown as code."""
 
     def on_object(self, *, obj: griffe.Object, **kwargs: Any) -> None:
         """Rename the section in the docstring of an object."""
@@ -18,7 +18,7 @@ class ExampleSections(griffe.Extension):
 
 
 class BlockingSignatures(griffe.Extension):
-    """Shows a function that is decorated by `@blocking(function)` with the signature of `function`, as it has at run time."""
+    """Shows a function decorated by `@blocking(function)` with the signature of `function`, which it has at run time."""
 
     def on_module_members(self, *, mod: griffe.Module, **kwargs: Any) -> None:
         """Complete the functions of a module once all of them are known."""

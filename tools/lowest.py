@@ -1,7 +1,7 @@
-"""Print the lowest versions that the package claims to work with, as constraints for pip.
+"""Print the lowest versions with which the package claims to work, as constraints for pip.
 
-`python tools/lowest.py` prints a line `NAME==VERSION` for each direct dependency and for each extra that the quick tests need
-(`make test-lowest` installs them).
+`python tools/lowest.py` prints a line `NAME==VERSION` for each direct dependency and for each extra that the quick tests need.
+`make test-lowest` installs them.
 """
 
 import re
@@ -20,7 +20,15 @@ def main() -> None:
 
 
 def lower_bound(requirement: str) -> tuple[str, str]:
-    """Name and lowest version of a requirement such as `click>=8.1`. Raises ValueError where it has no lower bound."""
+    """Return the name and the lowest version of a requirement such as `click>=8.1`.
+
+    Raises:
+        ValueError: the requirement has no lower bound.
+
+    Example:
+        >>> lower_bound("click>=8.1")
+        ('click', '8.1')
+    """
     found = re.fullmatch(r"([\w.-]+)\s*>=\s*([\w.]+)", requirement)
     if found is None:
         raise ValueError(f"{requirement}: has no lower bound; write it as NAME>=VERSION.")

@@ -1,4 +1,4 @@
-"""Write docs/map.md: every module of the package with the first sentence of its docstring. Run by `make map`."""
+"""Write docs/map.md, which lists every module of the package with the first line of its docstring. `make map` runs it."""
 
 import ast
 from pathlib import Path

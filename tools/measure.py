@@ -1,7 +1,7 @@
-"""Measure a checkout: `python tools/measure.py [CHECKOUT ...]`, side by side where several are named.
+"""Measure one checkout or several side by side: `python tools/measure.py [CHECKOUT ...]`.
 
-Counts modules, classes, imports and lines from the source, and times `--help` as a whole process. Needs nothing beyond the
-standard library; the package itself is only run for `--help`.
+The script counts modules, classes, imports and lines in the source, and times `--help` as a whole process. It needs nothing
+beyond the standard library, and it runs the package only for `--help`.
 """
 
 import ast
@@ -17,12 +17,12 @@ from collections import Counter
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-RUNS = 9  # of `--help`, of which the median counts
+RUNS = 9  # runs of `--help`, of which the median counts
 HOUSE_WORDS = {"told", "each", "heard", "said"}  # identifiers that say nothing about what they hold
 
 
 def modules_of(package: Path) -> dict[str, ast.Module]:
-    """Module name -> its tree; `run.folder` for run/folder.py."""
+    """Return the syntax tree of each module by name, such as `run.folder` for run/folder.py."""
     paths = sorted(package.rglob("*.py"))
     names = {
         path: ".".join(path.relative_to(package).with_suffix("").parts).removesuffix(".__init__") for path in paths
@@ -31,7 +31,7 @@ def modules_of(package: Path) -> dict[str, ast.Module]:
 
 
 def imports_of(modules: dict[str, ast.Module]) -> dict[str, set[str]]:
-    """Module -> modules of the package that it imports, anywhere in it."""
+    """Return for each module the modules of the package that it imports, at any place in it."""
     arrows: dict[str, set[str]] = {}
     for name, tree in modules.items():
         found = set()
@@ -48,7 +48,7 @@ def imports_of(modules: dict[str, ast.Module]) -> dict[str, set[str]]:
 
 
 def floors_of(arrows: dict[str, set[str]]) -> int:
-    """The number of modules on the longest chain of imports. Raises CycleError where there is a circle."""
+    """Return the number of modules on the longest chain of imports. Raises CycleError if the imports form a cycle."""
     height: dict[str, int] = {}
     for name in TopologicalSorter(arrows).static_order():
         height[name] = 1 + max((height[other] for other in arrows[name]), default=0)
@@ -56,7 +56,7 @@ def floors_of(arrows: dict[str, set[str]]) -> int:
 
 
 def longest_function(modules: dict[str, ast.Module]) -> tuple[int, str]:
-    """(lines without the docstring, name) of the longest function."""
+    """Return the longest function: its number of lines without the docstring, and its name."""
     found = [(0, "")]
     for module, tree in modules.items():
         for node in ast.walk(tree):
@@ -67,7 +67,7 @@ def longest_function(modules: dict[str, ast.Module]) -> tuple[int, str]:
 
 
 def identifiers(package: Path) -> Counter[str]:
-    """How often each name stands in the source as an identifier."""
+    """Count how often each name occurs in the source as an identifier."""
     count: Counter[str] = Counter()
     for path in package.rglob("*.py"):
         tokens = tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline)
@@ -76,7 +76,7 @@ def identifiers(package: Path) -> Counter[str]:
 
 
 def help_seconds(checkout: Path) -> float:
-    """Median seconds of `bootstruct --help` as a whole process, over RUNS runs after one to warm up."""
+    """Return the median seconds of `bootstruct --help` as a whole process, over RUNS runs after one to warm up."""
     env = {**os.environ, "PYTHONPATH": str(checkout / "src")}
     times = []
     for _ in range(RUNS + 1):
@@ -87,7 +87,7 @@ def help_seconds(checkout: Path) -> float:
 
 
 def measure(checkout: Path) -> dict[str, object]:
-    """All figures of a checkout."""
+    """Return all figures of a checkout."""
     package = checkout / "src" / "bootstruct"
     modules = modules_of(package)
     arrows = imports_of(modules)
@@ -117,7 +117,7 @@ def measure(checkout: Path) -> dict[str, object]:
 
 
 def _documented(tree: ast.Module) -> list[ast.AST]:
-    """The public functions, classes and methods of a module."""
+    """Return the public functions, classes and methods of a module."""
     kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     bodies = [tree, *[node for node in tree.body if isinstance(node, ast.ClassDef)]]
     nodes = [node for body in bodies for node in body.body if isinstance(node, kinds)]
@@ -125,7 +125,7 @@ def _documented(tree: ast.Module) -> list[ast.AST]:
 
 
 def main(words: list[str]) -> None:
-    """Print one column for each checkout; with --json one object each."""
+    """Print one column for each checkout, or one JSON object for each with --json."""
     checkouts = [Path(word) for word in words if word != "--json"] or [Path(__file__).parent.parent]
     columns = [measure(checkout) for checkout in checkouts]
     if "--json" in words:

@@ -1,7 +1,7 @@
-"""Build the documentation site strictly into out/site, and check what was built. Run by `make docs`.
+"""Build the documentation site in strict mode into out/site, and check the result. `make docs` runs this script.
 
 Zensical reports broken links between pages and unknown names. This script reports the rest: faults in docstrings, pages that
-are not in the navigation, missing images and other files, and anything that a page would load from elsewhere.
+are missing from the navigation, missing images and other files, and anything that a page would load from another place.
 """
 
 import re
@@ -21,7 +21,7 @@ ELSEWHERE = re.compile(r"""(?:@import\s+|url\()["']?(?:https?:)?//""")
 
 
 class Page(HTMLParser):
-    """What one page links to, what it loads, and its anchors."""
+    """The links, the loaded files and the anchors of one page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Page(HTMLParser):
 
 
 def main() -> int:
-    """Build and check; returns the exit code."""
+    """Build the site, check it, and return the exit code."""
     command = [
         sys.executable,
         "-m",
@@ -71,7 +71,7 @@ def main() -> int:
 
 
 def problems_of_navigation(config: Path, docs: Path) -> list[str]:
-    """Pages that the navigation leaves out, and pages that it names and that are not there."""
+    """Return the pages that the navigation leaves out, and the pages that it names although they do not exist."""
     navigation = config.read_text(encoding="utf-8").partition("\nnav:")[2]
     named = set(re.findall(r"[\w./-]+\.md\b", navigation))
     there = {str(path.relative_to(docs)) for path in docs.rglob("*.md")}
@@ -82,7 +82,7 @@ def problems_of_navigation(config: Path, docs: Path) -> list[str]:
 
 
 def problems_of_site(site: Path) -> list[str]:
-    """Links and files of the built pages that lead nowhere, and files that would come from elsewhere."""
+    """Return the links and files of the built pages that lead nowhere, and the files that would come from another place."""
     site = site.resolve()
     pages = {path: Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
     problems = [
@@ -115,7 +115,7 @@ def _wrong_links(path: Path, page: Page, pages: dict[Path, Page]) -> Iterator[st
 
 
 def _target(page: Path, address: str) -> Path:
-    """The file that an address on a page leads to."""
+    """Return the file to which an address on a page leads."""
     path = unquote(urlsplit(address).path)
     if not path:
         return page

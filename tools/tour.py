@@ -1,8 +1,8 @@
 """Install a wheel into a clean environment without extras, and take a tour there: `python tools/tour.py dist/NAME.whl`.
 
-`--here` in place of a wheel takes the tour in the environment of this Python. The tour needs no network beyond the package
-index, no key and no GPU: a scripted engine answers the first run, and its recorded replies answer the second. Any command that
-ends otherwise than expected ends the tour with exit code 1.
+With `--here` in place of a wheel, the tour takes place in the environment of this Python. The tour needs no network beyond the
+package index, no key and no GPU: a scripted engine answers the first run, and the replies recorded there answer the second. If
+a command ends otherwise than expected, the tour ends with exit code 1.
 """
 
 import os
@@ -53,7 +53,7 @@ COMMANDS = [
 
 
 def main() -> int:
-    """Install, tour, and return the exit code."""
+    """Install the wheel, take the tour, and return the exit code."""
     [given] = sys.argv[1:]
     with tempfile.TemporaryDirectory(prefix="bootstruct-tour-") as folder:
         here = given == "--here"
@@ -78,7 +78,7 @@ def main() -> int:
 
 
 def _environment(place: Path, wheel: Path) -> Path:
-    """A clean environment with the wheel and what it requires; returns its Python."""
+    """Make a clean environment with the wheel and its requirements, and return its Python."""
     try:
         import ensurepip  # noqa: F401
 
@@ -93,7 +93,7 @@ def _environment(place: Path, wheel: Path) -> Path:
 
 
 def _variables() -> dict[str, str]:
-    """The environment without anything that belongs to this checkout or to a user's keys."""
+    """Return the environment variables without those that belong to this checkout and those that hold a user's keys."""
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "LC_ALL", "TMPDIR")}
     return kept | {"HOME": os.devnull, "NO_COLOR": "1", "PYTHONUTF8": "1"}
 

@@ -1,8 +1,10 @@
-"""Measure how the report's rules for verbs and objects agree with the paper's method: `python tools/verb_agreement.py FILE`.
+"""Measure how well the report's rules for verbs and objects agree with the paper's method.
 
-FILE holds instructions in any shape of rows that bootstruct reads. N of them are drawn (`--sample`, `--seed`) and read twice:
-by the rules of `reporting/verbs.py`, and by the paper's method, which is spaCy's parse (section 3.1). It needs spaCy with an
-English model and lemminflect; `--model` names a model other than en_core_web_sm.
+    python tools/verb_agreement.py FILE
+
+FILE holds instructions in any shape of rows that bootstruct reads. A sample of them (`--sample`, `--seed`) is read twice: by
+the rules of `reporting/verbs.py`, and by the paper's method, which is spaCy's parse (section 3.1). The script needs lemminflect
+and spaCy with an English model; `--model` names a model other than en_core_web_sm.
 """
 
 import argparse

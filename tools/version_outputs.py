@@ -1,4 +1,4 @@
-"""What one version of bootstruct makes, in a form that can be compared with what another one makes (compare_versions.py)."""
+"""Collect what one version of bootstruct produces, in a form that compare_versions.py can compare with that of another."""
 
 import io
 import json
@@ -10,11 +10,18 @@ from pathlib import Path
 from typing import Any
 
 FORMATS = ("messages", "alpaca", "prompt-completion", "sharegpt", "openai", "parquet", "original")
-TIMES = {"seconds", "answer_seconds", "reply_seconds", "busy_seconds", "sittings", "sessions"}  # in printed JSON
+TIMES = {
+    "seconds",
+    "answer_seconds",
+    "reply_seconds",
+    "busy_seconds",
+    "sittings",
+    "sessions",
+}  # hold times
 JOURNAL_VERSION = re.compile(rb'^{"event":"started","version":(\d+)')
-JOURNAL_CHECKSUM = re.compile(rb',"crc":"[0-9a-f]{8}"')  # depends on the lines above, and so on times
+JOURNAL_CHECKSUM = re.compile(rb',"crc":"[0-9a-f]{8}"')  # it depends on the lines above, and so on times
 JOURNAL_TIMES = re.compile(rb',"(?:at|seconds)":[-+.\deE]+')  # inside a string its quotes would be escaped
-ACCOUNTS = {"accounts"}  # of rows, which only later versions print
+ACCOUNTS = {"accounts"}  # which only later versions print
 # Keys of printed JSON that have a new name.
 RENAMED = {"refused": "rejected", "annotated": "completed", "refused_instances": "rejected_instances"}
 RENAMED |= {"standing": "passed_checks", "calls": "replies", "aside": "suspended"}
@@ -22,18 +29,18 @@ RENAMED |= {"standing": "passed_checks", "calls": "replies", "aside": "suspended
 LATER_KEYS = {"messages": {"task"}, "sharegpt": {"task"}, "prompt-completion": {"id", "task"}}
 LATER_KEYS |= {"parquet": {"task", "model", "recipe"}}
 LATER_FILES = {"recipe.yaml", "seed_tasks.jsonl", "requests.jsonl"}  # of `original`
-UNORDERED = (b'{"event":"replied"', b'{"event":"failed"')  # lines of a journal in order of arrival
-LIMIT = 1800.0  # seconds of a command
+UNORDERED = (b'{"event":"replied"', b'{"event":"failed"')  # lines of a journal that are in the order of arrival
+LIMIT = 1800.0  # the time limit of a command in seconds
 RUN = "run"  # name of the run folder in every place
 Outputs = dict[str, bytes]  # name of a file (or of printed figures) -> its bytes
 
 
 class CommandError(Exception):
-    """A command failed, so that there is nothing to compare."""
+    """A command failed, so there is nothing to compare."""
 
 
 class Version:
-    """A checkout, run as a command, with a folder for what it writes."""
+    """A checkout, run as a command, with a folder for its outputs."""
 
     def __init__(self, label: str, checkout: Path, place: Path) -> None:
         self.label, self.checkout, self.place = label, checkout.resolve(), place
@@ -44,7 +51,7 @@ class Version:
         self.env = kept | settings | {"PYTHONPATH": str(self.checkout / "src"), "NO_PROXY": "*"}
 
     def python(self, *words: object, cwd: Path) -> subprocess.CompletedProcess[bytes]:
-        """Run this interpreter on the version's modules."""
+        """Run this interpreter with the modules of the version."""
         command, nothing = [sys.executable, *map(str, words)], subprocess.DEVNULL
         return subprocess.run(command, cwd=cwd, env=self.env, stdin=nothing, capture_output=True, timeout=LIMIT)
 
@@ -52,7 +59,7 @@ class Version:
         """Run `bootstruct WORDS`.
 
         Raises:
-            CommandError: its exit code is none of `codes`, or it shows a traceback.
+            CommandError: the exit code is none of `codes`, or the command shows a traceback.
         """
         done = self.python("-m", "bootstruct", *words, cwd=cwd)
         if done.returncode not in codes or b"Traceback (most recent call last)" in done.stderr:
@@ -61,7 +68,10 @@ class Version:
         return done
 
     def fault(self) -> str:
-        """Why this checkout cannot be compared, empty if it can: its own package must be the one that runs."""
+        """Return why this checkout cannot be compared, or an empty string if it can.
+
+        The package that runs must be that of the checkout.
+        """
         done = self.python("-c", "import bootstruct; print(bootstruct.__file__)", cwd=self.place)
         found = done.stdout.decode(errors="replace").strip()
         if done.returncode or not Path(found).resolve().is_relative_to(self.checkout / "src"):
@@ -70,16 +80,16 @@ class Version:
 
 
 def files_below(path: Path) -> Outputs:
-    """The bytes of a file, or of all files in a folder, by name."""
+    """Return the bytes of a file, or of all files in a folder, by name."""
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     return {str(file.relative_to(path.parent)): file.read_bytes() for file in files}
 
 
 def journal(run: Path, is_generated: bool = False) -> Outputs:
-    """The journal's lines without times: of an import in their order, of a generated run by kind of event.
+    """Return the lines of a journal without times: of an import in their order, of a generated run sorted by kind of event.
 
-    Requests and decisions of a generated run interleave by timing, within one version too. So its decisions are compared in
-    their order for each kind, its replies (and requests that failed) in any order.
+    The order of requests and decisions in a generated run depends on timing, even within one version. Therefore the decisions
+    of each kind are compared in their order, and replies and failed requests in any order.
     """
     lines = (run / "journal.jsonl").read_bytes().split(b"\n")
     timeless = [JOURNAL_TIMES.sub(b"", line) if line.startswith(b'{"event":"replied"') else line for line in lines]
@@ -90,13 +100,13 @@ def journal(run: Path, is_generated: bool = False) -> Outputs:
 
 
 def journal_format(place: Path) -> int:
-    """The highest number of the format of the journals below a folder; 0 where there is none."""
+    """Return the highest format number of the journals below a folder; 0 if there is no journal."""
     found = (JOURNAL_VERSION.match(path.read_bytes()[:100]) for path in place.rglob("journal.jsonl"))
     return max((int(match[1]) for match in found if match), default=0)
 
 
 def figures(printed: bytes) -> bytes:
-    """Printed JSON in one spelling: keys sorted, times left out, old names of keys replaced."""
+    """Return printed JSON in one spelling: with sorted keys, without times, and with old names of keys replaced."""
 
     def known(value: Any) -> Any:
         if isinstance(value, dict):
@@ -109,12 +119,12 @@ def figures(printed: bytes) -> bytes:
 
 
 def status(version: Version, cwd: Path) -> Outputs:
-    """What `status --json` counts."""
+    """Return the counts of `status --json`."""
     return {"status": figures(version.run(cwd, "status", RUN, "--json").stdout)}
 
 
 def verified(version: Version, cwd: Path) -> Outputs:
-    """What `verify --json` found, in numbers: exit code, decisions checked and not checked, disagreements."""
+    """Return the results of `verify --json` in numbers: exit code, decisions checked and not checked, disagreements."""
     done = version.run(cwd, "verify", RUN, "--json", codes=(0, 2))
     found = json.loads(done.stdout)
     counts = {name: sorted(found[name].values()) for name in ("checked", "unchecked")}
@@ -123,7 +133,7 @@ def verified(version: Version, cwd: Path) -> Outputs:
 
 
 def exported(version: Version, cwd: Path, out: str) -> Outputs:
-    """The files of all formats. A format that is refused (exit code 2) is noted, as an entry in parentheses."""
+    """Return the files of all formats. A refused format (exit code 2) is noted as an entry in parentheses."""
     made: Outputs = {}
     for name in FORMATS:
         target = cwd / out / name
@@ -133,7 +143,7 @@ def exported(version: Version, cwd: Path, out: str) -> Outputs:
 
 
 def comparable(name: str, files: Outputs) -> Outputs:
-    """The files of a format without what only later versions write into them: ids, names of tasks, recipe and seeds."""
+    """Return the files of a format without what only later versions write: ids, names of tasks, recipe and seeds."""
     files = {file: content for file, content in files.items() if Path(file).name not in LATER_FILES}
     later = LATER_KEYS.get(name)
     if later is None:
@@ -156,7 +166,7 @@ def comparable(name: str, files: Outputs) -> Outputs:
 
 
 def json_rows(content: bytes) -> list[dict[str, Any]]:
-    """The rows of a JSON list or of JSON lines."""
+    """Return the rows of a JSON list or of JSON Lines."""
     if content.startswith(b"["):
         return list(json.loads(content))
     return [json.loads(line) for line in content.split(b"\n") if line]

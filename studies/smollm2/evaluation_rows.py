@@ -1,4 +1,4 @@
-"""The rows that models are measured on: drawn by hashes of their texts, in a development and a test part."""
+"""The rows on which models are measured: drawn by the hashes of their texts, in a development part and a test part."""
 
 import dataclasses
 import hashlib
@@ -28,8 +28,11 @@ class Row:
     """An instruction with its input and a reference.
 
     Attributes:
-        source: the set that it is from.
+        source: the set to which it belongs.
         task: the unit of the tests: a SuperNI task, or the row itself.
+        instruction: the instruction.
+        input: the input; empty if there is none.
+        output: the reference.
         part: `dev` or `test`.
     """
 
@@ -46,21 +49,25 @@ class Row:
         return (with_input if self.input else without).format(instruction=self.instruction, input=self.input)
 
     def request(self) -> str:
-        """Return what a user says in a chat."""
+        """Return the user's message in a chat."""
         return f"{self.instruction}\n\n{self.input}" if self.input else self.instruction
 
     def rank(self) -> str:
-        """Return what the rows are put in order by."""
+        """Return the hash by which rows are sorted."""
         return hashed(f"{self.instruction}\n{self.input}\n{self.output}")
 
 
 def hashed(text: str) -> str:
-    """Return the hash that texts are put in order by."""
+    """Return the hash of a text, by which texts are sorted."""
     return hashlib.sha256(f"{SALT}/{text}".encode("utf-8", "replace")).hexdigest()
 
 
 def read_sets(data: Path | None) -> dict[str, list[Row]]:
-    """Return the rows of all sets, each set in the order of the hashes. Raises InputError for a file that is missing."""
+    """Return the rows of all sets by name of the set, each set in the order of the hashes.
+
+    Raises:
+        InputError: a file is missing.
+    """
     found: dict[str, list[Row]] = {"user": _user_tasks()}
     for source, name in FILES.items() if data else ():
         path = Path(data or "") / name
@@ -87,15 +94,15 @@ def _user_tasks() -> list[Row]:
 
 
 def draw(sets: dict[str, list[Row]], sizes: Sizes, length: Callable[[Row], int]) -> tuple[list[Row], dict[str, int]]:
-    """Draw the development and the test part.
+    """Draw the development part and the test part.
 
     Args:
         sets: the rows of all sets, in order.
-        sizes: how many rows of each set.
-        length: the tokens of a row, prompt and reference.
+        sizes: how many rows of each set to draw.
+        length: returns the length of a row in tokens, prompt and reference together.
 
     Returns:
-        The rows, and by set how many were left out for their length.
+        The rows, and by set the number of rows left out because they are too long.
     """
     short = {source: [row for row in rows if length(row) <= LONGEST_ROW] for source, rows in sets.items()}
     too_long = {source: len(sets[source]) - len(rows) for source, rows in short.items()}
@@ -115,14 +122,21 @@ def draw(sets: dict[str, list[Row]], sizes: Sizes, length: Callable[[Row], int])
 
 
 def answer_rows(rows: Iterable[Row], number: int) -> list[Row]:
-    """Return the rows whose answers are written: the first user tasks and SuperNI rows of the test part, in equal number."""
+    """Return the rows for which answers are written.
+
+    They are the first user tasks and SuperNI rows of the test part, in equal number.
+    """
     test = [row for row in rows if row.part == "test"]
     half = [row for row in test if row.source == "superni"][: number // 2]
     return half + [row for row in test if row.source == "user"][: number - len(half)]
 
 
 def label_rows() -> list[tuple[Row, tuple[str, ...]]]:
-    """Return the classification tasks of the default seed set, with the labels that each names; the output is the right one."""
+    """Return the classification tasks of the default seed set, each with the labels that it names; its output is the right one.
+
+    Raises:
+        InputError: the right label of a task is not among those listed in labels.py.
+    """
     seeds = {seed.id: seed for seed in read_seeds(shipped_seeds())}
     found = []
     for name, labels in LABELS.items():

@@ -1,4 +1,4 @@
-"""The labels of classification tasks in the default seed set, as their instructions name them, by the id of the seed."""
+"""The labels of the classification tasks in the default seed set, as their instructions name them, by the id of the seed."""
 
 from typing import Final
 

@@ -16,9 +16,9 @@ ROWS_AT_ONCE = 8
 
 
 class Likelihood:
-    """A model whose likelihoods are asked for.
+    """A model that computes the likelihood of texts.
 
-    The forward pass runs in bf16 where the CPU computes in it, as the training does (`is_bf16`).
+    If `is_bf16` is True, the forward pass runs in bf16, as the training does, on a CPU that computes in it.
     """
 
     def __init__(self, folder: Path, is_bf16: bool = True) -> None:
@@ -28,7 +28,7 @@ class Likelihood:
         self.is_bf16 = is_bf16
 
     def tokens(self, row: Row, form: str, text: str) -> tuple[list[int], list[int]]:
-        """Return the tokens of the prompt and those of the text after it, without the end of text."""
+        """Return the tokens of the prompt and those of the text after it, without the end-of-text token."""
         if form == "chat":
             chat = (Message("user", row.request()), Message("assistant", text))
             prompt, completion, begins = chat_texts(self.tokenizer, TrainingExample("", "", "", chat))
@@ -41,17 +41,17 @@ class Likelihood:
         return read, learnt[:-1] if learnt and learnt[-1] == end else learnt
 
     def size(self, text: str) -> int:
-        """Return the tokens of a text by itself: the divisor of its likelihood."""
+        """Return the number of tokens of a text by itself, by which its loss is divided."""
         return max(1, len(self.tokenizer(text, add_special_tokens=False)["input_ids"]))
 
     def losses(
         self, rows: Sequence[tuple[Row, str, str]], on_progress: Callable[[int, int], None] = lambda done, total: None
     ) -> list[float]:
-        """Return the negative log-likelihood in nats of each text, given its row's prompt in a format.
+        """Return the negative log-likelihood in nats of each text, given the prompt of its row in a format.
 
         Args:
-            rows: row, format and text of each.
-            on_progress: called with the rows that are done, and all.
+            rows: the row, the format and the text of each.
+            on_progress: called with the number of rows that are done, and the number of all rows.
         """
         parts = [self.tokens(*row) for row in rows]
         order = sorted(range(len(parts)), key=lambda n: (len(parts[n][0]) + len(parts[n][1]), n))

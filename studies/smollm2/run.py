@@ -1,8 +1,10 @@
-"""A small language model improves itself on a CPU: the whole study by one command. The design is in README.md.
+"""A small language model improves itself on a CPU: one command runs the whole study.
 
-python studies/smollm2/run.py --out out/smollm2 --data FOLDER     begins, or goes on where it was stopped
-python studies/smollm2/run.py --out out/smoke --smoke             all arms at toy size
-python studies/smollm2/run.py --out out/smollm2 --summary         the summary of what is there, and nothing else
+    python studies/smollm2/run.py --out out/smollm2 --data FOLDER     begins, or resumes where it was stopped
+    python studies/smollm2/run.py --out out/smoke --smoke             runs all arms at toy size
+    python studies/smollm2/run.py --out out/smollm2 --summary         only writes the summary of the results so far
+
+README.md in this folder describes the design.
 """
 
 import argparse
@@ -16,7 +18,7 @@ ALL = (*TRAINED, *MORE)
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
-    """Return the options of the command line."""
+    """Return the arguments of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="the folder that everything is written to")
     parser.add_argument(
@@ -47,7 +49,7 @@ def options_of(given: argparse.Namespace) -> Options:
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run the study; returns the exit code."""
+    """Run the study and return the exit code."""
     given = parsed(words)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(given.threads)  # read when torch is imported

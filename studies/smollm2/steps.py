@@ -1,4 +1,4 @@
-"""Steps that are done once: the result of each is a JSON file, and what is there is not done again."""
+"""Steps that are done once: the result of each is a JSON file, and a step whose file exists is not repeated."""
 
 import contextlib
 import fcntl
@@ -26,13 +26,17 @@ class Steps:
     """The steps of a study, in the order in which they are done.
 
     Attributes:
-        folder: where their results are.
-        planned: the sort and the name of each, for the time that is left.
-        spent: seconds that this process has spent on steps.
+        folder: the folder of their results.
+        planned: the sort and the name of each step, for estimating the time that is left.
+        spent: the seconds that this process has spent on steps.
     """
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
-        """Open the folder of a study. Raises InputError if it holds a study with other settings."""
+        """Open the folder of a study.
+
+        Raises:
+            InputError: the folder holds a study with other settings.
+        """
         self.folder = folder
         self.planned: Sequence[tuple[str, str]] = ()
         self.spent = 0.0
@@ -45,11 +49,11 @@ class Steps:
             write_whole(path, (json.dumps(settings, indent=1) + "\n").encode())
 
     def path(self, sort: str, name: str) -> Path:
-        """Return the file of a step's result."""
+        """Return the file for a step's result."""
         return self.folder / "steps" / f"{sort}-{name}.json"
 
     def result(self, sort: str, name: str) -> Any:
-        """Return the result of a step, None if it is not done."""
+        """Return the result of a step; None if it is not done."""
         path = self.path(sort, name)
         return read_json(path)["result"] if path.is_file() else None
 
@@ -62,7 +66,10 @@ class Steps:
         return {sort: round(value, 1) for sort, value in found.items()}
 
     def once(self, sort: str, name: str, work: Work) -> Any:
-        """Return the result of a step; do it if it is not done, and wait for it while another process does it."""
+        """Return the result of a step, and do the step if it is not done.
+
+        If another process is doing it, wait for its result.
+        """
         path = self.path(sort, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         with alone(path.with_suffix(".lock")):
@@ -83,7 +90,7 @@ class Steps:
         return result
 
     def left(self) -> str:
-        """Return the time that is left in words, as far as steps of each sort were timed."""
+        """Return the remaining time in words, as far as steps of each sort have been timed."""
         known: dict[str, list[float]] = {}
         waiting: dict[str, int] = {}
         for sort, name in self.planned:
@@ -100,14 +107,14 @@ class Steps:
 
 @contextlib.contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Hold a lock while a block runs; the system gives it back when a process ends, however it ends."""
+    """Hold a lock while the block runs; the system releases it when the process ends, however it ends."""
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def meter(label: str, every: float = 20.0) -> Callable[[int, int], None]:
-    """Return a function that says every few seconds how much of a step is done, and how long the rest will take."""
+    """Return a function that prints how much of a step is done, and how long the rest will take, every few seconds."""
     began, last = time.monotonic(), [0.0]
 
     def show(done: int, total: int) -> None:

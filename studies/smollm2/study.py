@@ -1,4 +1,4 @@
-"""The steps of the study in their order: base model, rows, generation, training data, training, evaluation, summary."""
+"""Do the study's steps in order: base model, rows, generation, training data, training, evaluation, summary."""
 
 import dataclasses
 import json
@@ -53,7 +53,7 @@ from bootstruct.journal.state import State
 from bootstruct.pocket.demo.more_instances import seed_instances
 from bootstruct.run.folder import read_plan, read_run
 
-CHANGES = {  # of the recipe `paper`
+CHANGES = {  # to the recipe `paper`
     "propose.lag.least": 24,
     "propose.ask.sampling.max_tokens": 400,
     "instances.input_first.sampling.temperature": 0.7,
@@ -75,12 +75,17 @@ class Study:
     """A study in a folder.
 
     Attributes:
-        options: its options.
-        steps: what is done.
+        options: the options.
+        threads: the number of torch's threads.
+        steps: records what is done.
     """
 
     def __init__(self, options: Options, threads: int) -> None:
-        """Open the folder, or begin one. Raises InputError where it holds another study."""
+        """Open the folder, or begin a study in it.
+
+        Raises:
+            InputError: the folder holds another study, or the arm `human` has no file.
+        """
         self.options, self.threads = options, threads
         if HUMAN in options.arms and options.human is None:
             raise InputError("arm human: --human names the file of human-written instructions.")
@@ -90,7 +95,7 @@ class Study:
         self.base = self._path("base")
 
     def run(self) -> None:
-        """Do everything that is not done. Several processes may do it at once, as with other arms each."""
+        """Do all steps that are not done. Several processes may do this at once, for example with different arms."""
         import torch
 
         torch.set_num_threads(self.threads)
@@ -113,7 +118,7 @@ class Study:
             self.measurements.label(model_name(arm, generation, seed), arm)
 
     def write_summary(self) -> Path:
-        """Write the summary of all that is there, and return its file."""
+        """Write the summary of the results so far, and return its file."""
         path = self.options.out / "summary.json"
         write_whole(path, (json.dumps(summary(self.options, self.steps, self.threads), indent=1) + "\n").encode())
         return path
@@ -122,7 +127,7 @@ class Study:
         return range(1, self.options.sizes.generations + 1)
 
     def _models(self) -> Iterator[tuple[int, int, str]]:
-        """The trained models as (finetuning seed, generation seed, arm), those first that the tests need."""
+        """Yield the trained models as (finetuning seed, generation seed, arm); those that the tests need come first."""
         for seed in range(1, self.options.sizes.finetunings + 1):
             for generation in self._generations():
                 for arm in self.options.arms:
@@ -158,7 +163,7 @@ class Study:
         return [Row(**row) for row in self.steps.once("rows", "drawn", work)["rows"]]
 
     def _run(self, generation: int) -> Path:
-        """The run of a generation seed, begun or not."""
+        """Return the run folder of a generation seed, and make it if it does not exist."""
         folder, recipe = self._path("runs", str(generation)), self._path(f"recipe-{generation}.yaml")
         with alone(self._path(f"recipe-{generation}.lock")):
             if not folder.is_dir():
@@ -183,7 +188,7 @@ class Study:
         }
 
     def _items(self, arm: str, generation: int) -> list[Item]:
-        """What an arm is trained on besides the seeds; the model writes what is not there yet."""
+        """Return the examples of an arm besides the seeds, and have the model write those that do not exist yet."""
         if arm == HUMAN:
             assert self.options.human is not None
             return human_items(self.options.human)
@@ -213,7 +218,11 @@ class Study:
         return {"instances": sum(map(len, rows.values())), "seeds with instances": sum(map(bool, rows.values()))}
 
     def _grow_unfiltered(self, generation: int, folder: Path) -> dict[str, Any]:
-        """The tasks that the run would have without the novelty filter (arm 5): its replies judged anew, the rest completed."""
+        """Make the run as it would be without the novelty filter (arm 5).
+
+        The replies of the filtered run are judged again with a threshold that rejects nothing as too similar, and the tasks
+        that this adds are completed.
+        """
         recipe = self._path(f"recipe-{generation}-unfiltered.yaml")
         if not folder.is_dir():
             write_recipe(
@@ -224,11 +233,15 @@ class Study:
         return self._grow(folder, len(bs.open(folder).tasks))
 
     def _data(self, arm: str, generation: int) -> Any:
-        """Write the training rows of an arm."""
+        """Write the training rows of an arm, once."""
         return self.steps.once("data", f"{arm}-{generation}", lambda: self._write_data(arm, generation))
 
     def _write_data(self, arm: str, generation: int) -> dict[str, Any]:
-        """Raises RunStoppedError where the arm has too few rows."""
+        """Write the training rows of an arm, and return how many there are of each kind.
+
+        Raises:
+            RunStoppedError: the arm has too few rows.
+        """
         from transformers import AutoTokenizer
 
         number, tokenizer = self.options.sizes.examples, AutoTokenizer.from_pretrained(self.base)
@@ -258,7 +271,7 @@ class Study:
         return written | self._write_rows(rows, arm, generation, tokenizer)
 
     def _write_rows(self, rows: Sequence[dict[str, Any]], arm: str, generation: int, tokenizer: Any) -> dict[str, Any]:
-        """Write training rows; returns what is in them."""
+        """Write training rows, and return the numbers of examples, of distinct examples and of tokens."""
         path = self._path("data", f"{arm}-{generation}.jsonl")
         path.parent.mkdir(exist_ok=True)
         write_whole(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
@@ -269,13 +282,16 @@ class Study:
         }
 
     def _train(self, name: str, arm: str, generation: int, seed: int, rate: float) -> Any:
-        """Finetune with the front door; an unfinished training is begun anew, since it takes minutes."""
+        """Finetune a model with `bootstruct.finetune`, once.
+
+        An unfinished training starts anew, because it takes only minutes.
+        """
         folder, data = self._path("models", name), self._path("data", f"{arm}-{generation}.jsonl")
         tried = f"rate-{rate:g}"
 
         def work() -> dict[str, Any]:
             shutil.rmtree(folder, ignore_errors=True)
-            if name == model_name(TEMPLATES, 1, 1):  # trained already, when the rate was chosen
+            if name == model_name(TEMPLATES, 1, 1):  # it was trained when the rate was chosen
                 shutil.copytree(self._path("models", tried), folder)
                 return self.steps.result("training", tried)  # type: ignore[no-any-return]
             result = bs.finetune(
@@ -298,7 +314,7 @@ class Study:
         return self.steps.once("training", name, work)
 
     def _choose_rate(self) -> float:
-        """Train arm 2 with each rate and take the one with the lower loss on the development part."""
+        """Train arm 2 with each learning rate, and return the rate with the lowest loss on the development part."""
         found: dict[float, float] = {}
         for rate in RATES:
             name = f"rate-{rate:g}"
@@ -318,7 +334,7 @@ def model_name(arm: str, generation: int, seed: int) -> str:
 
 
 def write_recipe(path: Path, name: str, changes: dict[str, Any]) -> None:
-    """Write a shipped recipe with other values, given by dotted keys."""
+    """Write a shipped recipe with changed values, which are given by dotted keys."""
     mapping = yaml.safe_load((recipe_folder(name) / "recipe.yaml").read_text(encoding="utf-8"))
     for key, value in changes.items():
         *outer, last = key.split(".")

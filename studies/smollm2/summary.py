@@ -1,4 +1,4 @@
-"""The summary of what is there: sizes, losses of the arms, the two tests, secondary figures, times and versions."""
+"""The summary of the results so far: sizes, losses of the arms, the two tests, secondary figures, times and versions."""
 
 import dataclasses
 import platform
@@ -38,7 +38,7 @@ def lowest(losses: Mapping[str, Sequence[float]]) -> str:
 
 
 def models_of(options: Options, steps: Steps, arm: str) -> list[str]:
-    """Return the names of an arm's models that have been measured."""
+    """Return the names of those models of an arm that have been measured."""
     if arm == UNTRAINED:
         return [UNTRAINED] if steps.result("scores", UNTRAINED) else []
     sizes = options.sizes
@@ -49,14 +49,14 @@ def models_of(options: Options, steps: Steps, arm: str) -> list[str]:
 def mean_losses(
     options: Options, steps: Steps, arm: str, part: str, seeds: Collection[str] | None = None
 ) -> dict[str, list[float]]:
-    """Return the loss of each row by format, averaged over the arm's models; empty if none has been measured.
+    """Return the loss of each row by format, averaged over the arm's models; empty if no model has been measured.
 
     Args:
         options: the study's options.
-        steps: what has been done.
+        steps: records what is done.
         arm: the arm.
         part: `dev` or `test`.
-        seeds: the finetuning seeds to take; None for all.
+        seeds: the finetuning seeds to use; None for all.
     """
     names = [name for name in models_of(options, steps, arm) if seeds is None or name.rpartition("-")[2] in seeds]
     results = [steps.result("scores", name)[part] for name in names]
@@ -66,7 +66,10 @@ def mean_losses(
 
 
 def matched_losses(options: Options, steps: Steps, first: str, second: str) -> tuple[dict[str, list[float]], ...]:
-    """Return the test losses of two arms, of the finetuning seeds that both have; the untrained model goes with all."""
+    """Return the test losses of two arms, averaged over the finetuning seeds that both arms have.
+
+    The untrained model has no seed and is compared with all models of the other arm.
+    """
     seeds = [{name.rpartition("-")[2] for name in models_of(options, steps, arm)} for arm in (first, second)]
     if UNTRAINED in (first, second):
         return tuple(mean_losses(options, steps, arm, "test") for arm in (first, second))
@@ -121,7 +124,7 @@ def summary(options: Options, steps: Steps, threads: int) -> Json:
 
 
 def _reading(options: Options) -> Json | None:
-    """What a person who has read tasks of arm 4 says; None until all are judged."""
+    """Return the judgements of a person who has read tasks of arm 4; None until all tasks are judged."""
     path = options.out / READING
     rows = read_json(path) if path.is_file() else []
     if not rows or any(row["sensible"] is None or row["right"] is None for row in rows):
@@ -161,7 +164,7 @@ def _arm(options: Options, steps: Steps, arm: str, test: Sequence[Json]) -> Json
 
 
 def _by_set(values: Sequence[float], test: Sequence[Json]) -> Json:
-    """Means over tasks: of everything, and of each set."""
+    """Return the mean over all tasks, and over the tasks of each set."""
     found = {"all": _mean(values, test)}
     for source in dict.fromkeys(row["source"] for row in test):
         own = [n for n, row in enumerate(test) if row["source"] == source]
@@ -181,7 +184,7 @@ def _mean(values: Sequence[float], test: Sequence[Json]) -> float:
 
 
 def difference(first: Sequence[float], second: Sequence[float], test: Sequence[Json]) -> Json:
-    """Return how much higher the second's mean over tasks is: value, interval, p and the number of tasks."""
+    """Return by how much the second mean over tasks exceeds the first: value, interval, p and the number of tasks."""
     before, after = _per_task(first, test), _per_task(second, test)
     found = paired_difference(list(before.values()), list(after.values()), list(before))
     interval = found.interval and [found.interval.low, found.interval.high]
@@ -189,7 +192,7 @@ def difference(first: Sequence[float], second: Sequence[float], test: Sequence[J
 
 
 def _tests(options: Options, steps: Steps, test: Sequence[Json]) -> Json:
-    """The two tests of the design, with Holm's correction; empty where their arms are not there."""
+    """Return the two tests of the design, with Holm's correction; empty if their arms have not been measured."""
     found: Json = {}
     own, other = matched_losses(options, steps, SELF_INSTRUCT, SEED_INSTRUCTIONS)
     if own and other:
@@ -217,7 +220,7 @@ def _tests(options: Options, steps: Steps, test: Sequence[Json]) -> Json:
 
 
 def verdict(row: Json) -> str:
-    """Return what a test came to, in the words of the design: yes, negative, too small to matter, or null."""
+    """Return the result of a test in the words of the design: yes, negative, too small to matter, or null."""
     if row["corrected p"] < 0.05 and abs(row["value"]) >= LEAST_DIFFERENCE:
         return "yes" if row["value"] < 0 else "negative"
     interval = row["interval"]
@@ -227,7 +230,10 @@ def verdict(row: Json) -> str:
 
 
 def _differences(options: Options, steps: Steps, test: Sequence[Json]) -> Json:
-    """Of arm 4, and of every trained arm over the untrained model, in the same format: described, not tested."""
+    """Return the differences that are described and not tested, in equal formats.
+
+    They are those between arm 4 and each other arm, and between each other trained arm and the untrained model.
+    """
     there = [arm for arm in TITLES if models_of(options, steps, arm)]
     pairs = [(SELF_INSTRUCT, arm) for arm in there if arm != SELF_INSTRUCT and SELF_INSTRUCT in there]
     pairs += [(arm, UNTRAINED) for arm in there if arm not in (SELF_INSTRUCT, UNTRAINED) and UNTRAINED in there]
@@ -260,7 +266,7 @@ def _labels(steps: Steps, names: Sequence[str]) -> Json | None:
     results = [row for name in names if (row := steps.result("labels", name))]
     if not results:
         return None
-    first = results[0]["right"]  # the first finetuning seed: a count of tasks, for which an interval is known
+    first = results[0]["right"]  # of the first finetuning seed only: there is an interval for a count of tasks
     right = sum(first.values())
     interval = proportion_interval(right, len(first))
     mean = statistics.mean(sum(row["right"].values()) for row in results)

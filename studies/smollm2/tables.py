@@ -1,10 +1,10 @@
 """Write the study's figures into docs/evidence.md and draw its chart, from the committed summary.
 
-    python studies/smollm2/tables.py out/smollm2/summary.json    takes it as docs/evidence/smollm2.json
-    python studies/smollm2/tables.py                             writes page and chart anew from docs/evidence/smollm2.json
+    python studies/smollm2/tables.py out/smollm2/summary.json    keeps it as docs/evidence/smollm2.json and writes both
+    python studies/smollm2/tables.py                             writes page and chart from docs/evidence/smollm2.json
 
-The page holds figures between `<!-- smollm2: NAME -->` and `<!-- smollm2 end -->`; nothing between them is written by hand, and
-a test holds page, chart and summary against each other.
+The page holds figures between `<!-- smollm2: NAME -->` and `<!-- smollm2 end -->`. Nothing between these marks is written by
+hand, and a test compares page and chart with the summary.
 """
 
 import json
@@ -82,7 +82,7 @@ def difference_lines(summary: dict[str, Any]) -> list[str]:
 
 
 def secondary_lines(summary: dict[str, Any]) -> list[str]:
-    """Return the table of ROUGE-L and of label ranking; a sentence where neither was reached."""
+    """Return the table of ROUGE-L and of label ranking, or a sentence if the run reached neither."""
     rows = [arm for arm in summary["arms"].values() if arm["rouge"] or arm["labels"]]
     if not rows:
         return ["Neither was reached in this run."]
@@ -96,7 +96,7 @@ def secondary_lines(summary: dict[str, Any]) -> list[str]:
 
 
 def generation_lines(summary: dict[str, Any]) -> list[str]:
-    """Return what the model wrote, in words."""
+    """Return a description of what the model wrote."""
     lines = []
     for name, run in summary["generation"].items():
         if name.startswith("run-"):
@@ -112,7 +112,7 @@ def generation_lines(summary: dict[str, Any]) -> list[str]:
 
 
 def time_line(summary: dict[str, Any]) -> str:
-    """Return the times, and what the run did not reach."""
+    """Return the times, and the steps that the run did not reach."""
     spent = ", ".join(f"{sort} {seconds / 60:.0f} min" for sort, seconds in summary["seconds"].items() if seconds >= 30)
     machine, left = summary["machine"], summary["not done"]
     speeds = [row["tokens per second"] for row in summary["training"].values()]
@@ -123,7 +123,7 @@ def time_line(summary: dict[str, Any]) -> str:
 
 
 def reading_line(summary: dict[str, Any]) -> str:
-    """Return what a person who has read tasks of arm 4 says."""
+    """Return the judgements of a person who has read tasks of arm 4."""
     found = summary["reading"]
     if not found:
         return "Nobody has read the drawn tasks yet."
@@ -134,7 +134,7 @@ def reading_line(summary: dict[str, Any]) -> str:
 
 
 def formats_line(summary: dict[str, Any]) -> str:
-    """Return the untrained model's losses on the development part, and the rates tried."""
+    """Return the untrained model's losses on the development part, and the learning rates that were tried."""
     forms = ", ".join(
         f"{form} {row['development']:.3f}" for form, row in summary["formats of the untrained model"].items()
     )
@@ -147,7 +147,7 @@ def formats_line(summary: dict[str, Any]) -> str:
 
 
 def data_lines(summary: dict[str, Any]) -> list[str]:
-    """Return what the arms were trained on."""
+    """Return the table of the arms' training data."""
     lines = ["| arm | examples | distinct | tokens | learnt | last loss by seed |", "|---|---:|---:|---:|---:|---:|"]
     for arm, row in summary["arms"].items():
         own = [summary["training"][name] for name in row["by model"] if name in summary["training"]]
@@ -167,14 +167,14 @@ def data_lines(summary: dict[str, Any]) -> list[str]:
 
 
 def rows_line(summary: dict[str, Any]) -> str:
-    """Return how many rows there are."""
+    """Return the numbers of rows."""
     rows = summary["rows"]
     parts = ", ".join(f"{count} of {SETS[name]}" for name, count in rows["test"].items())
     return f"Test part: {sum(rows['test'].values())} rows ({parts}) of {rows['test tasks']} tasks."
 
 
 def blocks(summary: dict[str, Any]) -> dict[str, list[str]]:
-    """Return what can stand between marks, by name."""
+    """Return the blocks of the page, by the name in their marks."""
     return {
         "tests": test_lines(summary),
         "arms": arm_lines(summary),
@@ -196,7 +196,7 @@ def written(page: str, summary: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Take a summary if one is named, and write page and chart."""
+    """Keep a summary if one is named, and write page and chart."""
     if len(sys.argv) > 1:
         SUMMARY.write_bytes(Path(sys.argv[1]).read_bytes())
     summary = json.loads(SUMMARY.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The training rows of the arms: equal in number, and with the templates given out in turn."""
+"""The training rows of the arms, which are equal in number; the templates are used in turn."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An instruction with an instance, and a name that draws for it are made by."""
+    """An instruction with an instance, and the name from which random draws for it are made."""
 
     name: str
     instruction: str
@@ -28,14 +28,14 @@ class Item:
 
 
 class Templates:
-    """The templates of a recipe, given out in turn to the examples with an input and to those without."""
+    """The templates of a recipe, used in turn, separately for examples with an input and without one."""
 
     def __init__(self, recipe: Recipe) -> None:
         """Begin with the first template of each kind."""
         self.recipe, self.turn = recipe, {True: 0, False: 0}
 
     def row(self, item: Item, number: int | None = None) -> Json:
-        """Return an item as a training row, in the template of this number or in the next one."""
+        """Return an item as a training row in the template with this number, or in the next one if `number` is None."""
         rules, given = self.recipe.encode, item.instance.input.strip()
         if rng_for(self.recipe.seed, "encode", item.name).random() < rules.drop_field_name:
             given = without_field_name(self.recipe, given)
@@ -50,12 +50,15 @@ class Templates:
 
 
 def seed_items(seeds: Sequence[Seed]) -> list[Item]:
-    """Return the seeds, with their first instance each."""
+    """Return the seeds, each with its first instance."""
     return [Item(f"{seed.id}/0", seed.instruction, seed.instances[0]) for seed in seeds if seed.instances]
 
 
 def in_rounds(owners: Sequence[tuple[str, str, Sequence[Instance]]]) -> list[Item]:
-    """Return the first instance of every owner (name, instruction, instances), then the second of every owner, and so on."""
+    """Return the first instance of every owner, then the second of every owner, and so on.
+
+    An owner is a name, an instruction and its instances.
+    """
     found = []
     for n in range(max((len(instances) for *_, instances in owners), default=0)):
         for name, instruction, instances in owners:
@@ -65,7 +68,7 @@ def in_rounds(owners: Sequence[tuple[str, str, Sequence[Instance]]]) -> list[Ite
 
 
 def written_items(seeds: Sequence[Seed], written: Mapping[str, Sequence[Instance]]) -> list[Item]:
-    """Return the instances that the model wrote for the seed instructions, without those of the seeds themselves."""
+    """Return the instances that the model wrote for the seed instructions, without those that repeat an output of the seed."""
     own = {seed.id: {instance.output.strip() for instance in seed.instances} for seed in seeds}
     owners = [
         (
@@ -89,7 +92,7 @@ def invented_items(state: State) -> list[Item]:
 
 
 def to_read(items: Sequence[Item], number: int = 20) -> list[Json]:
-    """Return tasks for a person to read, drawn by hash; `sensible` and `right` are filled in by hand."""
+    """Return tasks for a person to read, chosen by hash; the person fills in `sensible` and `right`."""
     drawn = sorted(items, key=lambda item: hashed(item.instruction))[:number]
     return [
         {
@@ -104,26 +107,29 @@ def to_read(items: Sequence[Item], number: int = 20) -> list[Json]:
 
 
 def seed_rows(recipe: Recipe, seeds: Sequence[Seed], number: int) -> list[Json]:
-    """Return the seeds in one template each, repeated (arm 1)."""
+    """Return the seeds in one template each, repeated up to this number of rows (arm 1)."""
     templates = Templates(recipe)
     once = [templates.row(item) for item in seed_items(seeds)]
     return [once[n % len(once)] for n in range(number)]
 
 
 def seed_rows_in_templates(recipe: Recipe, seeds: Sequence[Seed], number: int) -> list[Json]:
-    """Return the seeds in all their templates (arm 2): another one in each round."""
+    """Return the seeds in all their templates, with another template in each round (arm 2)."""
     templates, items = Templates(recipe), seed_items(seeds)
     return [templates.row(items[n % len(items)], n % len(items) + n // len(items)) for n in range(number)]
 
 
 def rows_with_seeds(recipe: Recipe, seeds: Sequence[Item], items: Iterable[Item]) -> list[Json]:
-    """Return the seeds once each, and other items after them (arms 3 and 4)."""
+    """Return each seed once, followed by the other items (arms 3 and 4)."""
     templates = Templates(recipe)
     return [templates.row(item) for item in [*seeds, *items]]
 
 
 def shuffled(rows: Sequence[Json], seed: int) -> list[Json]:
-    """Return rows with their completions shuffled among those that begin with a blank, and among those that do not."""
+    """Return the rows with shuffled completions.
+
+    Completions that begin with a blank are shuffled among themselves, and so are the others.
+    """
     found = [dict(row) for row in rows]
     for begins in (True, False):
         places = [n for n, row in enumerate(rows) if row["completion"].startswith(" ") is begins]
@@ -135,7 +141,7 @@ def shuffled(rows: Sequence[Json], seed: int) -> list[Json]:
 
 
 def human_items(path: Path) -> list[Item]:
-    """Return the rows of a file of human-written instructions, in the order of the hashes of their texts."""
+    """Return the rows of a file of human-written instructions, sorted by the hashes of their texts."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
     items = [
         Item(hashed(json.dumps(row)), row["instruction"], Instance(row.get("input") or "", row["output"]))
