@@ -362,7 +362,7 @@ def test_files_are_attachments(anna: Browser) -> None:
 
 
 def test_a_large_run_opens(tmp_path: Path) -> None:
-    """50,000 tasks: `python -m tests.reviewing.large` says how long a page takes; here it only has to be right."""
+    """50,000 tasks: `python -m tests.support.large_review` measures the pages; this test only checks them."""
     site = large_site(tmp_path, 3000)
     browser = site.browser()
     assert "Draw 200 and begin" in browser.get("/r/anna").text

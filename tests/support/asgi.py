@@ -1,4 +1,4 @@
-"""A browser made of nothing: calls the guarded application itself, keeps its cookies, follows no redirects."""
+"""A minimal browser: it calls the guarded application directly, keeps cookies and does not follow redirects."""
 
 import asyncio
 import html
@@ -17,6 +17,8 @@ HOST, PORT = "127.0.0.1", 8642
 
 @dataclass
 class Answer:
+    """A response of the application."""
+
     status: int
     headers: dict[str, str]
     body: bytes
@@ -26,7 +28,7 @@ class Answer:
         return self.body.decode()
 
     def form(self) -> dict[str, str]:
-        """The hidden fields of the first form that has an item."""
+        """Return the hidden fields of the first form that has an item."""
         part = self.text[self.text.index('name="item"') - 80 :]
         return {
             name: html.unescape(value)
@@ -34,13 +36,15 @@ class Answer:
         }
 
     def last(self) -> str:
-        """The judgement that undo would take back."""
+        """Return the id of the judgement that undo would take back."""
         found = re.findall(r'/undo".*?name="id" value="(\w+)"', self.text, re.DOTALL)
         return str(found[0]) if found else ""
 
 
 @dataclass
 class Browser:
+    """A browser with its cookies."""
+
     app: Any
     cookies: dict[str, str] = field(default_factory=dict)
 
@@ -90,7 +94,7 @@ class Site:
     ledger: Any
 
     def browser(self) -> Browser:
-        """A browser that has come in with the token."""
+        """Return a browser that has logged in with the token."""
         browser = Browser(self.guard)
         assert browser.get(f"/?token={self.guard.token}").status == 200
         return browser
@@ -100,12 +104,13 @@ class Site:
 
 
 def open_site(run: Path, sheet: Path | None = None, **wanted: Any) -> Site:
+    """Open the review of a run, or of a sheet of answers for it."""
     session, ledger = open_session(run, sheet, ReviewOptions(**wanted))
     return Site(session, Pages(session).guarded(HOST, PORT), ledger)
 
 
 def judge_all(browser: Browser, reviewer: str, answers: str = "yes yes yes", most: int = 1000) -> int:
-    """Answer the quality questions of every item the same way; how many there were."""
+    """Give every item the same answers to the quality questions, and return the number of items."""
     names, count = ("task", "input", "output"), 0
     page = browser.get(f"/r/{reviewer}/quality")
     while "Save, next" in page.text and count < most:

@@ -1,10 +1,11 @@
-"""A loopback server with the documented batch API of OpenAI, made for tests: files go up as multipart forms, batches pass
-through validating, in_progress and finalizing to their end, results come back as files. It also serves ordinary requests.
+"""A server on the loopback interface that implements OpenAI's documented batch API, for tests.
 
     python tests/support/batch_server.py --port 0 --seconds 1 --fail 0.1
 
-prints its port. Answers are those of tests/support/simulator.py. GET /stats returns counts, POST /set changes options (a JSON
-object), POST /v1/batches/ID/cancel cancels.
+The command prints the port. Files are uploaded as multipart forms, batches pass through validating, in_progress and finalizing
+to their end, and results are downloaded as files. The server also answers ordinary requests. The answers are those of
+tests/support/simulator.py. GET /stats returns counts, POST /set changes options (a JSON object), and POST /v1/batches/ID/cancel
+cancels a batch.
 """
 
 import argparse
@@ -35,23 +36,26 @@ class Options:
     """How the server behaves.
 
     Attributes:
-        seconds: from the creation of a batch to its end.
-        fail: share of lines that get a 500, drawn anew in each batch.
-        refuse: share of lines that get a 400.
-        end: the status that batches end with.
-        answered: share of lines with a result where a batch expires or is cancelled.
-        most: requests in a file.
-        enqueued: lines at once above which a batch fails with token_limit_exceeded.
+        seconds: the time from the creation of a batch to its end.
+        fail: the share of lines that get an error 500, drawn anew in each batch.
+        refuse: the share of lines that get an error 400.
+        end: the status with which batches end.
+        ends: how many batches end with that status; the later ones complete.
+        answered: the share of lines that have a result when a batch expires or is cancelled.
+        most: the most requests in a file.
+        enqueued: the number of lines at once above which a batch fails with token_limit_exceeded.
+        key: the API key that clients must send; empty for none.
         api: whether there is a batch API.
-        drop: responses to POST /batches that are lost on the way.
-        wants_other_limit: whether lines with max_tokens get a 400.
+        drop: how many responses to POST /batches are lost on the way.
+        wants_other_limit: whether lines with max_tokens get an error 400.
+        broken_lines: whether result files contain broken lines.
     """
 
     seconds: float = 0.5
     fail: float = 0.0
     refuse: float = 0.0
     end: str = "completed"
-    ends: int = 10**9  # so many batches end like that, the later ones complete
+    ends: int = 10**9  # that is, all batches
     answered: float = 0.5
     most: int = MOST_REQUESTS
     enqueued: int = 10**9
@@ -72,7 +76,7 @@ class Stats:
 
 
 class Server:
-    """Files and batches of one server."""
+    """The files and batches of one server."""
 
     def __init__(self, options: Options) -> None:
         self.options, self.stats = options, Stats()
@@ -160,7 +164,7 @@ class Server:
         return web.json_response(self.shown(request.match_info["id"]))
 
     def shown(self, name: str) -> dict[str, Any]:
-        """The batch as it stands now: it goes on by the clock."""
+        """Return the batch in its present state, which depends on the clock."""
         batch = self.batches[name]
         passed = (time.time() - batch["at"]) / max(self.options.seconds, 1e-6)
         if name not in self.ended:
@@ -213,7 +217,7 @@ class Server:
             line = {"id": f"r{number}", "custom_id": row["custom_id"], "error": None}
             line |= {"response": {"status_code": status, "request_id": f"q{number}", "body": body}}
             (good if status == 200 else bad).append(line)
-        random.Random(name).shuffle(good)  # the order of results is not that of the questions
+        random.Random(name).shuffle(good)  # the order of the results is not that of the requests
         for field_name, lines in (("output_file_id", good), ("error_file_id", bad)):
             if lines:
                 batch[field_name] = f"file-{len(self.files) + 1}"
@@ -254,7 +258,7 @@ class Server:
 
 
 def answer_of(asked: dict[str, Any], is_chat: bool) -> dict[str, Any]:
-    """The body that tests/support/simulator.py would send."""
+    """Return the body that tests/support/simulator.py would send."""
     prompt = "\n".join(str(m["content"]) for m in asked["messages"]) if is_chat else asked["prompt"]
     text = answer(prompt, f"0:{asked.get('seed')}:{prompt}", 8)[1]
     connection = SimpleNamespace(simulator=simulator.Simulator(simulator.Options()))

@@ -1,4 +1,4 @@
-"""Runs with checks of instances, and scripted answers to them."""
+"""Runs with checks of instances, and the scripted answers for them."""
 
 import random
 from dataclasses import replace
@@ -30,12 +30,15 @@ def checked_recipe(*checks: Check) -> Recipe:
 
 
 def checking(prompt: Prompt) -> Reply:
-    """Answers to checks that depend on the prompt alone: some agree, some grade high, some cannot be read."""
+    """Return an answer that depends on the prompt alone.
+
+    Of the answers to checks, some agree, some grade high, and some are unreadable.
+    """
     rng = random.Random(digest_of(prompt))
     if not prompt.step.startswith("check "):
         return answer(prompt)
     if prompt.step == "check agreement":
-        # An answer that agrees for most instances: a hidden table holds the recorded output.
+        # This answer agrees for most instances: `OUTPUTS` holds the recorded outputs.
         given = prompt.text.removeprefix("Do: ")
         return Reply(
             OUTPUTS.get(given, "?") if random.Random(given).random() < 0.7 else rng.choice("abc"), "stop", 40, 2
@@ -49,7 +52,7 @@ OUTPUTS: dict[str, str] = {}
 
 
 def fill_outputs(folder: Path) -> None:
-    """A run without checks fills the hidden table of outputs that the scripted answers agree with."""
+    """Make a run without checks and keep its outputs in `OUTPUTS`, with which the scripted answers agree."""
     plain = run_to(folder / "journal.jsonl", ScriptedEngine(answer), TASKS)
     for task in plain.accepted:
         for instance in plain.completed[task.name].instances:

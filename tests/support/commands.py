@@ -1,4 +1,4 @@
-"""The command line in this process, and servers in threads of it; real processes where a test is about processes."""
+"""Run the command line in this process, and servers in threads of it; start real processes where a test is about processes."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ from tests.support import simulator as simulation
 from tests.support.paths import ROOT
 
 CLI = [sys.executable, "-m", "bootstruct"]
-DEADLINE = 300  # real seconds after which a command is ended
+DEADLINE = 300  # real seconds after which a command is stopped
 
 
 class Overdue(BaseException):
@@ -26,7 +26,7 @@ class Overdue(BaseException):
 
 
 class Simulator:
-    """A running server of tests/support/simulator.py, in a thread: its address, its counts."""
+    """A running server of tests/support/simulator.py, in a thread, with its address and its counts."""
 
     def __init__(self, words: tuple[str, ...]) -> None:
         options, port = simulation.options_of(words)
@@ -64,7 +64,7 @@ class Simulator:
         self._run(self.server.forget)
 
     def kill(self) -> None:
-        """End it as a process ends: connections are reset, new ones are refused."""
+        """End the server as the end of its process would: connections are reset, and new ones are refused."""
         self._run(self._hang_up)
 
     def _hang_up(self) -> None:
@@ -75,7 +75,7 @@ class Simulator:
 
     def close(self) -> None:
         self.kill()
-        self._run(lambda: None)  # the connections hear of it
+        self._run(lambda: None)  # now the connections have been told
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(10)
         self.loop.close()
@@ -83,7 +83,7 @@ class Simulator:
 
 @contextlib.contextmanager
 def simulator(*options: str) -> Iterator[Simulator]:
-    """A simulator with these command line options, ended with the block."""
+    """Start a simulator with these command line options; it ends with the block."""
     server = Simulator(options)
     try:
         yield server
@@ -92,20 +92,20 @@ def simulator(*options: str) -> Iterator[Simulator]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment without anything that points at a real server."""
+    """Return the environment without anything that points at a real server."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI", "BOOTSTRUCT", "HTTP", "http"))}
     return clean | {"XDG_CONFIG_HOME": "/nonexistent", "PYTHONPATH": str(ROOT / "src")} | more
 
 
 def bootstruct(*words: object, **env: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command line to its end, in this process, as `bootstruct_process` would do it in another."""
+    """Run the command line to its end in this process, with the same result as `bootstruct_process` has in another."""
     command = ["bootstruct", *map(str, words)]
     out, err, code = _pipe(), _pipe(), 0
     with contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.dict(os.environ, {"COLUMNS": "80"} | environment(**env), clear=True))
         stack.enter_context(mock.patch.multiple(sys, argv=command, stdin=_pipe(), stdout=out, stderr=err))
         stack.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore", DeprecationWarning)  # as outside of tests
+        warnings.simplefilter("ignore", DeprecationWarning)  # as it is outside tests
         stack.enter_context(deadline(DEADLINE))
         try:
             main()
@@ -126,7 +126,7 @@ def _written(pipe: io.TextIOWrapper) -> str:
 
 @contextlib.contextmanager
 def deadline(seconds: int) -> Iterator[None]:
-    """Raises Overdue in the block after so many real seconds."""
+    """Raise Overdue in the block after this number of real seconds."""
 
     def overdue(*_: object) -> None:
         raise Overdue(f"still running after {seconds} real seconds")
@@ -141,7 +141,7 @@ def deadline(seconds: int) -> Iterator[None]:
 
 
 def bootstruct_process(*words: object, **env: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command line to its end, in a process of its own."""
+    """Run the command line to its end in a process of its own."""
     return subprocess.run(
         [*CLI, *map(str, words)],
         capture_output=True,

@@ -1,8 +1,8 @@
-"""A small checker of written sums: finds equations such as `3 x 4 + 2 = 14` in a text and says which are wrong.
+"""A small checker of written calculations: it finds equations such as `3 x 4 + 2 = 14` in a text and returns the wrong ones.
 
-Read are numbers with money signs, thousands separators, percent signs, mixed fractions and one unit word, the operators
-+ - x * / ^ with brackets and precedence, chains of `=`, and `p% of n is m`. What cannot be read for certain (unknown
-letters, sums over different units, dates) is left alone: the checker must never cry wolf.
+It reads numbers with money signs, thousands separators, percent signs, mixed fractions and one unit word, the operators + - x *
+/ ^ with brackets and precedence, chains of `=`, and `p% of n is m`. It ignores whatever it cannot read for certain (unknown
+letters, sums over different units, dates), because a false alarm is worse than a missed error.
 """
 
 import re
@@ -44,7 +44,12 @@ class NotReadable(Exception):
 
 @dataclass(frozen=True)
 class Token:
-    """One piece of a line. `exact` is a number's value; `decimals` the number of decimals shown (percent: plus two)."""
+    """One piece of a line.
+
+    Attributes:
+        exact: the value of a number.
+        decimals: the number of decimals shown, two more for a percentage.
+    """
 
     kind: str
     text: str
@@ -55,7 +60,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Side:
-    """A readable side of an equation: its value, how it was written, and what it is made of."""
+    """A readable side of an equation: its value, the way it is written, and the tokens of which it consists."""
 
     tokens: tuple[Token, ...]
     value: Fraction
@@ -97,7 +102,7 @@ def tokens_of(line: str) -> list[Token]:
 
 
 class _Parser:
-    """Recursive descent over + - (lowest), * /, ^ and brackets; unit words are noted and skipped."""
+    """A recursive descent parser for + and - (lowest precedence), * and /, ^, and brackets; it skips unit words."""
 
     def __init__(self, tokens: tuple[Token, ...]) -> None:
         self.tokens, self.at, self.units = tokens, 0, set[str]()
@@ -182,14 +187,14 @@ def _operand_ends(token: Token) -> bool:
 
 
 def left_side(segment: str) -> Side:
-    """The longest readable expression at the end of `segment`; raises NotReadable where an operand is unknown."""
+    """Return the longest readable expression at the end of `segment`. Raises NotReadable if an operand is unknown."""
     tokens = tokens_of(re.sub(r"^\s*[-*•–]\s+", "", segment))
     start = len(tokens)
     while start > 0 and tokens[start - 1].kind in ("number", "op", "power", "open", "close", "unit"):
         start -= 1
         opens = tokens[start].kind in ("number", "open")
         if opens and start > 0 and _operand_ends(tokens[start - 1]):
-            break  # two operands side by side: "in 3 weeks 4 x 5"
+            break  # two operands stand side by side, as in "in 3 weeks 4 x 5"
     run = tokens[start:]
     while run and run[0].kind == "open" and sum((t.kind == "open") - (t.kind == "close") for t in run) > 0:
         run = run[1:]  # "(3 + 4 = 7)": the bracket belongs to the sentence
@@ -201,7 +206,11 @@ def left_side(segment: str) -> Side:
 
 
 def right_side(segment: str) -> tuple[Side, bool]:
-    """The longest readable expression at the start of `segment`, and whether a word such as "about" stands before it."""
+    """Return the longest readable expression at the start of `segment`, and whether a word such as "about" precedes it.
+
+    Raises:
+        NotReadable: the expression is a clock time, a ratio or a division with remainder, or cannot be evaluated.
+    """
     about = re.match(rf"\s*(?:{ABOUT})\s", segment)
     tokens = tokens_of(segment[about.end() :] if about else segment)
     end = 0
@@ -222,13 +231,13 @@ def right_side(segment: str) -> tuple[Side, bool]:
 
 
 def agrees(left: Side, right: Side, about: bool) -> bool:
-    """Whether the two sides are equal, within the rounding that the right side's decimals show."""
+    """Return whether the two sides are equal within the rounding that the decimals of the right side show."""
     numbers = [token for token in right.tokens if token.kind == "number"]
     decimals, percent = max(number.decimals for number in numbers), any(number.percent for number in numbers)
     candidates = [left.value]
     if percent and not any(token.percent for token in left.tokens):
         candidates.append(left.value / 100)  # "(60 - 45) / 60 x 100 = 25%"
-    rounded = decimals > 2 * percent  # a whole number, or a whole percentage, claims to be exact
+    rounded = decimals > 2 * percent  # a whole number or a whole percentage must be exact
     tolerance = Fraction(1, 2 * 10**decimals) if rounded else Fraction(0)
     if about:
         tolerance = max(tolerance, Fraction(1, 10**decimals), abs(right.value) / 20)
@@ -236,7 +245,7 @@ def agrees(left: Side, right: Side, about: bool) -> bool:
 
 
 def readable_equations(text: str) -> list[tuple[str, bool]]:
-    """Every equation of `text` that can be evaluated, with whether it is right."""
+    """Return every equation in `text` that can be evaluated, with whether it is right."""
     found: list[tuple[str, bool]] = []
     for line in text.split("\n"):
         for words, symbol in WORDS.items():
@@ -268,7 +277,7 @@ def readable_equations(text: str) -> list[tuple[str, bool]]:
 
 
 def _units_differ(left: Side, right: Side) -> bool:
-    """2 h + 30 min = 150 min, 45 min x 4 = 3 h: conversions of units are not this checker's business."""
+    """Return whether the sides have different units, as in "2 h + 30 min = 150 min", which the checker ignores."""
     if left.operators | right.operators <= set("+-−–") and len(left.units | right.units) > 1:
         return True
     one_each = len(left.units) == len(right.units) == 1 and left.units | right.units <= MEASURES

@@ -1,4 +1,4 @@
-"""The tables of the content's cards, computed from the files. Run as a script to write them into docs/.
+"""Compute the tables of the content's cards from the files. Run as a script, it writes them into docs/.
 
 A table stands between `<!-- NAME -->` and the next comment; everything else on a card is written by hand.
 """
@@ -18,7 +18,7 @@ MARKER = re.compile(r"<!-- ([a-z-]+:[a-z-]+) -->")
 
 
 def tables_in(card: str) -> dict[str, str]:
-    """Marker -> the table that follows it (its lines that begin with a bar)."""
+    """Return for each marker the table that follows it, that is, the lines that begin with a bar."""
     _, *parts = MARKER.split(card)
     found = {}
     for name, text in zip(parts[::2], parts[1::2], strict=True):
@@ -28,14 +28,14 @@ def tables_in(card: str) -> dict[str, str]:
 
 
 def write_tables(card: str, tables: dict[str, str]) -> str:
-    """The card with every table renewed; raises KeyError where a marker has no table."""
+    """Return the card with every table renewed. Raises KeyError if a marker has no table."""
     return re.sub(
         MARKER.pattern + r".*?(?=<!-- )", lambda m: f"<!-- {m[1]} -->\n\n{tables[m[1]]}\n\n", card, flags=re.DOTALL
     )
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """A markdown table; columns after the first are numbers and stand to the right."""
+    """Return a Markdown table in which all columns but the first are aligned to the right, as numbers are."""
     names = list(head)
     lines = [names, ["---"] + ["---:"] * (len(names) - 1), *[[str(cell) for cell in row] for row in rows]]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -50,7 +50,7 @@ def share(part: int, whole: int) -> str:
 
 
 def text_statistics(rows: list[Row]) -> list[tuple[str, object]]:
-    """The lines that every card of tasks has: lengths in words, questions, likeness."""
+    """Return the rows that every card of tasks has: lengths in words, questions, and similarity."""
     texts = [row["instruction"] for row in rows]
     inputs, outputs = zip(*[instance_of(row) for row in rows], strict=True)
     lengths = [len(text.split()) for text in texts]
@@ -78,7 +78,7 @@ def seed_tables() -> dict[str, str]:
 
 
 def seed_style() -> str:
-    """How the instructions and outputs of both sets are typed."""
+    """Return the table that says how the instructions and outputs of both sets are typed."""
     names = ("", "simple")
     sets = [read_rows(shipped_seeds(name)) for name in names]
     lines: list[list[object]] = [["tasks", *map(len, sets)]]
@@ -114,7 +114,7 @@ def simple_statistics() -> str:
 
 
 def seed_taxonomy(rows: list[Row]) -> str:
-    """Domains and kinds in order of appearance, with totals, classification tasks and tasks without input."""
+    """Return domains and kinds in order of appearance, with totals, classification tasks and tasks without an input."""
     kinds = list(dict.fromkeys(row["kind"] for row in rows))
     lines = []
     for domain in [*dict.fromkeys(row["domain"] for row in rows), "total"]:

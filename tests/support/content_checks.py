@@ -1,4 +1,4 @@
-"""The checks of the written content. Each takes texts or rows and returns what is wrong with them, in words."""
+"""The checks of the written content. Each gets texts or rows and returns a sentence for every problem that it finds."""
 
 import ast
 import csv
@@ -18,13 +18,13 @@ USER_TASK_KEYS = ["id", "motivation_app", "instruction", "instances"]
 CLASSIFY_TAIL = "Task: {{ instruction }}\nIs it classification?"
 OPEN_TAIL = "Task: {{ instruction }}"
 
-# The rule of the released code (growing the pool): whole words, case-blind.
+# The rule by which the released code grows the pool: whole words, in upper or lower case.
 FORBIDDEN_WORDS = ["image", "images", "graph", "graphs", "picture", "pictures", "file", "files", "map", "maps"]
 FORBIDDEN_WORDS += ["draw", "plot", "go to"]
-# Words that Alpaca's variant forbids as well.
+# Words that Alpaca's variant also forbids.
 FORBIDDEN_WORDS += ["video", "audio", "music", "flowchart", "diagram"]
 
-# Opposite labels, the affirmative first. Labels differ from task to task, so the pairs are judged together as well.
+# Opposite labels, the affirmative one first. Labels differ from task to task, so all pairs are also judged together.
 PAIRS = [("yes", "no"), ("true", "false"), ("positive", "negative"), ("correct", "incorrect"), ("valid", "invalid")]
 PAIRS += [("complete", "incomplete"), ("complete", "hollow"), ("safe", "unsafe"), ("overlap", "no overlap")]
 PAIRS += [("due", "not due"), ("meets all", "falls short"), ("eligible", "ineligible"), ("faithful", "unfaithful")]
@@ -33,7 +33,7 @@ PAIRS += [("fact", "myth"), ("possible", "impossible"), ("true", "not true"), ("
 
 
 def format_problems(rows: list[Row], keys: list[str], prefix: str) -> list[str]:
-    """Keys, types, ids in order, tidy texts; at most one instance a row."""
+    """Check keys, types, the order of ids, tidy texts, and at most one instance per row."""
     found: list[str] = []
     for number, row in enumerate(rows):
         name = f"row {number}"
@@ -62,7 +62,7 @@ def format_problems(rows: list[Row], keys: list[str], prefix: str) -> list[str]:
 
 
 def text_problems(instruction: str, given: str, output: str) -> list[str]:
-    """What would be dropped or changed on the way to training data (released code's rules), or is untidy."""
+    """Return what the released code's rules would drop or change on the way to training data, and what is untidy."""
     found = []
     if not output:
         found.append("the output is empty")
@@ -85,7 +85,7 @@ def text_problems(instruction: str, given: str, output: str) -> list[str]:
 
 
 def real_addresses(text: str) -> list[str]:
-    """Mail addresses that could belong to somebody: not under the names reserved for examples (RFC 2606)."""
+    """Return mail addresses that could belong to somebody, because their names are not reserved for examples (RFC 2606)."""
     addresses = re.findall(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", text)
     return [
         address
@@ -95,7 +95,7 @@ def real_addresses(text: str) -> list[str]:
 
 
 def broken_rules(instruction: str, shortest: int = 4, longest: int = 60) -> list[str]:
-    """The rules that the paper's pipeline has for instructions, and our own bounds on the number of words."""
+    """Return which of the paper's rules for instructions are broken, and whether the number of words is outside our limits."""
     words = instruction.split()
     found = [] if shortest <= len(words) <= longest else [f"{len(words)} words"]
     if len(words) <= 3 or len(words) > 150:
@@ -119,7 +119,7 @@ PYTHON_START = re.compile(r"(?:async def|def|class) \w+.*:|import \w+|from [\w.]
 
 
 def code_problems(text: str) -> list[str]:
-    """Python that does not compile: ```python blocks, and texts whose first line is a def, class or import."""
+    """Return Python that does not compile: ```python blocks, and texts whose first line is a def, class or import."""
     blocks = [code for language, code in FENCE.findall(text) if language.lower() in ("python", "py")]
     if PYTHON_START.match(text):
         blocks.append(text)
@@ -133,7 +133,10 @@ def code_problems(text: str) -> list[str]:
 
 
 def json_problems(text: str) -> list[str]:
-    """Texts and fenced blocks that begin like JSON and are not (a Python literal or code in a named block is let pass)."""
+    """Return texts and fenced blocks that begin like JSON and are not JSON.
+
+    A Python literal, and code in a block with a language name, are allowed.
+    """
     blocks = [code.strip() for language, code in FENCE.findall(text) if language.lower() in ("", "json")]
     blocks += [text] if text[:1] in ("{", "[") and not re.match(r"\[[A-Z][^\]\"]*\]|\[[ xX]\]", text) else []
     found = []
@@ -149,7 +152,10 @@ def json_problems(text: str) -> list[str]:
 
 
 def table_problems(text: str) -> list[str]:
-    """Markdown tables whose rows differ in their number of cells or that lack the line of dashes; ```csv blocks alike."""
+    """Return Markdown tables that lack the line of dashes or whose rows differ in their number of cells.
+
+    The rows of ```csv blocks are also checked.
+    """
     found, table = [], list[str]()
     for line in [*text.split("\n"), ""]:
         if line.lstrip().startswith("|"):
@@ -174,7 +180,7 @@ def csv_problems(text: str) -> list[str]:
 
 
 def csv_output_problems(instruction: str, output: str) -> list[str]:
-    """A whole output in CSV: the instruction asks for CSV and the first line has a comma."""
+    """Check an output that is CSV as a whole: the instruction asks for CSV, and the first line has a comma."""
     asked = re.search(r"\b(?:CSV|comma-separated (?:rows|lines|table))\b", instruction)
     return csv_problems(output) if asked and "```" not in output and "," in output.split("\n")[0] else []
 
@@ -192,9 +198,10 @@ def output_problems(instruction: str, output: str) -> list[str]:
 
 
 def label_problems(rows: list[Row], most: float = 0.65) -> list[str]:
-    """Labels that the instruction does not name, long labels, and opposite labels of which one holds more than `most`.
+    """Return labels that the instruction does not name, long labels, and pairs of labels of which one is too frequent.
 
-    Only tasks whose instruction names both labels of a pair count for it; a pair is judged from five tasks up.
+    For opposite labels, only tasks count whose instruction names both labels. A pair is judged if it has at least five tasks,
+    and one label may have at most the share `most` of them.
     """
     found, sides = [], []
     for row in rows:
@@ -216,25 +223,25 @@ def label_problems(rows: list[Row], most: float = 0.65) -> list[str]:
 
 
 def affirmative_share(rows: list[Row]) -> str:
-    """For the record: how many answers of opposite pairs are the affirmative one."""
+    """Return how many answers of opposite pairs are the affirmative one, as a text for the record."""
     answers = [instance_of(row)[1].lower() for row in rows]
     yes, no = ({pair[side] for pair in PAIRS} for side in (0, 1))
     return f"{sum(answer in yes for answer in answers)} affirmative, {sum(answer in no for answer in answers)} negative"
 
 
 def is_question(instruction: str) -> bool:
-    """One of its sentences is a question (a question inside quotation marks does not count)."""
+    """Return whether one of the sentences is a question; a question inside quotation marks does not count."""
     return bool(re.search(r"\?(?=\s|$)", re.sub(r"[\"“][^\"“”]*[\"”]", "", instruction)))
 
 
 def first_verbs(instructions: list[str]) -> Counter[str]:
-    """First words, lower-case, of the instructions that do not begin with a question."""
+    """Count the first words, in lower case, of the instructions that do not begin with a question."""
     plain = [instruction for instruction in instructions if not is_question(re.split(r"(?<=[.?!])\s", instruction)[0])]
     return Counter(tokens_of(entry)[0] for entry in plain)
 
 
 def template_problems(template: Template, tail: str) -> list[str]:
-    """What every few-shot template needs: one header line, whole blocks, an open tail, no markers inside texts."""
+    """Check what every few-shot template needs: one header line, whole blocks, an open end, and no markers inside texts."""
     found = []
     if template.tail != tail:
         found.append(f"the tail is {template.tail!r}")
@@ -252,7 +259,7 @@ def template_problems(template: Template, tail: str) -> list[str]:
 
 
 def classify_problems(template: Template) -> list[str]:
-    """Exactly `Task: ...` and `Is it classification? Yes|No`; never more than three answers of a kind in a row."""
+    """Check that all blocks are `Task: ...` and `Is it classification? Yes|No`, with at most three equal answers in a row."""
     shape = re.compile(r"Task: [^\n]+\nIs it classification\? (Yes|No)")
     found = [f"{block!r} has another shape" for block in template.blocks if not shape.fullmatch(block)]
     answers = "".join("Y" if block.endswith("Yes") else "N" for block in template.blocks)
@@ -264,7 +271,10 @@ def classify_problems(template: Template) -> list[str]:
 
 
 def input_first_problems(template: Template) -> list[str]:
-    """11 blocks, 4 of them `Output:` alone; the others `Example 1`, `Example 2` ... with named fields, then `Output:`."""
+    """Check that there are 11 blocks, of which 4 have `Output:` alone.
+
+    The others have `Example 1`, `Example 2` ... with named fields, then `Output:`.
+    """
     found, without = [], 0
     for block in template.blocks:
         name, _, body = block.partition("\n")
@@ -290,7 +300,10 @@ def input_first_problems(template: Template) -> list[str]:
 
 
 def output_first_problems(template: Template) -> list[str]:
-    """16 blocks of 1 to 4 lines `Class label: X`, 34 in all, each followed by the same named fields; labels differ."""
+    """Check that there are 16 blocks with 1 to 4 lines `Class label: X`, 34 in all.
+
+    The same named fields follow each of these lines, and the labels of a block differ.
+    """
     found, lines = [], 0
     for block in template.blocks:
         name, _, body = block.partition("\n")

@@ -1,4 +1,4 @@
-"""How instructions and outputs are typed: marks that tell one careful writer from many people."""
+"""Measure how instructions and outputs are typed, by marks that distinguish one careful writer from many people."""
 
 import re
 
@@ -6,7 +6,9 @@ _MARKDOWN = re.compile(r"\*\*|(?<!\w)\*\w[^*\n]*\*|^#+ |^\s*[-*] |^\||```|`[^`\n
 
 
 def has_markdown(text: str) -> bool:
-    """Whether the text has bold, italics, code, headings, lists or tables in Markdown (numbered lists are plain text too).
+    """Return whether the text has bold, italics, code, headings, lists or tables in Markdown.
+
+    Numbered lists do not count, because they are also plain text.
 
     >>> has_markdown("**Three** tins"), has_markdown("- milk"), has_markdown("3 * 4 = 12")
     (True, True, False)
@@ -15,10 +17,10 @@ def has_markdown(text: str) -> bool:
 
 
 def lacks_end_mark(text: str) -> bool:
-    """Whether the text ends without a full stop, question or exclamation mark, colon or closing quotation mark."""
+    """Return whether the text ends without a full stop, question or exclamation mark, colon or closing quotation mark."""
     return text.rstrip("'\")")[-1:] not in tuple(".?!:")
 
 
 def starts_lower(text: str) -> bool:
-    """Whether the first letter is a small one."""
+    """Return whether the first letter is a lower-case letter."""
     return text[:1].islower()

@@ -1,4 +1,4 @@
-"""Reading the written content (seeds, user tasks, demonstrations) and the public data it must stay away from."""
+"""Read the written content (seeds, user tasks, demonstrations) and the public data that it must not resemble."""
 
 import json
 import re
@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows of a JSONL file; only "\\n" ends a line, and the last line must end with one."""
+    r"""Return the rows of a JSONL file; only "\n" ends a line, and the last line must end with it."""
     lines = path.read_text("utf-8").split("\n")
     assert lines[-1] == "", f"{path.name}: the last line has no newline"
     assert all(lines[:-1]), f"{path.name}: a line is blank"
@@ -25,18 +25,18 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def instance_of(row: Row) -> tuple[str, str]:
-    """Input and output of the row's one instance."""
+    """Return the input and the output of the row's only instance."""
     (instance,) = row["instances"]
     return instance["input"], instance["output"]
 
 
 def tokens_of(text: str) -> tuple[str, ...]:
-    """The tokens of the ROUGE reference: lower-case, everything but a-z and 0-9 separates (paper, section 2.2)."""
+    """Return the tokens of the ROUGE reference: in lower case, separated by everything but a-z and 0-9 (paper, section 2.2)."""
     return tuple(re.findall(r"[a-z0-9]+", text.lower()))
 
 
 def rouge_l(left: tuple[str, ...], right: tuple[str, ...]) -> float:
-    """ROUGE-L F-measure of two token sequences, in 0..1."""
+    """Return the ROUGE-L F-measure of two token sequences, between 0 and 1."""
     common = LCSseq.similarity(left, right)
     if not common:
         return 0.0
@@ -55,7 +55,7 @@ class Near:
 
 
 def nearest(left: list[str], right: list[str] | None = None) -> Near:
-    """The most similar pair: of `left` with `right`, or, without `right`, of two different places of `left`."""
+    """Return the most similar pair: of `left` and `right`, or, without `right`, of two different places in `left`."""
     ours = [tokens_of(text) for text in left]
     theirs = ours if right is None else [tokens_of(text) for text in right]
     best = Near(0.0, "", "")
@@ -68,13 +68,13 @@ def nearest(left: list[str], right: list[str] | None = None) -> Near:
 
 
 def long_enough(texts: list[str], tokens: int = 8) -> list[str]:
-    """The texts for which ROUGE-L means something: a label such as "yes" is equal to every other "yes"."""
+    """Return the texts that are long enough for ROUGE-L; a label such as "yes" is equal to every other "yes"."""
     return [text for text in texts if len(tokens_of(text)) >= tokens]
 
 
 @dataclass(frozen=True)
 class Template:
-    """A few-shot template of the paper's recipe: header line, demonstration blocks, and the open tail."""
+    """A few-shot template of the paper's recipe: a header line, demonstration blocks, and the open end."""
 
     header: str
     blocks: tuple[str, ...]
@@ -85,7 +85,7 @@ class Template:
         return [block.split("\n")[0].removeprefix("Task: ") for block in self.blocks]
 
     def instances(self) -> list[tuple[str, str]]:
-        """(input, output) of every worked example; for `Class label:` blocks the label is the output."""
+        """Return (input, output) of every worked example; for `Class label:` blocks, the label is the output."""
         found: list[tuple[str, str]] = []
         for block in self.blocks:
             body = block.partition("\n")[2]
@@ -111,7 +111,7 @@ def split_template(text: str) -> Template:
 
 
 def official_texts() -> tuple[list[str], list[str], list[str]] | None:
-    """Instructions, inputs and outputs of the paper's 175 seeds and 252 user tasks; None where they are not at hand."""
+    """Return instructions, inputs and outputs of the paper's 175 seeds and 252 user tasks; None if they are not available."""
     paths = [OFFICIAL / "seed_tasks.jsonl", OFFICIAL / "user_oriented_instructions.jsonl"]
     if not all(path.exists() for path in paths):
         return None

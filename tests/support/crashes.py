@@ -1,4 +1,4 @@
-"""Runs that die at random moments, in the middle of a line of the journal, and are begun again until they are done."""
+"""Runs that crash at random moments, in the middle of a line of the journal, and are resumed until they are complete."""
 
 import os
 import random
@@ -18,11 +18,11 @@ from tests.support.scripts import FORMATS_HERE, run_to
 
 
 class Crash(Exception):
-    pass
+    """The journal has crashed."""
 
 
 class Fragile(Journal):
-    """Dies after `fuse` events, in the middle of a line."""
+    """A journal that crashes after `fuse` events, in the middle of a line."""
 
     fuse = 10**9
 
@@ -35,7 +35,7 @@ class Fragile(Journal):
 
 
 def fragile(fuse: int) -> Callable[[Path], Fragile]:
-    """What opens a journal that dies after so many events."""
+    """Return a function that opens a journal which crashes after this number of events."""
 
     def opened(place: Path) -> Fragile:
         journal = Fragile(place)
@@ -53,7 +53,11 @@ def run_with_crashes(
     recipe: Recipe | None = None,
     longest_life: int = 150,
 ) -> tuple[State, list[Prompt]]:
-    """Bring a run to its goal at random speeds, through at least one crash: its state, and all that was asked."""
+    """Bring a run to its goal at random speeds, through at least one crash.
+
+    Returns:
+        The state of the run, and all prompts that were sent.
+    """
     rng, asked, crashes = random.Random(trial), list[Prompt](), 0
     while True:
         engine = ScriptedEngine(answer, delay=lambda prompt: rng.random() * 0.004)
@@ -70,7 +74,7 @@ def run_with_crashes(
 
 
 def exported(path: Path, state: State) -> dict[str, bytes]:
-    """A run in every format: the bytes of each file."""
+    """Export a run in every format, and return the bytes of each file by name."""
     out = path.parent / "out"
     for format in FORMATS_HERE:
         export(state, path, format, out / format)

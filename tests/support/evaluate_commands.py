@@ -1,4 +1,4 @@
-"""Running `bootstruct evaluate`, and a small HTTP server whose answers a test writes."""
+"""Run `bootstruct evaluate`, and a small HTTP server whose answers a test writes."""
 
 import contextlib
 import json
@@ -18,7 +18,10 @@ def evaluate(*words: object, **env: str) -> "subprocess.CompletedProcess[str]":
 
 @contextlib.contextmanager
 def answering(answer: Callable[[str], str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """(address, requests so far) of a server that speaks chat and text; `answer` gets the last message or the prompt."""
+    """Start a server that speaks chat and text, until the block ends; yield its address and the list of its requests so far.
+
+    `answer` gets the last message, or the prompt.
+    """
     asked: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):

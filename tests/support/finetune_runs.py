@@ -1,4 +1,4 @@
-"""A small finished run to finetune on, made by a scripted engine."""
+"""Make a small finished run for finetuning, with a scripted engine."""
 
 from pathlib import Path
 

@@ -1,9 +1,9 @@
-"""Fuzzing guided by coverage, for a session by hand: needs `atheris` (see the comment at the end of this file).
+"""Fuzz a reader by hand, guided by coverage; this needs `atheris` (see the comment at the end of this file).
 
-    python -m tests.fuzz.guided robust_instances CORPUS -runs=100000 -max_len=600
+    python -m tests.support.fuzz_guided robust_instances CORPUS -runs=100000 -max_len=600
 
-The target's name comes first; all else goes to libFuzzer. A crash is written beside the corpus; keep its content as a
-regression test in `test_regressions.py`.
+The first argument is the name of the target; libFuzzer gets all others. A crash is written beside the corpus. Keep its content
+as a regression test in tests/fuzz/test_regressions.py.
 """
 
 import sys
@@ -26,4 +26,4 @@ def main() -> None:
 if __name__ == "__main__":
     main()
 
-# atheris is no dependency of the project: `pip install atheris` into an environment of its own that has bootstruct.
+# atheris is not a dependency of the project: `pip install atheris` into a separate environment that has bootstruct.

@@ -1,6 +1,6 @@
-"""What every parser must guarantee for any input: only the errors that it documents, and bounded results.
+"""The guarantees of every parser for any input: it raises only the errors that it documents, and its results are bounded.
 
-Each entry of TARGETS takes bytes; `test_fuzz.py` and `guided.py` feed them.
+Each entry of TARGETS takes bytes; tests/fuzz/test_fuzz.py and `fuzz_guided.py` supply them.
 """
 
 import copy
@@ -40,7 +40,7 @@ from bootstruct.types import CheckVerdict, Instance, Message, Prompt, RejectedIn
 RECIPES: dict[str, Recipe] = {
     name: read_recipe(Path(str(recipe_folder(name) / "recipe.yaml"))) for name in ("original", "paper", "chat")
 }
-WIDEST = 3  # characters that `str.capitalize` may make of one
+WIDEST = 3  # the most characters into which `str.capitalize` may turn one
 FOLDER = Path(tempfile.mkdtemp(prefix="bootstruct-fuzz-"))
 
 
@@ -113,7 +113,7 @@ PROMPTS = (
 
 
 def server_replies(raw: bytes) -> None:
-    """Any body is a reply or a failure; a reply can be written to a journal and read back."""
+    """Any body must become a reply or a failure, and a reply must survive being written to a journal and read back."""
     for prompt in PROMPTS:
         reply = read_response(200, raw, prompt)
         if not isinstance(reply, Reply):
@@ -189,7 +189,7 @@ def recipe_files(raw: bytes) -> None:
 
 
 def recipe_values(raw: bytes) -> None:
-    """A valid recipe with one value changed: the first byte says which, the rest is JSON (or text) to put there."""
+    """A valid recipe gets one new value: the first byte chooses the place, and the rest is the value, as JSON or text."""
     mapping: Any = copy.deepcopy(to_mapping(RECIPES["paper"]))
     try:
         value = json.loads(raw[2:])
@@ -241,7 +241,7 @@ REPLY_TARGETS = (
     "classifications",
 )
 
-# What the readers look for, for generators to put together.
+# The strings that the readers look for; generators combine them.
 PIECES = (
     *(
         "\n",

@@ -1,4 +1,4 @@
-"""Files of the released code as imports meet them, and the run that an import makes."""
+"""Files of the released code as an import receives them, and the run that the import makes."""
 
 import json
 from pathlib import Path
@@ -44,7 +44,7 @@ def tasks(state: State) -> list[tuple[str, bool, list[tuple[str, str]]]]:
 
 
 def folder(tmp_path: Path, texts: list[str] = TEXTS, answer: object = " No") -> Path:
-    """A run of the released code whose later files hold these tasks."""
+    """Write a run of the released code whose later files hold these tasks, and return its folder."""
     source = tmp_path / "source"
     lines(source / "machine_generated_instructions.jsonl", *map(step1, range(4)))
     types = ({"instruction": text, "is_classification": answer} for text in texts)

@@ -1,4 +1,4 @@
-"""Journals changed on purpose: lines edited, taken out or put in, with checksums that are right for what they say now."""
+"""Journals changed on purpose: lines are edited, removed or added, and their checksums are made to match."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,10 @@ CHECKSUM = re.compile(rb',"crc":"[0-9a-f]{8}"}$')
 
 
 def sealed(lines: bytes | Iterable[bytes]) -> bytes:
-    """A journal of these lines, each with the checksum of what it holds now; lines that are no objects stay as they are."""
+    """Return a journal of these lines, each with the checksum of its present content.
+
+    Lines that are not objects stay as they are.
+    """
     rows = lines.splitlines() if isinstance(lines, bytes) else [line.rstrip(b"\n") for line in lines]
     result = bytearray()
     for row in rows:
@@ -19,5 +22,5 @@ def sealed(lines: bytes | Iterable[bytes]) -> bytes:
 
 
 def unsealed(journal: bytes) -> bytes:
-    """A journal as versions without checksums wrote it."""
+    """Return a journal as versions without checksums wrote it."""
     return b"".join(CHECKSUM.sub(b"}", line) + b"\n" for line in journal.splitlines())

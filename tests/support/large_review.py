@@ -1,4 +1,7 @@
-"""A run of 50,000 tasks: how long its pages take. `python -m tests.reviewing.large` prints it."""
+"""Measure how long the review pages of a run of 50,000 tasks take.
+
+python -m tests.support.large_review
+"""
 
 import tempfile
 import time
@@ -9,6 +12,7 @@ from tests.support.review_runs import make_run
 
 
 def large_site(folder: Path, count: int) -> Site:
+    """Make a run of this number of tasks and open its review."""
     given = [
         (f"Task number {n} of many, about {n * 7919 % 1000} things.", n % 4 == 0, [(f"input {n}", f"output {n}")])
         for n in range(count)
@@ -17,7 +21,7 @@ def large_site(folder: Path, count: int) -> Site:
 
 
 def main() -> None:
-    """How long the pages of a run of 50,000 tasks take, in milliseconds, each the first time it is asked for."""
+    """Print the milliseconds that each page takes when it is requested for the first time."""
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
         site = large_site(Path(folder), 50_000)

@@ -1,6 +1,6 @@
-"""Every reader of foreign text, as a function of one text, and long texts of repeated fragments to feed them.
+"""Every reader of foreign text, as a function of one text, and long texts of repeated fragments for them.
 
-`tests/fuzz/test_linear.py` holds that each takes time in proportion to its input.
+`tests/fuzz/test_linear.py` checks that the time of each reader is proportional to the length of its input.
 """
 
 import contextlib
@@ -92,7 +92,7 @@ def _broken_rule(recipe: Recipe, text: str) -> str | None:
 
 def _chat_rows(content: str) -> object:
     row = {"messages": [{"role": "user", "content": content}, {"role": "assistant", "content": content}]}
-    with contextlib.suppress(ValueError):  # blank texts are no instruction
+    with contextlib.suppress(ValueError):  # a blank text is not an instruction
         read_task_row(row)
     return instruction_of({"instruction": content}), list(texts_of({"text": content}))
 
@@ -180,7 +180,7 @@ READERS: dict[str, Reader] = {
 
 
 def forget() -> None:
-    """Forget what was read before, so that a text that is read again takes the time of the first reading."""
+    """Clear the caches of the readers, so that a text takes as long as it does at the first reading."""
     for cached in (thoughts.split_thought, cleanup.clean_reply, task_types.read_task_types):
         cached.cache_clear()
 
@@ -198,7 +198,10 @@ BEFORE, AFTER = ("", "Output: ", '{"a": "', "<think>", "1. a\n"), ("", "x")
 
 
 def repeated(fragments: tuple[str, ...] = FRAGMENTS) -> Iterator[tuple[str, Callable[[int], str]]]:
-    """(what it is, the text of a given length) for texts that repeat one fragment, alone, apart, or in a frame."""
+    """Yield a description and a function that returns a text of a given length.
+
+    The texts repeat one fragment, without or with a separator, or after another text.
+    """
     for fragment, between in itertools.product(fragments, ("", " ", "\n")):
         yield f"{fragment + between!r} again and again", _repeat(fragment + between)
     for fragment, before in itertools.product(fragments, BEFORE[1:]):

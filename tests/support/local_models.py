@@ -1,4 +1,4 @@
-"""Tiny real models for the tests of the local engine, made once for all of them."""
+"""Tiny real models for the tests of the local engine; each is made once for all tests."""
 
 import functools
 import tempfile
@@ -17,7 +17,7 @@ def causal_folder() -> Path:
 
 @functools.cache
 def seq2seq_folder() -> Path:
-    """A T5 of random weights with the tokenizer of the tiny Llama, which closes prompts as T5's does."""
+    """Make a T5 of random weights with the tokenizer of the tiny Llama, which ends prompts as T5's tokenizer does."""
     import torch
     from tokenizers.processors import TemplateProcessing
     from transformers import AutoTokenizer, T5Config, T5ForConditionalGeneration
@@ -37,8 +37,8 @@ def seq2seq_folder() -> Path:
     )  # fmt: skip
     model = T5ForConditionalGeneration(config)
     with torch.no_grad():
-        model.lm_head.weight.mul_(0.4)  # the weights of a random T5 are so large that it says one thing only
-        model.lm_head.weight[:2] = 0.0  # nor should it end at once
+        model.lm_head.weight.mul_(0.4)  # the weights of a random T5 are so large that all its replies would be the same
+        model.lm_head.weight[:2] = 0.0  # otherwise replies would end at once
     model.save_pretrained(folder, safe_serialization=True)
     return folder
 
@@ -50,7 +50,7 @@ def loaded(folder: Path) -> Any:
 
 
 def prompts(count: int, tokens: int = 24, **sampling: Any) -> list[Prompt]:
-    """Prompts of many lengths with four ways of sampling, each with a seed of its own."""
+    """Return prompts of many lengths with four kinds of sampling, each with a seed of its own."""
     ways: list[dict[str, Any]] = [
         {"temperature": 0.0},
         {"temperature": 1.0},
@@ -69,7 +69,7 @@ def never() -> bool:
 
 
 def in_batches(model: Any, prompts: list[Prompt], size: int) -> list[Reply]:
-    """The replies to prompts, so many at a time."""
+    """Return the replies to the prompts, which are generated in batches of this size."""
     made: list[Reply] = []
     for first in range(0, len(prompts), size):
         made += model.generate(prompts[first : first + size], never)

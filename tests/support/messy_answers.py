@@ -1,10 +1,10 @@
-"""Answers to "write instances" as chat and base models write them. All texts were written for this."""
+"""Answers to "write instances" as chat and base models write them. All texts were written for these tests."""
 
 from typing import NamedTuple
 
 
 class Answer(NamedTuple):
-    """A reply to "write instances": the (input, output) pairs that should be kept, and the rules of those refused."""
+    """A reply to "write instances", with the (input, output) pairs to keep and the rules that reject the others."""
 
     name: str
     reply: str

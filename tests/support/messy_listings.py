@@ -1,12 +1,15 @@
-"""Lists of new tasks as chat and base models write them. All texts were written for this."""
+"""Lists of new tasks as chat and base models write them. All texts were written for these tests."""
 
 from typing import NamedTuple
 
 
 class Listing(NamedTuple):
-    """A reply to "write new tasks". opened: the number the prompt ended with, None in a chat.
+    """A reply to "write new tasks".
 
-    cut: it hit max_tokens; flawed: and its last candidate is therefore not whole.
+    Attributes:
+        opened: the number with which the prompt ended; None in a chat.
+        cut: whether the reply reached max_tokens.
+        flawed: whether it also lost the end of its last candidate.
     """
 
     name: str

@@ -1,4 +1,7 @@
-"""One run of a method at every speed and after crashes: the same decisions, the same bytes, nothing asked twice, verified."""
+"""Run a method at several speeds and through crashes, and check that nothing depends on them.
+
+The decisions and bytes must be equal, no request may be sent twice, and the journal must pass `verify`.
+"""
 
 import random
 from collections.abc import Callable
@@ -20,7 +23,11 @@ Answer = Callable[[Prompt], Reply]
 def at_any_speed(
     folder: Path, chosen: Recipe, answer: Answer, tasks: int = 30, crashing: int = 3
 ) -> tuple[State, Path]:
-    """Run it one request at a time, 64 at a time, and `crashing` times with crashes; all must agree. The first one."""
+    """Make the run with one request at a time, with 64 at a time, and `crashing` times with crashes; all results must agree.
+
+    Returns:
+        The state and the journal of the first run.
+    """
     (folder / "one").mkdir()
     first = folder / "one" / "journal.jsonl"
     state = run_to(first, throttled(ScriptedEngine(answer), 1), tasks, chosen)

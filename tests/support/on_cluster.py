@@ -1,6 +1,6 @@
-"""A Ray cluster of a head and two simulated nodes on this machine, run by tests/engines/ray/test_actors.py.
+"""A Ray cluster of a head and two simulated nodes on this machine, which tests/engines/ray/test_actors.py starts.
 
-It runs in a process (and, where possible, a network) of its own, and prints each result as one JSON line.
+It runs in a process of its own, and if possible in a network of its own, and prints each result as one line of JSON.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-os.environ |= {  # a dead node is noticed within two seconds instead of half a minute
+os.environ |= {  # with this, Ray notices a dead node within two seconds instead of half a minute
     "RAY_USAGE_STATS_ENABLED": "0", "RAY_health_check_period_ms": "500", "RAY_health_check_timeout_ms": "1000",
     "RAY_health_check_failure_threshold": "3", "RAY_health_check_initial_delay_ms": "500",
 }  # fmt: skip
@@ -41,7 +41,10 @@ TASKS = 40
 
 
 class SlowScriptedModel:
-    """A model with scripted replies that take a moment; one request kills it. It notes in a folder where it runs."""
+    """A model with scripted replies that take a moment; one prompt kills its process.
+
+    A file in a folder records each process in which the model runs.
+    """
 
     def __init__(self, folder: Path) -> None:
         import ray
@@ -73,7 +76,7 @@ def report(**what: Any) -> None:
 
 
 class InProcessEngine:
-    """The same model in this process, without anything around it."""
+    """The same replies in this process, without any cluster."""
 
     async def complete(self, prompt: Prompt) -> Reply:
         await asyncio.sleep(0)
@@ -84,6 +87,7 @@ class InProcessEngine:
 
 
 async def grown(engine: Engine, folder: Path, during: Callable[[State], Any] | None = None) -> bytes:
+    """Bring a run to its goal and return the bytes of its export; `during` runs meanwhile."""
     state, journal = open_journal(folder / "journal.jsonl")
     meanwhile = asyncio.create_task(during(state)) if during else None
     try:
@@ -99,7 +103,7 @@ async def grown(engine: Engine, folder: Path, during: Callable[[State], Any] | N
 
 
 async def a_node_dies(cluster: Any, nodes: list[Any], folder: Path) -> None:
-    """The run goes on, and ends with the bytes of a run in one process."""
+    """Kill a node during a run; the run must continue and end with the bytes of a run in one process."""
     pool = here()
 
     async def kill(state: State) -> None:
@@ -108,7 +112,7 @@ async def a_node_dies(cluster: Any, nodes: list[Any], folder: Path) -> None:
             await asyncio.sleep(0.01)
             busy = {handle.worker.node for handle in pool.workers if handle.batches}  # type: ignore[attr-defined]
         node = next(entry for entry in nodes if entry.node_id in busy)
-        for process in FOLDER.glob(f"{node.node_id}.*"):  # a machine that goes down takes all of its processes at once
+        for process in FOLDER.glob(f"{node.node_id}.*"):  # when a machine fails, all of its processes end at once
             os.kill(int(process.suffix[1:]), signal.SIGKILL)
         await asyncio.to_thread(cluster.remove_node, node, allow_graceful=False)
 
@@ -121,6 +125,7 @@ async def a_node_dies(cluster: Any, nodes: list[Any], folder: Path) -> None:
 
 
 async def a_request_kills() -> None:
+    """Send a request that kills its worker; all others must be answered."""
     pool = here()
     prompts = [Prompt("kind", "m", Sampling(), n, text=f"Is {n} even?") for n in range(20)]
     prompts[7] = Prompt("kind", "m", Sampling(), 7, text=KILLER)
@@ -131,6 +136,7 @@ async def a_request_kills() -> None:
 
 
 async def no_room() -> None:
+    """Ask for more GPUs than the cluster has."""
     pool = here(RayActorSettings(gpus=3), wait=2)
     try:
         await pool.complete(Prompt("kind", "m", Sampling(), 1, text="?"))
@@ -140,7 +146,7 @@ async def no_room() -> None:
 
 
 async def the_cluster_dies(cluster: Any) -> None:
-    """Last, as nothing works afterwards."""
+    """End the cluster while the engine uses it; this case comes last, because nothing works afterwards."""
     on_ray.WATCH_EVERY, on_ray.CONNECT_SECONDS = 1.0, 1.0
     pool, written = here(), list[str]()
     await pool.complete(Prompt("kind", "m", Sampling(), 1, text="?"))
@@ -156,7 +162,7 @@ async def the_cluster_dies(cluster: Any) -> None:
 
 
 def patiently(start: Callable[[], Any]) -> Any:
-    """Ray gives a node 30 s to start; on a busy machine that may be too short."""
+    """Try up to three times to start a node: Ray allows 30 s, which can be too short on a busy machine."""
     for _ in range(3):
         try:
             return start()

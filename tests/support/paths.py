@@ -1,4 +1,4 @@
-"""Where things are: the checkout, the package, and the public data beside the checkout (absent elsewhere)."""
+"""The paths of the checkout, of the package, and of the public data beside the checkout, which may be missing."""
 
 from pathlib import Path
 

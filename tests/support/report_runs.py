@@ -1,4 +1,4 @@
-"""A run of any size, written as its journal would be: plausible words, no model."""
+"""Make a run of any size as its journal would record it, with plausible words and without a model."""
 
 import dataclasses
 import random
@@ -114,7 +114,7 @@ def seeds(count: int = SEEDS) -> tuple[Seed, ...]:
 
 
 def pick(draws: random.Random, words: "list[str]") -> str:
-    """A word; the first ones come more often, as words do."""
+    """Return a word; the first words of the list are the most frequent, as in real texts."""
     return words[min(int(draws.expovariate(4 / len(words))), len(words) - 1)]
 
 
@@ -125,7 +125,7 @@ def sentence(draws: random.Random) -> str:
 
 
 def events(tasks: int, completed: float = 0.98, given: Recipe | None = None) -> "list[Event]":
-    """The events of a run with about so many accepted instructions, of which a share is annotated."""
+    """Return the events of a run with about this number of accepted instructions, of which a share is completed."""
     return list(_events(tasks, completed, given or recipe()))
 
 
@@ -178,7 +178,7 @@ def _annotation(task: str, draws: random.Random, model: str):  # type: ignore[no
 
 
 def write_journal(folder: Path, given: "list[Event]") -> Path:
-    """Write the events as the journal of a run folder."""
+    """Write the events as the journal of a run folder, and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "journal.jsonl").open("wb") as file:
         for event in given:

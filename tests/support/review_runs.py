@@ -24,11 +24,11 @@ from bootstruct.journal.events import CandidatesJudged, Event, ReplyReceived, Ru
 from bootstruct.types import Instance, Reply, Seed, Verdict
 from tests.support.paths import ROOT
 
-OWN_SEEDS = 20  # of the shipped seeds the last so many are the run's own; the others stand for what a model wrote
+OWN_SEEDS = 20  # the last shipped seeds, which are the run's own; the others take the place of a model's tasks
 COMMAND = "import bootstruct.cli as c; c.main()"
 Task = tuple[
     str, bool, Sequence[tuple[str, str]]
-]  # instruction, is it a classification, (input, output) of each instance
+]  # instruction, whether it is classification, (input, output) of each instance
 HOSTILE = (
     "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>",
     "</textarea></form><form action='https://evil.example/'><button name=level value=A>x</button>",
@@ -50,14 +50,14 @@ def recipe() -> Recipe:
 
 
 def tasks(count: int = 60) -> list[Task]:
-    """Tasks that read like a model's: the shipped seeds, each with its instance."""
+    """Return tasks that resemble a model's: shipped seeds, each with its instance."""
     seeds = shipped()[:-OWN_SEEDS]
     made = [(seed.instruction, seed.is_classification, [(i.input, i.output) for i in seed.instances]) for seed in seeds]
     return list(itertools.islice(itertools.cycle(made), count))
 
 
 def events(given: Sequence[Task], completed: int | None = None) -> list[Event]:
-    """The events of a run that accepted these tasks, eight a request, with some refusals in between."""
+    """Return the events of a run that accepted these tasks, eight per request, with some rejected candidates among them."""
     seeds = shipped()[-OWN_SEEDS:]
     result: list[Event] = [RunStarted(recipe(), seeds)]
     names = []
@@ -83,14 +83,14 @@ def append(folder: Path, given: Sequence[Event]) -> None:
 
 
 def make_run(folder: Path, given: Sequence[Task] | None = None) -> Path:
-    """A run folder with a journal of these tasks."""
+    """Make a run folder with a journal of these tasks."""
     folder.mkdir(parents=True, exist_ok=True)
     append(folder, events(tasks() if given is None else given))
     return folder
 
 
 def make_sheet(folder: Path, count: int = 12, models: Sequence[str] = ("base-model", "tuned-model")) -> Path:
-    """A blind sheet of answers to the shipped user tasks: the reference, and worse versions of it."""
+    """Make a blind sheet of answers to the shipped user tasks: the reference, and worse versions of it."""
     text = (resources.files("bootstruct.evaluation") / "user_tasks.jsonl").read_text()
     answers = []
     for row in list(map(json.loads, text.split("\n")[:count])):
@@ -121,7 +121,7 @@ def environment() -> dict[str, str]:
 
 @dataclass
 class Served:
-    """A running `bootstruct review`: its process, and the address it printed."""
+    """A running `bootstruct review`: its process, and the address that it printed."""
 
     process: "subprocess.Popen[str]"
     url: str
@@ -145,7 +145,7 @@ def command(*words: object) -> list[str]:
 
 @contextlib.contextmanager
 def served(run: Path, *words: object) -> Iterator[Served]:
-    """`bootstruct review RUN` in a process of its own, killed with the block."""
+    """Run `bootstruct review RUN` in a process of its own, which is killed at the end of the block."""
     process = subprocess.Popen(command(run, "--port", 0, *words), stdout=subprocess.PIPE, text=True, env=environment())
     try:
         assert process.stdout

@@ -1,4 +1,4 @@
-"""Runs whose outputs another model rewrites, and what it writes."""
+"""Runs whose outputs another model rewrites, and the replies of that model."""
 
 import asyncio
 import random
@@ -14,7 +14,7 @@ from bootstruct.run.scheduler import ActiveRun
 from bootstruct.types import Prompt, Reply, digest_of
 
 TASKS = 40
-DIGESTS = {  # before outputs could be rewritten (test_old_runs has those of `chat`, which was changed since)
+DIGESTS = {  # from before outputs could be rewritten; that of `chat`, which has changed since, is in test_old_runs
     "original": "9dd4720833d8648175b3565db54ea8bd",
     "paper": "b00da9cc4911c1e1bb235326844bd098",
     "pocket": "895c4559955b544e95fcb71c7f107511",
@@ -22,7 +22,10 @@ DIGESTS = {  # before outputs could be rewritten (test_old_runs has those of `ch
 
 
 def written(prompt: Prompt) -> Reply:
-    """The better model: asked for outputs only. Some of its replies are cut, some empty, some name their field."""
+    """Return a reply of the better model, which rewrites outputs only.
+
+    Some of its replies are cut, some are empty, and some name their field.
+    """
     assert prompt.stage == "rewrite", prompt.step
     assert prompt.model == "better"
     rng = random.Random(digest_of(prompt))
@@ -36,6 +39,8 @@ def written(prompt: Prompt) -> Reply:
 
 
 def go_on(folder: Path, engine: ScriptedEngine, reuse: Path | None = None, retry_failed: bool = False) -> State:
+    """Continue the run in a folder, and return its state."""
+
     async def main() -> State:
         state, journal = open_run(folder)
         try:

@@ -21,7 +21,7 @@ from bootstruct.run.scheduler import ActiveRun
 from bootstruct.types import Instance, Prompt, Reply, Seed, digest_of
 
 HAS_PARQUET = importlib.util.find_spec("pyarrow") is not None
-FORMATS_HERE = [  # pyarrow is an extra; pairs need a check or two runs
+FORMATS_HERE = [  # pyarrow is an extra, and preference pairs need a check or two runs
     name for name, known in FORMATS.items() if (name != "parquet" or HAS_PARQUET) and not known.has_pairs
 ]
 WORDS = (
@@ -41,7 +41,10 @@ def recipe(name: str = "paper") -> Recipe:
 
 
 def answer(prompt: Prompt) -> Reply:
-    """Lists of tasks (some too short, some alike, some cut), yes or no, instances of either kind (some broken)."""
+    """Return a list of tasks, "Yes" or "No", or instances of either kind, whichever the prompt asks for.
+
+    Some tasks are too short, too similar or cut, and some instances are broken.
+    """
     rng = random.Random(digest_of(prompt))
     tokens = (rng.randint(50, 900), rng.randint(1, 80))
     if prompt.step == "propose":
@@ -63,7 +66,7 @@ def answer(prompt: Prompt) -> Reply:
 def open_journal(
     path: Path, chosen: Recipe | None = None, opened: Callable[[Path], Journal] = Journal
 ) -> tuple[State, Journal]:
-    """The state of a journal, begun with the small world if it is new."""
+    """Open a journal and return it with its state; a new one begins with the seeds and the recipe of the small world."""
     journal = opened(path)
     state = read_state(path)
     if state is None:
@@ -74,7 +77,7 @@ def open_journal(
 
 
 async def finish(path: Path, engine: Engine, tasks: int, chosen: Recipe | None = None) -> State:
-    """Bring the run in `path` to so many tasks, as the command does, and close its engine."""
+    """Bring the run in `path` to this number of tasks, as the command does, and close its engine."""
     state, journal = open_journal(path, chosen)
     try:
         await generate(ActiveRun(state, journal, engine), tasks)
@@ -93,7 +96,7 @@ def run_to(
     opened: Callable[[Path], Journal] = Journal,
     ahead: int | None = None,
 ) -> State:
-    """Bring the run in `path` to so many tasks and return its state."""
+    """Bring the run in `path` to this number of tasks and return its state."""
 
     async def main() -> State:
         state, journal = open_journal(path, chosen, opened)
@@ -107,12 +110,12 @@ def run_to(
 
 
 def outcome(state: State) -> tuple[object, ...]:
-    """All decisions of a state."""
+    """Return all decisions of a state."""
     return state.accepted, state.accepted_after, state.rejections, list(state.completed.values())
 
 
 def unread_keys(state: State) -> set[str]:
-    """The keys that `--retry-failed` asks again because the replies could not be read."""
+    """Return the keys that `--retry-failed` requests again because the replies were unreadable."""
     return {key_of(task, step) for task, completed in state.completed.items() for step in completed.retried_steps}
 
 

@@ -22,12 +22,12 @@ class Server:
     """A server on virtual time.
 
     Attributes:
-        latency: seconds, log-normal with sigma.
-        cap: gives for a time the requests in flight above which it answers 429.
-        slots: requests served at once; the rest wait.
-        refuses: share of 429 by chance.
-        fails: share of 500 by chance.
-        labels: latency of a `kind` request as a fraction of the others'.
+        latency: the mean seconds of a reply, log-normal with `sigma`.
+        cap: returns for a time the number of requests in flight above which the server answers 429.
+        slots: the number of requests served at once; the others wait.
+        refuses: the share of requests that get an error 429 by chance.
+        fails: the share of requests that get an error 500 by chance.
+        labels: the latency of a `kind` request as a fraction of the others'.
     """
 
     latency: float = 0.2
@@ -78,7 +78,11 @@ class Server:
 async def ask_all(
     server: Server, questions: int, limit: int | None, steps: tuple[str, ...] = ("instances",)
 ) -> ConcurrencyLimiter:
-    """Run so many conversations of these steps through a limiter; the limiter, once all have replies."""
+    """Send a number of conversations, each with these steps, through a limiter.
+
+    Returns:
+        The limiter, once all requests have their replies.
+    """
     limiter = ConcurrencyLimiter(limit)
     engine = RetryingEngine(ThrottledEngine([server], limiter))
 

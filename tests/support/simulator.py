@@ -1,11 +1,11 @@
-"""A loopback server that speaks the OpenAI API: for tests and benchmarks. It makes up plausible replies to the prompts of the recipes.
+"""A server on the loopback interface that speaks the OpenAI API, for tests and benchmarks; it makes up plausible replies.
 
     python tests/support/simulator.py --port 0 --latency 0.1 --fault 429=0.1 --fault 500=0.05
 
-prints its port. A reply and its delay depend on (--seed, prompt, the request's `seed`) alone; a transient fault on these and
-the attempt; lasting faults (400, and everything that comes with status 200) on the prompt alone.
+The command prints the port. A reply, its delay and its lasting faults (400, and everything that comes with status 200) depend
+only on --seed, the prompt and the request's `seed`. A transient fault also depends on the number of the attempt.
 
-GET /stats returns counts, POST /reset clears them, POST /set changes options (a JSON object of them).
+GET /stats returns counts, POST /reset clears them, and POST /set changes options (a JSON object of them).
 """
 
 import argparse
@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.support.simulator_texts import answer, is_strict
 
-TRANSIENT = ("429", "429-date", "408", "500", "503", "hang", "reset", "cut")  # drawn anew at each attempt
+TRANSIENT = ("429", "429-date", "408", "500", "503", "hang", "reset", "cut")  # these are drawn anew at each attempt
 LASTING = (
     "400", "not-json", "not-utf8", "empty-choices", "null-content", "refusal", "stop-left-in", "key-in-error", "key-in-reply",
     "cut-text",
@@ -38,7 +38,7 @@ WORDS = {
     422: "Unprocessable Entity", 429: "Too Many Requests", 500: "Internal Server Error", 501: "Not Implemented",
     503: "Service Unavailable",
 }  # fmt: skip
-REFUSAL_SECONDS = 0.005  # rate limiting responds at once
+REFUSAL_SECONDS = 0.005  # a rate limiter responds at once
 HANG_SECONDS = 3600.0
 
 
@@ -51,22 +51,24 @@ class Options:
     sigma: float = 1.2
     seed: int = 0
     cap: int = 0  # requests in flight above which it answers 429; 0 for no cap
-    slots: int = 0  # requests served at once, the others wait (0: any number)
+    slots: int = 0  # requests served at once, while the others wait; 0 for any number
     retry_after: float = 1.0
     faults: dict[str, float] = field(default_factory=dict)  # name -> share of requests
     first: int | None = None  # faults affect only this many attempts of a request; None for all
-    steps: list[str] = field(default_factory=list)  # faults affect only these (propose, kind, instances)
+    steps: list[str] = field(default_factory=list)  # faults affect only these steps (propose, kind, instances)
     key: str = ""  # the API key that clients must send
-    models: list[str] = field(default_factory=list)  # the only ones that there are; empty for any
+    models: list[str] = field(default_factory=list)  # the only models that exist; empty for any
     usage: bool = True
     items: int = 8
-    wants_other_limit: bool = False  # like newer OpenAI models: max_completion_tokens only
-    schemas: str = "obeyed"  # what becomes of `response_format`: obeyed, ignored, or refused with `schema_status`
+    wants_other_limit: bool = False  # whether only max_completion_tokens is accepted, as newer OpenAI models do
+    schemas: str = "obeyed"  # what happens to `response_format`: obeyed, ignored, or refused with `schema_status`
     schema_status: int = 400
 
 
 @dataclass
 class Stats:
+    """The counts of a server."""
+
     requests: int = 0
     ok: int = 0
     in_flight: int = 0
@@ -81,7 +83,7 @@ class Stats:
 
 
 class Simulator:
-    """The state of one server: options, counts, and how often each request has come."""
+    """The state of one server: its options, its counts, and how often each request has come."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -96,7 +98,7 @@ class Simulator:
         self.answered: dict[str, int] = {}
 
     def serve_line(self) -> None:
-        """Serve waiting requests as far as there are slots."""
+        """Serve waiting requests as long as there are free slots."""
         while self.line and self.busy < self.options.slots:
             delay, reply = self.line.popleft()
             self.busy += 1
@@ -115,7 +117,7 @@ class Simulator:
         return result
 
     def fault_of(self, name: str, attempt: int, step: str) -> str | None:
-        """The fault of this attempt, if any."""
+        """Return the fault of this attempt; None if it has none."""
         options = self.options
         if options.cap and self.stats.in_flight > options.cap:
             return "429"
@@ -158,7 +160,10 @@ def error(status: int, message: str, code: str = "", extra: str = "") -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """One client: requests come one after another. No task a request; a timer sends the reply."""
+    """The connection of one client, whose requests come one after another.
+
+    There is no asyncio task per request; a timer sends the reply.
+    """
 
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
@@ -170,7 +175,7 @@ class Connection(asyncio.Protocol):
         self.transport = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.simulator.stats.in_flight -= self.in_flight  # whoever waited has gone
+        self.simulator.stats.in_flight -= self.in_flight  # nobody waits for the reply any more
         self.in_flight, self.transport = 0, None
 
     def data_received(self, data: bytes) -> None:
@@ -342,7 +347,7 @@ class Answering:
         return body
 
     def shaped(self) -> tuple[str, str]:
-        """The text ended by stop strings and max_tokens (four characters each), and why it ended."""
+        """Return the text ended by stop strings and max_tokens (four characters per token), and the finish reason."""
         text, finish = self.text, "stop"
         stops = self.asked.get("stop") or []
         ends = [at for stop in ([stops] if isinstance(stops, str) else stops) if (at := text.find(stop)) >= 0]
@@ -357,13 +362,13 @@ class Answering:
 
 
 async def serve(simulator: Simulator, port: int = 0) -> asyncio.Server:
-    """A listening server; its port is `server.sockets[0].getsockname()[1]`."""
+    """Return a listening server; its port is `server.sockets[0].getsockname()[1]`."""
     loop = asyncio.get_running_loop()
     return await loop.create_server(lambda: Connection(simulator), "127.0.0.1", port, backlog=4096)
 
 
 def options_of(words: Sequence[str]) -> tuple[Options, int]:
-    """What the command line says: how the server behaves, and its port."""
+    """Return the options of the command line, and the port."""
     arguments = _parse(words)
     faults = {name: float(share or 1) for name, _, share in (entry.partition("=") for entry in arguments.fault)}
     if unknown := set(faults) - {*TRANSIENT, *LASTING}:

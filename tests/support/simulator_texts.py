@@ -1,4 +1,4 @@
-"""What the simulator answers: to a prompt of ours something of the right shape, to any other a list of tasks."""
+"""The simulator's answers: to a prompt of ours an answer of the right form, to any other prompt a list of tasks."""
 
 import json
 import random
@@ -61,10 +61,10 @@ _COUNT = re.compile(r"(?:is a list of|Here are) (\d+) ")
 
 
 def answer(prompt: object, key: str, items: int, form: str = "fenced") -> tuple[str, str]:
-    """(step, text): which of our questions this is, and an answer that depends on the key alone.
+    """Return the step to which a prompt of ours belongs, and an answer that depends on the key alone.
 
-    form: how a question for JSON is answered: `json`, `fenced` (after a greeting, in a code fence), or `text`, as if JSON
-    had not been asked for.
+    `form` says how a request for JSON is answered: `json`, `fenced` (after a greeting, in a code fence), or `text`, as if the
+    prompt did not ask for JSON.
     """
     text = prompt if isinstance(prompt, str) else str(prompt)
     rng = random.Random(key)
@@ -103,7 +103,7 @@ def answer(prompt: object, key: str, items: int, form: str = "fenced") -> tuple[
 
 
 def _value(field: str, text: str, rng: random.Random) -> tuple[str, dict[str, Any]]:
-    """The step that asks for an object with this one field, and such an object."""
+    """Return the step that asks for an object with this one field, and such an object."""
     if field == "is_classification":
         return "kind", {field: rng.random() < 0.3}
     count = max(int(number) for number in _COUNT.findall(text) or ["2"])
@@ -129,7 +129,7 @@ def _whole(rng: random.Random) -> dict[str, str]:
 
 
 def _as_text(value: dict[str, Any]) -> str:
-    """The same in words, as models write it that know no JSON."""
+    """Return the same content in words, as models write it that do not know JSON."""
     inside, lines = next(iter(value.values())), []
     if isinstance(inside, bool):
         return "Yes" if inside else "No"
@@ -150,7 +150,7 @@ def _as_text(value: dict[str, Any]) -> str:
 
 
 def is_strict(form: Any) -> bool:
-    """Is this a schema as strict servers want it: named, every object closed and all of its fields required?"""
+    """Return whether this is a schema as strict servers require it: named, with every object closed and all fields required."""
     if form.get("type") != "json_schema" or not re.fullmatch(r"[\w-]{1,64}", form["json_schema"].get("name", "")):
         return False
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-TASKS = {  # name -> category, languages of input and output, in which list
+TASKS = {  # name -> category, languages of input and output, the list that has it
     "task001_count_words": ("Misc.", "English", "train"),
     "task002_title_of_notes": ("Title Generation", "English", "test"),
     "task003_notes_to_list": ("Misc.", "English", "excluded"),
@@ -13,7 +13,7 @@ TASKS = {  # name -> category, languages of input and output, in which list
 
 
 def superni_checkout(folder: Path, lists: bool = True) -> Path:
-    """Five tasks with two instances each; without the lists of the split if they are not wanted."""
+    """Write five tasks with two instances each, and the lists of the split if `lists` is True; return the folder."""
     (folder / "tasks").mkdir(parents=True)
     for number, (name, (category, language, _)) in enumerate(TASKS.items()):
         row = {

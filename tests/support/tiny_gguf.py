@@ -1,4 +1,4 @@
-"""GGUF files made here: the header of one without the library, and a tiny real model from a model folder."""
+"""GGUF files for tests: the header of one, written without the library, and a tiny real model made from a model folder."""
 
 import json
 import struct
@@ -31,7 +31,7 @@ def whole_header() -> bytes:
 
 
 def convert(folder: Path, file: Path) -> Path:
-    """Write the Llama of a folder (as `tiny_model.make` writes it) as a GGUF file in fp32."""
+    """Write the Llama in a folder (as `tiny_model.make` writes it) as a GGUF file in fp32."""
     import gguf
     from safetensors.numpy import load_file
 
@@ -88,7 +88,7 @@ def _tensor_name(name: str) -> str:
 
 
 def _permuted(name: str, weights: Any, heads: int) -> Any:
-    """GGUF pairs the halves of a rotary embedding in another order than transformers."""
+    """Return the weights in GGUF's order, which pairs the halves of a rotary embedding differently from transformers."""
     if not name.endswith(("q_proj.weight", "k_proj.weight")):
         return weights
     rows, columns = weights.shape

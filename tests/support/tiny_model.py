@@ -1,4 +1,4 @@
-"""A tiny real language model, made here: a Llama of random weights with a tokenizer and a chat template, in seconds."""
+"""A tiny real language model, made in seconds: a Llama of random weights with a tokenizer and a chat template."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ CHAT = (
 
 
 def make(folder: Path) -> Path:
-    """Write a standard checkpoint (config, tokenizer, safetensors) into the folder."""
+    """Write a standard model folder (config, tokenizer, safetensors)."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -33,6 +33,6 @@ def make(folder: Path) -> Path:
         num_key_value_heads=4, max_position_embeddings=8192, eos_token_id=0, pad_token_id=1, bos_token_id=0,
     )  # fmt: skip
     model = LlamaForCausalLM(config)
-    model.generation_config.do_sample = True  # without it the server decodes greedily whatever it is asked
+    model.generation_config.do_sample = True  # without it, the server decodes greedily whatever the request says
     model.save_pretrained(folder, safe_serialization=True)
     return folder

@@ -8,9 +8,9 @@ from tests.support.paths import ROOT
 
 
 def tool(name: str) -> ModuleType:
-    """A script of tools/ as a module."""
+    """Return a script of tools/ as a module."""
     if str(ROOT / "tools") not in sys.path:
-        sys.path.append(str(ROOT / "tools"))  # as when it is run: scripts import one another
+        sys.path.append(str(ROOT / "tools"))  # scripts import one another, as they do when they run
     spec = importlib.util.spec_from_file_location(f"bootstruct_tool_{name}", ROOT / "tools" / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -1,10 +1,11 @@
-"""The documented rules of trainers' data formats, as far as our exports use them: what each would refuse, in words.
+"""The documented rules of trainers' data formats, as far as our exports use them; each check returns what a trainer refuses.
 
-LLaMA-Factory reads JSON, JSON Lines, CSV, Parquet and Arrow, uncompressed: `alpaca` (instruction, input, output: texts) and
-`sharegpt` or `openai` (a list of turns: maybe a system message, then user and assistant by turns, under tags that its data
-set file names; a text that holds JSON is no list to it). axolotl reads `type: alpaca` and `type: chat_template`, whose
-turns have a role and a content under names that its settings give. The rules here are stricter in one thing: both take an
-empty text, of which nothing is learned. docs/lab-notes/files.md says which versions they were held against.
+LLaMA-Factory reads uncompressed JSON, JSON Lines, CSV, Parquet and Arrow. Its formats are `alpaca` (the texts instruction,
+input and output) and `sharegpt` or `openai`, a list of turns: an optional system message, then user and assistant in
+alternation, under tags that its data set file names. It does not accept a text that holds JSON in place of the list. axolotl
+reads `type: alpaca` and `type: chat_template`, whose turns have a role and a content under names that its settings give. The
+rules here are stricter in one respect: both trainers accept an empty text, from which nothing is learned.
+docs/lab-notes/files.md names the versions with which the rules were compared.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,10 @@ SHAREGPT_TAGS = ("conversations", "from", "value", "human", "gpt")
 
 
 def alpaca_faults(rows: Sequence[Row]) -> list[str]:
-    """What a trainer refuses in rows of Alpaca's format; the prompt is the instruction, a line break and the input."""
+    """Return what a trainer refuses in rows of Alpaca's format.
+
+    The prompt is the instruction, a line break and the input.
+    """
     faults = []
     for number, row in enumerate(rows, 1):
         texts = [row.get(name) for name in ("instruction", "input", "output")]
@@ -28,7 +32,7 @@ def alpaca_faults(rows: Sequence[Row]) -> list[str]:
 
 
 def chat_faults(rows: Sequence[Row], tags: tuple[str, str, str, str, str]) -> list[str]:
-    """What a trainer refuses in rows of chats: users at odd places, assistants at even ones, as many of both."""
+    """Return what a trainer refuses in rows of chats: users and assistants must alternate and be equal in number."""
     column, role, content, user, assistant = tags
     faults = []
     for number, row in enumerate(rows, 1):

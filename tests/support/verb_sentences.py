@@ -1,11 +1,11 @@
-"""Our own instructions with the root verb and the head of its direct noun object, labelled by hand: `verb object`, or
-`-` where there is no such pair (a question, an intransitive verb, a clause as object).
+"""Our own instructions, labelled by hand with the root verb and the head of its direct noun object.
 
-The rule followed: the verb of the main clause, or of the request ("can you VERB", "your task is to VERB"); its first direct
-object, if the head is a noun; lemmas. What a preposition governs is no direct object.
+A label is `verb object`, or `-` if there is no such pair (a question, an intransitive verb, a clause as object). The rule was:
+take the verb of the main clause, or that of the request ("can you VERB", "your task is to VERB"), and its first direct object,
+if the head is a noun; use lemmas. A noun that belongs to a preposition is not a direct object.
 """
 
-# The reader was written while looking at these.
+# These sentences were in view while the reader was written.
 KNOWN = """
 Write a short poem about the first snow in a harbour town. | write poem
 Sort the following numbers from large to small. | sort number
@@ -115,7 +115,7 @@ Guess the occupation from the description. | guess occupation
 Produce a black and white version of the colour scheme. | produce version
 """
 
-# Written before the reader was first run and not looked at while it was: what it makes of them was measured once first.
+# These were written before the reader first ran and were out of view while it was written; it was measured on them once.
 HELD_OUT = """
 Compose a lullaby for a baby hippo. | compose lullaby
 Break down the sentence into its grammatical parts. | break sentence
@@ -211,7 +211,7 @@ Decode the message, in which each letter is shifted by three. | decode message
 
 
 def pairs(table: str) -> list[tuple[str, tuple[str, str] | None]]:
-    """(sentence, its pair or None) of a table."""
+    """Return the sentences of a table, each with its pair or None."""
     rows = []
     for line in table.strip().split("\n"):
         sentence, _, label = line.rpartition(" | ")

@@ -19,7 +19,7 @@ class _Selector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
         if ready or timeout == 0:
             return ready
         if timeout is None:
-            return super().select(10.0)  # only something outside, such as a thread, can go on
+            return super().select(10.0)  # only something outside the loop, such as a thread, can continue the work
         self.now += timeout
         return []
 
@@ -36,10 +36,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def run(work: Coroutine[Any, Any, R]) -> R:
-    """asyncio.run on virtual time."""
+    """Run a coroutine on virtual time, as `asyncio.run` does on real time."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(work)
 
 
 def now() -> float:
+    """Return the seconds of the virtual clock."""
     return asyncio.get_running_loop().time()

@@ -1,7 +1,7 @@
 """A zoo of servers: one small server that answers well, with one quirk of a real server or gateway switched on at a time.
 
-`server` runs it in a thread of the test, `quirk` says what a quirk declares, and the other modules hold the quirks by
-subject. `QUIRKS` is all of them by name.
+`server` runs it in a thread of the test, `quirk` describes what a quirk declares, and the other modules hold the quirks by
+subject. `QUIRKS` contains all of them by name.
 """
 
 from tests.support.zoo import bodies_of_200, errors, fields, gateways, thinking, transport
@@ -21,7 +21,7 @@ __all__ = [
     "transport",
 ]
 
-WAITING = (  # each takes more than a second of waiting
+WAITING = (  # each of these waits for more than a second
     "hangs for ever", "hangs now and then", "hangs for ever beside a clean server", "503 for ever",
     "200, error is a text for ever", "stops in the middle of the body",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Servers that answer with status 200 and a body that is no plain completion."""
+"""Servers that answer with status 200 and a body that is not a plain completion."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ PAGE = Response(
     http(200, b"<!DOCTYPE html><html><head><title>Gateway login</title></head><body>Sign in</body></html>", "text/html")
 )
 
-# Errors inside.
+# The body is an error.
 
 passing(
     "200, choices null and an error 429",
@@ -107,7 +107,7 @@ quirk("200, errors inside beside a clean server", Same(24), beside_clean=True)(
     always(as_json(200, {"error": {"message": "Upstream broke", "code": 502}}))
 )
 
-# Streams that nobody asked for.
+# The body is a stream although the request did not ask for one.
 
 
 def pieces(request: Request, size: int = 40) -> list[str]:
@@ -132,7 +132,7 @@ def stream(
 
 
 def deltas(request: Request, thought: str = "") -> list[dict[str, Any]]:
-    """The good answer as a stream: role, thought, text, finish, usage."""
+    """Return the good answer as the parts of a stream: role, thought, text, finish reason and usage."""
     thoughts = [chunk(request, {"reasoning_content": word + " "}) for word in thought.split()]
     texts = [chunk(request, {"content": piece}) for piece in pieces(request)]
     usage = {"id": "zoo", "object": "chat.completion.chunk", "model": "zoo", "choices": [], "usage": request.usage()}
@@ -157,7 +157,7 @@ quirk("a stream cut before its finish reason", Same(len(SOME)))(
     lambda r: stream(deltas(r)[:3], done=False) if r.number in SOME else None
 )
 
-# Unusual shapes of what is a reply.
+# The body is a reply of an unusual form.
 
 quirk("content is a list of parts", Same())(
     lambda r: r.message(content=[{"type": "text", "text": piece} for piece in pieces(r)])
@@ -181,7 +181,7 @@ quirk("content is parsed JSON already", Same())(
 
 
 def instead(request: Request, finish: str, **message: object) -> Response | None:
-    """An odd reply to some requests for instances; the rest are well."""
+    """Give an odd reply to some requests for instances, and the good answer to all others."""
     if not request.is_odd:
         return None
     return as_json(200, request.body(request.choice(**message) | {"finish_reason": finish}))

@@ -1,4 +1,4 @@
-"""Servers that answer with an error status: for good, for some requests, or for a while."""
+"""Servers that answer with an error status: permanently, for some requests, or for a while."""
 
 import email.utils
 import time
@@ -7,8 +7,8 @@ from tests.support.zoo.fields import openai_error
 from tests.support.zoo.quirk import Behaviour, Ends, Same, quirk
 from tests.support.zoo.server import Request, Response, as_json, http
 
-DOOR = 8  # requests that may be sent before a closed door is believed
-SOME = (2, 3, 5)  # the requests, by number, that meet a passing failure
+DOOR = 8  # requests that may be sent before the client stops at a permanent refusal
+SOME = (2, 3, 5)  # the numbers of the requests that meet a transient failure
 KEY = (("OPENAI_API_KEY", "zoo-key-0123456789"),)
 
 
@@ -17,16 +17,16 @@ def always(response: Response) -> Behaviour:
 
 
 def at_first(response: Response, numbers: tuple[int, ...] = SOME) -> Behaviour:
-    """A passing failure of a few requests."""
+    """Fail a few requests in passing, which succeed when they are sent again."""
     return lambda request: response if request.number in numbers else None
 
 
 def passing(name: str, response: Response, **more: object) -> None:
-    """A failure that passes: asked again, nothing is lost and nothing else is sent."""
+    """Register a transient failure: the requests are sent again, nothing is lost, and nothing else is sent."""
     quirk(name, Same(len(SOME)), **more)(at_first(response))
 
 
-# Closed doors: nothing can succeed, and what the user does about it differs.
+# Permanent refusals: no request can succeed, and the user must do something, which differs from case to case.
 
 UNAUTHORIZED = openai_error("Incorrect API key provided: zoo-key-****6789.", None, "invalid_api_key", 401)
 quirk("401, a key is set", Ends((2,), r"401.*OPENAI_API_KEY", DOOR), env=KEY)(always(UNAUTHORIZED))
@@ -127,7 +127,7 @@ quirk("text completions refused for a chat model", Ends((2,), r"chat", DOOR), re
     )
 )
 
-# Permanent failures of single requests.
+# Permanent failures of single requests: all others succeed.
 
 
 def context_exceeded(request: Request) -> Response:
@@ -190,7 +190,7 @@ quirk(
     )
 )
 
-# Failures that pass.
+# Transient failures.
 
 passing("429 with Retry-After in seconds", openai_error("Rate limit reached", None, "rate_limit_exceeded", 429))
 passing("429 with retry-after-ms", as_json(429, {"error": {"message": "slow down"}}, retry_after_ms="700"))
@@ -225,7 +225,7 @@ def retry_date(request: Request) -> Response | None:
 
 @quirk("503 while the model loads", Same(8))
 def loading(request: Request) -> Response | None:
-    """As llama.cpp's server answers for its first seconds."""
+    """Answer as llama.cpp's server does in its first seconds."""
     if request.zoo.seconds > 0.4:
         return None
     return as_json(503, {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}})

@@ -1,4 +1,4 @@
-"""What does not come out yet as declared: quirk, and what came out instead."""
+"""Quirks that do not yet have the declared result, each with the result that it has."""
 
 FAILING: dict[str, str] = {
     "an echo of the prompt before a completion": "14 tasks, 0 of them as on the clean server (14)",

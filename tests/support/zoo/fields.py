@@ -7,7 +7,7 @@ from typing import Any
 from tests.support.zoo.quirk import Behaviour, Same, quirk
 from tests.support.zoo.server import Request, Response, as_json, http
 
-FIELD = 2  # requests in flight: so many may meet a refusal before the first is read
+FIELD = 2  # requests in flight, which may all be refused before the client has read the first refusal
 SCHEMA_ROW = r"JSON schema"
 
 
@@ -24,13 +24,13 @@ def unsupported(name: str) -> Response:
 
 
 def fastapi_extra(name: str) -> Response:
-    """Pydantic's words for a field that a model forbids."""
+    """Return Pydantic's message about a field that a model forbids."""
     row = {"type": "extra_forbidden", "loc": ["body", name], "msg": "Extra inputs are not permitted", "input": 1}
     return as_json(422, {"detail": [row]})
 
 
 def refuses(name: str, error: Response, **more: Any) -> Behaviour:
-    """A quirk that refuses one field wherever it is sent."""
+    """Register a quirk that refuses one field in every request."""
 
     def behave(request: Request) -> Response | None:
         return error if name in request.asked else None
@@ -136,7 +136,7 @@ refuses(
     doctor="temperature",
 )
 def temperature_must_be_1(request: Request) -> Response | None:
-    """As o-series and GPT-5 models answer."""
+    """Answer as o-series and GPT-5 models do."""
     value = request.asked.get("temperature", 1)
     if value == 1:
         return None
@@ -153,7 +153,7 @@ def temperature_must_be_1(request: Request) -> Response | None:
     doctor="temperature",
 )
 def temperature_must_be_positive(request: Request) -> Response | None:
-    """As text-generation-inference answers."""
+    """Answer as text-generation-inference does."""
     if request.asked.get("temperature", 1) > 0:
         return None
     message = "Input validation error: `temperature` must be strictly positive"
@@ -162,7 +162,7 @@ def temperature_must_be_positive(request: Request) -> Response | None:
 
 @quirk("top_p must be below 1", Same(FIELD), says="top_p", keeps=("temperature",), adapts="top_p")
 def top_p_must_be_below_1(request: Request) -> Response | None:
-    """As text-generation-inference answers."""
+    """Answer as text-generation-inference does."""
     if request.asked.get("top_p", 0.5) < 1:
         return None
     message = "Input validation error: `top_p` must be > 0.0 and < 1.0"
@@ -171,7 +171,7 @@ def top_p_must_be_below_1(request: Request) -> Response | None:
 
 @quirk("not temperature with top_p", Same(FIELD), says="top_p", keeps=("temperature",), adapts="top_p")
 def not_both(request: Request) -> Response | None:
-    """As Anthropic's newer models answer."""
+    """Answer as Anthropic's newer models do."""
     if not {"temperature", "top_p"} <= set(request.asked):
         return None
     message = "`temperature` and `top_p` cannot both be specified for this model. Please use only one."
@@ -187,7 +187,7 @@ def not_both(request: Request) -> Response | None:
     doctor="temperature",
 )
 def refuses_many(request: Request) -> Response | None:
-    """As a GPT-5 model behind a strict gateway answers: one at a time."""
+    """Answer as a GPT-5 model behind a strict gateway does, which refuses one field at a time."""
     for name in ("max_tokens", "temperature", "top_p", "seed", "presence_penalty", "stop"):
         if name in request.asked:
             hint = " Use 'max_completion_tokens' instead." if name == "max_tokens" else ""
@@ -198,7 +198,7 @@ def refuses_many(request: Request) -> Response | None:
 
 @quirk("reply limit too high for the model", Same(FIELD), says="max_tokens|512", adapts="most_tokens")
 def limit_too_high(request: Request) -> Response | None:
-    """A value that is refused: the model's most is lower than what the recipe asks for."""
+    """Refuse a value, because the model's limit is lower than the recipe's."""
     if (request.asked.get("max_tokens") or 0) <= 512:
         return None
     message = (
@@ -220,7 +220,7 @@ def response_type(request: Request) -> str:
     doctor="json_object",
 )
 def schema_500(request: Request) -> Response | None:
-    """As llama-cpp-python's server answers."""
+    """Answer as llama-cpp-python's server does."""
     if response_type(request) == "json_schema":
         row = {"message": "[{'type': 'literal_error', 'loc': ('body', 'response_format', 'type')}]", "code": None}
         return as_json(500, {"error": row | {"type": "internal_server_error", "param": None}})
@@ -238,7 +238,7 @@ def schema_500(request: Request) -> Response | None:
     doctor="json_object",
 )
 def json_object_only(request: Request) -> Response | None:
-    """As DeepSeek answers; a schema inside json_object is refused, too."""
+    """Answer as DeepSeek does, which also refuses a schema inside json_object."""
     form = request.asked.get("response_format") or {}
     if form.get("type") == "json_schema":
         return openai_error("This response_format type is unavailable now", None, "invalid_request_error")
@@ -256,7 +256,7 @@ def json_object_only(request: Request) -> Response | None:
     doctor="guided_json",
 )
 def guided_json_only(request: Request) -> Response | None:
-    """As old vLLM answers: `response_format` is refused in every form."""
+    """Answer as old versions of vLLM do, which refuse `response_format` in every form."""
     if "response_format" not in request.asked:
         return None
     message = (
@@ -267,7 +267,7 @@ def guided_json_only(request: Request) -> Response | None:
 
 @quirk("strict schemas refused", Same(FIELD), says="response_format|schema|strict|JSON", adapts="response_format")
 def strict_refused(request: Request) -> Response | None:
-    """A server that has json_schema, but not its field `strict`."""
+    """Answer as a server that has json_schema but not its field `strict`."""
     form = request.asked.get("response_format") or {}
     if "strict" not in form.get("json_schema", {}):
         return None
@@ -276,13 +276,13 @@ def strict_refused(request: Request) -> Response | None:
 
 @quirk("ignores response_format", Same(), doctor=r"ignored\s+JSON schema")
 def ignores_schema(request: Request) -> Response | None:
-    """As transformers serve and Anthropic's compatible endpoint do."""
+    """Answer as `transformers serve` and Anthropic's compatible endpoint do."""
     return request.message(content=request.text("fenced"))
 
 
 @quirk("roles must alternate and system is unknown", Same())
 def strict_roles(request: Request) -> Response | None:
-    """As the chat templates of Gemma and old Mistral models answer."""
+    """Answer as the chat templates of Gemma and old Mistral models do."""
     roles = [message["role"] for message in request.asked.get("messages", [])]
     if roles and (roles[0] != "user" or any(a == b for a, b in itertools.pairwise(roles))):
         return openai_error("Conversation roles must alternate user/assistant/user/assistant/...", None, None)
@@ -291,13 +291,13 @@ def strict_roles(request: Request) -> Response | None:
 
 @quirk("model name is not in the body but in the address", Same())
 def any_model(request: Request) -> Response | None:
-    """As Azure's dated API and one-model servers answer: they name another model than was asked for."""
+    """Answer as Azure's dated API and one-model servers do: the reply names another model than the request."""
     return request.ok(model="zoo-2026-04-01@main")
 
 
 @quirk("refuses unknown fields by pattern", Same(), keeps=("temperature", "top_p", "seed", "max_tokens"))
 def only_known_fields(request: Request) -> Response | None:
-    """A strict server: everything outside OpenAI's own list is refused."""
+    """Refuse every field outside OpenAI's own list."""
     known = re.compile(
         r"model|messages|prompt|temperature|top_p|max_(completion_)?tokens|seed|stop|(presence|frequency)_penalty|response_format"
     )

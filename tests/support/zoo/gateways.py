@@ -1,4 +1,4 @@
-"""Details of bodies that must change nothing: usage, finish reasons, names, extra fields, marks and garbage around JSON."""
+"""Details of bodies that must have no effect: usage, finish reasons, names, extra fields, marks, and garbage around JSON."""
 
 import orjson
 
@@ -88,7 +88,7 @@ quirk("end token left in", Same())(lambda r: r.message(content=r.text() + "<|im_
 
 
 def stop_left_in(request: Request) -> Response:
-    """The good answer with the stop string and some more behind it, as servers send that ignore `stop`."""
+    """Give the good answer with the stop string and some text after it, as servers do that ignore `stop`."""
     stops = request.asked.get("stop") or []
     text = request.good()[1]
     if stops and not any(stop in text for stop in stops):

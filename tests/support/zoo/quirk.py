@@ -1,4 +1,4 @@
-"""What a quirk is: how the server behaves, and what must come out of a run against it."""
+"""What a quirk declares: how the server behaves, and what the result of a run against it must be."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,15 +23,15 @@ class Same:
 
 @dataclass(frozen=True)
 class Ends:
-    """The run ends early, or with something missing, and says why.
+    """The run ends early or with something missing, and says why.
 
     Attributes:
-        codes: exit codes that are right.
-        message: regular expression that the output must match.
+        codes: the exit codes that are right.
+        message: a regular expression that the output must match.
         requests: the most requests to the server.
         paid: the most replies in the journal; None for any number.
-        heals: whether the same command, once the server is well, brings what the clean server brings.
-        never: regular expression that the output must not match; empty for none.
+        heals: whether the same command, once the server is well, leads to the result of the clean server.
+        never: a regular expression that the output must not match; empty for none.
     """
 
     codes: tuple[int, ...]
@@ -47,21 +47,21 @@ class Quirk:
     """One quirk.
 
     Attributes:
-        name: unique, in plain words.
-        behave: the answer to a request; None for the good one.
-        expected: what must come out.
-        says: regular expression that the output of `generate` must match; empty where nothing need be said.
-        status: regular expression that `status --json` must match, whatever the names of its fields.
-        journal: regular expression that the journal must match.
-        thinks: whether a reply shows a thought, so that room for thoughts may be made.
-        adapts: regular expression for the fields that the journal must note as sent otherwise; empty for none.
-        doctor: regular expression that the output of `doctor --model` must match; empty where it only must work.
-        keeps: fields that the last request must still have.
+        name: its name, unique and in plain words.
+        behave: returns the response to a request; None for the good answer.
+        expected: the result that the run must have.
+        says: a regular expression that the output of `generate` must match; empty if it need not say anything.
+        status: a regular expression that `status --json` must match, whatever the names of its fields.
+        journal: a regular expression that the journal must match.
+        adapts: a regular expression for the fields that the journal must record as changed; empty for none.
+        thinks: whether a reply shows a thought, so that the client may make room for thoughts.
+        doctor: a regular expression that the output of `doctor --model` must match; empty if it only must succeed.
+        keeps: the fields that the last request must still have.
         recipe: the run's recipe.
         beside_clean: whether a clean server serves beside this one.
-        timeout: the run's `--timeout` in its own seconds; None for the default.
-        speed: how many times faster the run's clock goes than ours.
-        env: environment variables of the run.
+        timeout: the run's `--timeout` in seconds of its own clock; None for the default.
+        speed: how many times faster than ours the run's clock is.
+        env: the environment variables of the run.
     """
 
     name: str
@@ -85,7 +85,7 @@ QUIRKS: dict[str, Quirk] = {}
 
 
 def quirk(name: str, expected: Same | Ends, **more: object) -> Callable[[Behaviour], Behaviour]:
-    """Register a behaviour as a quirk."""
+    """Return a decorator that registers a behaviour as a quirk."""
 
     def register(behave: Behaviour) -> Behaviour:
         assert name not in QUIRKS, name

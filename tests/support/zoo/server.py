@@ -1,4 +1,4 @@
-"""The server: the simulator's HTTP connection in a thread, answering as a quirk says, or well."""
+"""The server: the simulator's HTTP connection in a thread, which answers as a quirk says, or well."""
 
 import asyncio
 import threading
@@ -18,24 +18,24 @@ ITEMS = 8
 
 
 def http(status: int, body: bytes, kind: str = "application/json", **headers: str) -> bytes:
-    """A whole HTTP response; header names with underscores."""
+    """Return a whole HTTP response; underscores in header names become hyphens."""
     more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
     return f"HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n{more}\r\n".encode() + body
 
 
 def as_json(status: int, value: object, **headers: str) -> "Response":
-    """A response with this JSON value."""
+    """Return a response whose body is this value as JSON."""
     return Response(http(status, orjson.dumps(value), **headers))
 
 
 @dataclass(frozen=True)
 class Response:
-    """What goes over the wire.
+    """The bytes of a response, and what happens around them.
 
     Attributes:
         data: the bytes.
-        then: `keep` the connection, `close` it in good order, or `abort` it (a reset); `hang`: never go on.
-        delay: real seconds before the bytes.
+        then: `keep` the connection, `close` it in good order, `abort` it with a reset, or `hang` without an end.
+        delay: the real seconds before the bytes.
     """
 
     data: bytes = b""
@@ -49,11 +49,11 @@ class Request:
 
     Attributes:
         zoo: the server.
-        path: of the address.
-        headers: by lower-case name.
+        path: the path of the address.
+        headers: the headers by name in lower case.
         asked: the JSON body.
-        number: 1 for the first that the server got.
-        attempt: 1 for the first with this prompt.
+        number: the number of the request at this server, from 1.
+        attempt: the number of the request among those with this prompt, from 1.
     """
 
     zoo: "Zoo"
@@ -75,7 +75,7 @@ class Request:
 
     @property
     def is_json(self) -> bool:
-        """Whether a constrained reply is asked for, in any usual way."""
+        """Whether the request asks for a constrained reply, in any of the usual ways."""
         return any(self.asked.get(name) for name in FORMS)
 
     @property
@@ -84,21 +84,21 @@ class Request:
 
     @property
     def is_odd(self) -> bool:
-        """Some requests for instances, the same ones in every run."""
+        """Whether this is one of some requests for instances, which are the same ones in every run."""
         return self.step == "instances" and sum(self.prompt.encode()) % 3 == 0
 
     @property
     def limit(self) -> int:
-        """The most tokens of the reply; the newer name first."""
+        """The most tokens of the reply; the newer name of the field takes precedence."""
         asked = self.asked.get("max_completion_tokens") or self.asked.get("max_tokens")
         return int(asked) if asked else 4096
 
     def good(self, form: str = "") -> tuple[str, str]:
-        """(step, text) of the good answer, which depends on the prompt alone."""
+        """Return the step and the text of the good answer, which depends on the prompt alone."""
         return answer(self.prompt, self.prompt, ITEMS, form or ("json" if self.is_json else "fenced"))
 
     def text(self, form: str = "") -> str:
-        """The good answer before the first stop string."""
+        """Return the good answer up to the first stop string."""
         text, stops = self.good(form)[1], self.asked.get("stop") or []
         ends = [at for stop in ([stops] if isinstance(stops, str) else stops) if (at := text.find(stop)) >= 0]
         return text[: min(ends)] if ends else text
@@ -108,33 +108,33 @@ class Request:
         return {"prompt_tokens": used, "completion_tokens": written, "total_tokens": used + written}
 
     def choice(self, **message: object) -> dict[str, Any]:
-        """The one choice of the good answer, its message changed as given."""
+        """Return the only choice of the good answer, with these changes in its message."""
         choice: dict[str, Any] = {"index": 0, "finish_reason": "stop", "logprobs": None}
         if self.is_chat:
             return choice | {"message": {"role": "assistant", "content": self.text(), **message}}
         return choice | {"text": self.text()}
 
     def body(self, choice: dict[str, Any] | None = None, **more: object) -> dict[str, Any]:
-        """The body of the good answer, changed as given."""
+        """Return the body of the good answer, with these changes."""
         kind = "chat.completion" if self.is_chat else "text_completion"
         head = {"id": f"zoo-{self.number}", "object": kind, "created": 1764500000, "model": self.asked.get("model")}
         return head | {"choices": [choice or self.choice()], "usage": self.usage()} | more
 
     def message(self, **message: object) -> Response:
-        """The good answer with this message."""
+        """Return the good answer with this message."""
         return as_json(200, self.body(self.choice(**message)))
 
     def ok(self, **more: object) -> Response:
-        """The good answer with this changed in its body."""
+        """Return the good answer with these changes in its body."""
         return as_json(200, self.body(**more))
 
 
 class Zoo:
-    """A server on a port of its own, for the block.
+    """A server on a port of its own, which ends with the block.
 
     Attributes:
         behave: the quirk; None for the clean server.
-        pace: real seconds that each response takes.
+        pace: the real seconds that each response takes.
         requests: all requests for completions.
         memory: whatever a quirk remembers.
         url: the address, as `--base-url` takes it.
@@ -178,19 +178,19 @@ class Zoo:
 
     @property
     def seconds(self) -> float:
-        """Real seconds since the first request."""
+        """Return the real seconds since the first request."""
         return time.monotonic() - self.began
 
 
 @dataclass
 class _Quiet:
-    """What the simulator's connection counts on."""
+    """The counts that the simulator's connection expects."""
 
     stats: Any = field(default_factory=lambda: Simulator(Options()).stats)
 
 
 class ZooConnection(Connection):
-    """One client of the zoo."""
+    """The connection of one client of the zoo."""
 
     def __init__(self, zoo: Zoo) -> None:
         super().__init__(_Quiet())  # type: ignore[arg-type]
@@ -199,7 +199,7 @@ class ZooConnection(Connection):
     def request(self, path: str, headers: dict[str, str], body: bytes) -> None:
         try:
             response = self._response(path, headers, body)
-        except Exception as exc:  # a fault of the zoo itself, which the test reports
+        except Exception as exc:  # an error of the zoo itself, which the test reports
             self.zoo.faults.append(exc)
             response = as_json(500, {"error": f"the zoo broke: {exc!r}"})
         if response.delay or self.zoo.pace:

@@ -1,4 +1,4 @@
-"""Models that think before they answer, each in its own way. All thoughts hold decoys that must not be read as the answer."""
+"""Models that think before they answer, each in its own way. All thoughts hold decoys, which must not be read as the answer."""
 
 from typing import Any
 
@@ -10,17 +10,17 @@ DECOYS = (
     'Yes? No. {"is_classification": true} {"tasks": ["Decoy: name a colour of the sea."]}\n1. Decoy: sort the tides.\n'
 )
 THOUGHT = f"Let me begin by {MARK}.\n{DECOYS}Output: decoy\n\nThat settles it."
-ROOM = 420  # tokens of a thought: more than the limits of the questions for task types leave, less than those of the others
+ROOM = 420  # tokens of a thought: more than the limits of requests for task types, less than those of the others
 MUCH = 1800  # tokens of a thought: more than any limit of the recipe
 
 
 def inline(before: str, after: str, form: str = "") -> Any:
-    """A thought in the text of the answer."""
+    """Return a behaviour that puts a thought into the text of the answer."""
     return lambda request: request.message(content=f"{before}{THOUGHT}{after}{request.text(form)}")
 
 
 def thinks(name: str, behave: Any, **more: Any) -> None:
-    """The thought is told from the answer and kept in the journal."""
+    """Register a quirk whose thought must be separated from the answer and kept in the journal."""
     quirk(name, Same(), journal=MARK, thinks=True, doctor="think|thought", **more)(behave)
 
 
@@ -66,7 +66,7 @@ quirk("reasoning_content empty", Same())(lambda r: r.message(reasoning_content="
 
 
 def cut(shape: Any, needed: int = ROOM) -> Any:
-    """A model that needs so many tokens for its thought before the answer, counted against the reply's limit."""
+    """Return the behaviour of a model whose thought takes this number of tokens, which count against the reply's limit."""
 
     def behave(request: Request) -> Response:
         thought = (THOUGHT + " More of it." * 800)[: 4 * needed]
@@ -91,12 +91,15 @@ def within(request: Request, thought: str, text: str | None) -> dict[str, Any]:
 
 
 def prefilled(request: Request, thought: str, text: str | None) -> dict[str, Any]:
-    """The template opened the thought, so that only its end is in the text, and neither where it was cut."""
+    """Return a choice for a chat template that has opened the thought already.
+
+    The text has only the closing tag of the thought, and not even that if the reply was cut in the thought.
+    """
     return request.choice(content=thought + ("" if text is None else f"\n</think>\n\n{text}"))
 
 
 def hidden(request: Request, thought: str, text: str | None) -> dict[str, Any]:
-    """As GPT-5 answers: the thought is only counted."""
+    """Return a choice as GPT-5 does, which only counts its thought."""
     return request.choice(content=text or "")
 
 

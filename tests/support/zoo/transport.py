@@ -1,4 +1,4 @@
-"""What happens to the bytes: pauses, resets, lengths, encodings, sizes."""
+"""What can happen to the bytes: pauses, resets, wrong lengths, encodings, large sizes."""
 
 import gzip
 import zlib
@@ -31,7 +31,7 @@ def half(request: Request, then: str) -> Response:
 
 
 def some(response: object) -> object:
-    """Only some requests meet it."""
+    """Return a behaviour that only some requests meet."""
     return lambda request: response(request) if request.number in SOME else None  # type: ignore[operator]
 
 
