@@ -41,7 +41,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [  # name, values, a text th
     (
         "length_constraints:nth_paragraph_first_word",
         {"num_paragraphs": 2, "nth_paragraph": 2, "first_word": "weekend"},
-        "A text.\n\n“Weekend” it is.",
+        "A text.\n\n'Weekend' it is.",
         "Weekend\n\nA text.",
     ),
     ("detectable_content:number_placeholders", {"num_placeholders": 2}, "[name] in [town]", "[name] in town"),

@@ -17,6 +17,7 @@ EXTRAS = {  # extra -> the modules that it installs, and what it is for
         "files compressed with zstd",
     ),
     "ray": (("ray",), "more than one machine"),
+    "ifeval": (("langdetect", "nltk"), "IFEval's verdicts on language and sentences as in its reference"),
     "trace": (("opentelemetry",), "spans for OpenTelemetry"),
 }
 

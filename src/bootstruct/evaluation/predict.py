@@ -31,7 +31,7 @@ GREEDY: Final = Sampling(
 )  # the paper and its code: temperature 0, 1,024 tokens, no stop
 
 Api = Literal["text", "chat"]
-Kind = Literal["superni", "user-tasks", "judge-absolute", "judge-pairwise"]
+Kind = Literal["superni", "user-tasks", "ifeval", "judge-absolute", "judge-pairwise"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +108,7 @@ def write_results(
 
 def _row(note: EvaluationManifest, case: EvaluationCase, fact: ReplyReceived) -> dict[str, Any]:
     """One prediction in the format of its kind. `lineage` names the reply, its model and its request."""
-    reply = fact.reply
-    lineage = {
-        "key": fact.key,
-        "digest": fact.digest,
-        "model": reply.model or note.model,
-        "finish": reply.finish,
-        "tokens": [reply.prompt_tokens, reply.completion_tokens],
-    }
+    reply, lineage = fact.reply, lineage_of(fact, note.model)
     if note.evaluation == "superni":
         instance = {"id": case.instance, "input": case.input, "output": list(case.references)}
         row: dict[str, Any] = {"Task": case.source, "Categories": [case.category] if case.category else []}
@@ -123,6 +116,18 @@ def _row(note: EvaluationManifest, case: EvaluationCase, fact: ReplyReceived) ->
     target = case.references[0]
     row = {"id": case.instance, "instruction": case.instruction, "input": case.input, "target": target}
     return row | {"response": without_thought(reply).text, "lineage": lineage}
+
+
+def lineage_of(fact: ReplyReceived, model: str) -> dict[str, Any]:
+    """Where an answer comes from: its key in the journal, the digest of its request, its model, its end and its tokens."""
+    reply = fact.reply
+    return {
+        "key": fact.key,
+        "digest": fact.digest,
+        "model": reply.model or model,
+        "finish": reply.finish,
+        "tokens": [reply.prompt_tokens, reply.completion_tokens],
+    }
 
 
 def begin_folder(folder: Path, note: EvaluationManifest) -> None:

@@ -4,10 +4,12 @@ Public as `bootstruct.evaluate`. Functions that use a model record every reply i
 """
 
 from bootstruct.api.evaluate.answers import OverlapResult, agree, compare, overlap, score, sheet
+from bootstruct.api.evaluate.following import IfevalResult, aifeval, ifeval
 from bootstruct.api.evaluate.judging import ajudge, judge
 from bootstruct.api.evaluate.models import EvaluationResult, asuperni, auser_tasks, superni, user_tasks
 from bootstruct.evaluation.collect_replies import EvaluationProgress, ModelOptions
 from bootstruct.evaluation.compare import ModelComparison
+from bootstruct.evaluation.ifeval import IfevalScores
 from bootstruct.evaluation.judge import JudgeResult
 from bootstruct.evaluation.rating_agreement import AgreementResult
 from bootstruct.evaluation.ratings import SheetResult
@@ -17,6 +19,8 @@ __all__ = [
     "AgreementResult",
     "EvaluationProgress",
     "EvaluationResult",
+    "IfevalResult",
+    "IfevalScores",
     "JudgeResult",
     "ModelComparison",
     "ModelOptions",
@@ -24,10 +28,12 @@ __all__ = [
     "Scorecard",
     "SheetResult",
     "agree",
+    "aifeval",
     "ajudge",
     "asuperni",
     "auser_tasks",
     "compare",
+    "ifeval",
     "judge",
     "overlap",
     "score",

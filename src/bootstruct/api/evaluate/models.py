@@ -94,7 +94,7 @@ async def asuperni(
     shown = f"and up to {examples} examples within {prompt_tokens} tokens ({counted})" if examples else "only"
     about = (f"definition {shown}", str(Path(split or data)))
     return await _evaluate(
-        _names(models),
+        model_names(models),
         Path(out),
         "superni",
         TaskSet(found.cases, found.problems, (found.account,)),
@@ -155,7 +155,7 @@ async def auser_tasks(
         InputError: the tasks, the prompt, a model or an option cannot be used.
         EngineUnavailableError: no key, no permission, unknown model, or the server cannot be reached.
     """
-    names, folder = _names(models), Path(out)
+    names, folder = model_names(models), Path(out)
     accounts: list[RowAccount] = []
     cases, problems = read_user_tasks(Path(tasks) if tasks else None, fields, accounts)
     template = prompt_template(Path(prompt) if prompt else None, "user_task")
@@ -224,7 +224,8 @@ async def _evaluate(
     return EvaluationResult(tuple(cards), tuple(folders))
 
 
-def _names(models: str | Sequence[str]) -> list[str]:
+def model_names(models: str | Sequence[str]) -> list[str]:
+    """The names of models as a list. Raises InputError if there is none."""
     names = [models] if isinstance(models, str) else list(models)
     if not names:
         raise InputError("models: name one, as in openai/gpt-4.1-mini.")

@@ -61,6 +61,16 @@ _FLAGS = (
 )
 
 
+models_option = click.option(
+    "--model",
+    "models",
+    metavar="ENGINE/NAME",
+    multiple=True,
+    required=True,
+    help="The model to evaluate; may be repeated.",
+)
+
+
 def asking_flags(command: Command) -> Command:
     """Add the flags, which are `evaluation.replies.ModelOptions` by name, and `--quiet`."""
     for flag in reversed(_FLAGS):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bootstruct.cli.echo import echo, echo_accounts, echo_json
-from bootstruct.cli.evaluate.options import FOLDER, ProgressLine, asking_flags
+from bootstruct.cli.evaluate.options import FOLDER, ProgressLine, asking_flags, models_option
 from bootstruct.cli.shared_options import Command, fields, list_left_out, number_option, superni_tasks
 from bootstruct.errors import RunStoppedError
 
@@ -15,16 +15,6 @@ if TYPE_CHECKING:
 
     from bootstruct.api.evaluate import EvaluationResult
     from bootstruct.evaluation.scorecard import Scorecard
-
-
-_models = click.option(
-    "--model",
-    "models",
-    metavar="ENGINE/NAME",
-    multiple=True,
-    required=True,
-    help="The model to evaluate; may be repeated.",
-)
 
 
 def _part_of_the_data(command: Command) -> Command:
@@ -40,7 +30,7 @@ def _part_of_the_data(command: Command) -> Command:
 
 @click.command("superni", short_help="Give models the test tasks of Super-NaturalInstructions.")
 @click.option("--data", type=FOLDER, required=True, help="A checkout of the public natural-instructions repository.")
-@_models
+@models_option
 @click.option(
     "--out", type=FOLDER, default=Path("evaluations/superni"), show_default=True, help="Holds one folder per model."
 )
@@ -86,7 +76,7 @@ def superni_command(
 
 
 @click.command("user-tasks", short_help="Give models user-oriented tasks and make a blind rating sheet.")
-@_models
+@models_option
 @click.option(
     "--tasks",
     type=FOLDER,
