@@ -87,7 +87,7 @@ class ConstraintVerdicts:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class FollowedShare:
     """A share of what was judged, as a percentage, with a 95% interval over prompts (None for fewer than five)."""
 
     percent: float
@@ -112,9 +112,9 @@ class IfevalScores:
 
     name: str
     expected: int
-    prompts: Mapping[str, Share]
-    constraints: Mapping[str, Share]
-    kinds: Mapping[str, Mapping[str, Share]]
+    prompts: Mapping[str, FollowedShare]
+    constraints: Mapping[str, FollowedShare]
+    kinds: Mapping[str, Mapping[str, FollowedShare]]
     problems: tuple[Problem, ...]
     differing: Mapping[str, str]
     accounts: tuple[RowAccount, ...] = ()
@@ -261,16 +261,16 @@ def _scores(
     return IfevalScores(name, expected, prompts, constraints, kinds, problems, used)
 
 
-def _share(followed: Sequence[Any], groups: Sequence[Any]) -> Share:
+def _share(followed: Sequence[Any], groups: Sequence[Any]) -> FollowedShare:
     count = len(followed)
     percent = round(100 * sum(followed) / count, 4) if count else 0.0
-    return Share(percent, mean_interval([float(f) for f in followed], groups, 100.0) if count else None, count)
+    return FollowedShare(percent, mean_interval([float(f) for f in followed], groups, 100.0) if count else None, count)
 
 
 def to_row(scores: IfevalScores) -> dict[str, Any]:
     """The scores as plain JSON values."""
 
-    def shares(given: Mapping[str, Share]) -> dict[str, Any]:
+    def shares(given: Mapping[str, FollowedShare]) -> dict[str, Any]:
         return {
             how: {"percent": share.percent, "count": share.count}
             | ({"interval": [share.interval.low, share.interval.high]} if share.interval else {})
@@ -295,7 +295,7 @@ def markdown(scores: IfevalScores) -> str:
 
 
 def _lines(scores: IfevalScores) -> Iterator[str]:
-    def row(name: str, given: Mapping[str, Share]) -> list[object]:
+    def row(name: str, given: Mapping[str, FollowedShare]) -> list[object]:
         cells = [f"{share.percent:.1f}{bracket(share.interval)}" for share in given.values()]
         return [name, given["strict"].count, *cells]
 

@@ -96,7 +96,7 @@ def follows_loosely(name: str, values: Values, text: str, tools: LanguageTools |
         KeyError: as for `follows`.
 
     Example:
-        >>> follows_loosely("startend:quotation", {}, 'Here you are:\n"Red and green."'))
+        >>> follows_loosely("startend:quotation", {}, 'Here you are:\n"Red and green."')
         True
     """
     lines = text.split("\n")
