@@ -11,7 +11,7 @@ from random import Random
 
 from gates import BLANK
 
-from bootstruct.pocket.world import headers
+from bootstruct.pocket.world import prompt_headers
 from bootstruct.pocket.world.families import FAMILIES
 from bootstruct.pocket.world.family import TaskFamily
 from bootstruct.pocket.world.grammar import render
@@ -109,16 +109,16 @@ def task_list(rng: Random) -> str:
     only_class = rng.random() < 0.12
     families = rng.sample(_CLASS if only_class else _ALL, rng.randint(10, 16))
     header = (
-        headers.PROPOSE_CLASSIFICATION
+        prompt_headers.PROPOSE_CLASSIFICATION
         if only_class
-        else (headers.PROPOSE if rng.random() < 0.75 else rng.choice(_TITLES))
+        else (prompt_headers.PROPOSE if rng.random() < 0.75 else rng.choice(_TITLES))
     )
     return "\n".join([header, *(f"{k}. {_say(rng, family)}" for k, family in enumerate(families, 1))])
 
 
 def kind_list(rng: Random) -> str:
     """Instructions, each with the answer whether it is a classification task."""
-    blocks = [headers.CLASSIFY] if rng.random() < 0.85 else []
+    blocks = [prompt_headers.CLASSIFY] if rng.random() < 0.85 else []
     for _ in range(rng.randint(8, 14)):
         family = rng.choice(_CLASS if rng.random() < 0.45 else _OTHER)
         blocks.append(f"Task: {_say(rng, family)}\nIs it classification? {'Yes' if family.is_classification else 'No'}")
@@ -147,7 +147,7 @@ def input_first_block(rng: Random, family: TaskFamily, most: int = 3) -> str:
 def input_first(rng: Random) -> str:
     """Several tasks with examples, mostly not classification: only families that may be shown with an answer."""
     families = _pick(rng, _ANSWERED_OTHER if rng.random() < 0.75 else _ANSWERED, rng.randint(4, 7))
-    blocks = [headers.INPUT_FIRST] if rng.random() < 0.85 else []
+    blocks = [prompt_headers.INPUT_FIRST] if rng.random() < 0.85 else []
     return "\n\n".join([*blocks, *(input_first_block(rng, family, rng.choice((2, 3, 3, 5))) for family in families)])
 
 
@@ -171,7 +171,7 @@ def blank(rng: Random) -> str:
     Such documents begin more often than answered ones, so that a task at the beginning of a text is no reason to answer it.
     """
     arrows = rng.random() < 0.15
-    blocks = [headers.INPUT_FIRST] if not arrows and rng.random() < 0.8 else []
+    blocks = [prompt_headers.INPUT_FIRST] if not arrows and rng.random() < 0.8 else []
     # Mostly the families that are answered elsewhere, as often as they are: each must be blank more often than answered.
     families = _ANSWERED if rng.random() < 0.85 else _TABLED
     for family in _pick(rng, families, rng.choice((1, 1, 1, 2))):
@@ -202,7 +202,7 @@ def paraphrases(rng: Random) -> str:
 
 def output_first(rng: Random) -> str:
     """Classification tasks: for each class label an input."""
-    blocks = [headers.OUTPUT_FIRST] if rng.random() < 0.85 else []
+    blocks = [prompt_headers.OUTPUT_FIRST] if rng.random() < 0.85 else []
     for family in _pick(rng, _ANSWERED_CLASS, rng.randint(4, 6)):
         params = family.params(rng)
         lines = [f"Task: {family.instruction(rng, params)}"]

@@ -13,7 +13,7 @@ from random import Random
 
 from corpus import input_first_block
 
-from bootstruct.pocket.world import headers
+from bootstruct.pocket.world import prompt_headers
 from bootstruct.pocket.world.families import FAMILIES
 from bootstruct.pocket.world.grammar import render
 from bootstruct.pocket.world.held_out_families import HELD_OUT
@@ -72,7 +72,7 @@ def seeds() -> str:
 def classify_prompt() -> str:
     """Tasks with the answer whether they are classification, then the place of the new one."""
     rng = Random("pocket classify")
-    blocks = [headers.CLASSIFY]
+    blocks = [prompt_headers.CLASSIFY]
     for name in _KINDS:
         kind = "Yes" if FAMILIES[name].is_classification else "No"
         blocks.append(f"Task: {_bare(name, rng)[0]}\nIs it classification? {kind}")
@@ -82,14 +82,14 @@ def classify_prompt() -> str:
 def input_first_prompt() -> str:
     """Tasks with examples, input before output, then the place of the new one."""
     rng = Random("pocket input first")
-    blocks = [headers.INPUT_FIRST, *(input_first_block(rng, FAMILIES[name]) for name in _INPUT_FIRST)]
+    blocks = [prompt_headers.INPUT_FIRST, *(input_first_block(rng, FAMILIES[name]) for name in _INPUT_FIRST)]
     return "\n\n".join([*blocks, "Task: {{ instruction }}\n\n"])
 
 
 def output_first_prompt() -> str:
     """Classification tasks with an input for each label, then the place of the new one."""
     rng = Random("pocket output first")
-    blocks = [headers.OUTPUT_FIRST]
+    blocks = [prompt_headers.OUTPUT_FIRST]
     for name in _OUTPUT_FIRST:
         text, params = _bare(name, rng)
         lines = [f"Task: {text}"]
@@ -104,7 +104,9 @@ def files() -> dict[str, str]:
     assert not set(SEEDS + _KINDS + _INPUT_FIRST + _OUTPUT_FIRST) & set(HELD_OUT)
     return {
         "seeds.jsonl": seeds(),
-        "propose.jinja": _PROPOSE.format(header=headers.PROPOSE, class_header=headers.PROPOSE_CLASSIFICATION),
+        "propose.jinja": _PROPOSE.format(
+            header=prompt_headers.PROPOSE, class_header=prompt_headers.PROPOSE_CLASSIFICATION
+        ),
         "classify.jinja": classify_prompt(),
         "input_first.jinja": input_first_prompt(),
         "output_first.jinja": output_first_prompt(),

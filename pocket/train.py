@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from recipe import input_first_prompt
 from torch import Tensor, nn
 
-from bootstruct.pocket.world import headers
+from bootstruct.pocket.world import prompt_headers
 from bootstruct.pocket.world.families import FAMILIES
 from bootstruct.pocket.world.held_out_families import HELD_OUT
 
@@ -153,7 +153,7 @@ class Question:
 
 def questions(shots: int, per_family: int, seed: int) -> list[Question]:
     """`per_family` questions of every family with one right answer and an input, after `shots` solved examples."""
-    return _asked(per_family, seed, headers.INPUT_FIRST + "\n\n", shots)
+    return _asked(per_family, seed, prompt_headers.INPUT_FIRST + "\n\n", shots)
 
 
 def demonstrated(per_family: int, seed: int) -> list[Question]:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from bootstruct.deduplication.compact import DigestTable, Places, RowPlace
+from bootstruct.deduplication.compact import DigestTable, RowPlace, RowPlaces
 
 
 @pytest.mark.parametrize("bits", [4, 11, 64])
@@ -19,7 +19,7 @@ def test_a_table_of_digests_is_a_dict(bits: int) -> None:
 def test_places_are_given_back() -> None:
     texts = ["a", "", "half \ud83d of one", "🙂 中", "x" * 1000]
     places = [RowPlace(f"{number % 2}.jsonl", number * 10**9, texts[number % 5]) for number in range(50)]
-    kept = Places(places)
+    kept = RowPlaces(places)
     assert [kept[number] for number in range(len(kept))] == places
     with pytest.raises(IndexError):
         kept[50]

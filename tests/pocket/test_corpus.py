@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from bootstruct.novelty.rouge import rouge_l
-from bootstruct.pocket.world import headers
+from bootstruct.pocket.world import prompt_headers
 from bootstruct.pocket.world.families import FAMILIES
 from bootstruct.pocket.world.held_out_families import HELD_OUT
 from bootstruct.pocket.world.strict_reader import ReadTask, check_instance, read_instruction
@@ -42,17 +42,17 @@ def test_the_headline_format_is_absent_from_the_corpus(documents: list[str]) -> 
 def test_the_corpus_holds_every_family_and_every_header(documents: list[str]) -> None:
     whole = "\n".join(documents)
     for header in (
-        headers.PROPOSE,
-        headers.PROPOSE_CLASSIFICATION,
-        headers.CLASSIFY,
-        headers.INPUT_FIRST,
-        headers.OUTPUT_FIRST,
+        prompt_headers.PROPOSE,
+        prompt_headers.PROPOSE_CLASSIFICATION,
+        prompt_headers.CLASSIFY,
+        prompt_headers.INPUT_FIRST,
+        prompt_headers.OUTPUT_FIRST,
     ):
         assert whole.count(header + "\n") > 100
     listed = [
         line.partition(". ")[2]
         for text in documents[:3000]
-        if text.startswith(headers.PROPOSE)
+        if text.startswith(prompt_headers.PROPOSE)
         for line in text.splitlines()
     ]
     assert _families(listed) == set(FAMILIES), "every family is listed, and can be proposed"
@@ -79,7 +79,7 @@ def test_the_gates_of_the_corpus_hold_and_see_what_they_are_for(documents: list[
         "1. Look at a number. What is twice the number?",
         "Double the number.\n4\nAnswer: 8",
     ):
-        assert len(gates.corpus_faults([f"{headers.INPUT_FIRST}\n\n{fault}"])) == 1, fault
+        assert len(gates.corpus_faults([f"{prompt_headers.INPUT_FIRST}\n\n{fault}"])) == 1, fault
 
 
 def test_a_training_that_misses_a_gate_is_named() -> None:
@@ -153,10 +153,10 @@ def test_no_seed_and_no_demonstration_is_of_a_held_out_family() -> None:
 
 def test_prompts_begin_with_the_headers_of_the_corpus_and_fit_the_context() -> None:
     for name, header in (
-        ("propose", headers.PROPOSE),
-        ("classify", headers.CLASSIFY),
-        ("input_first", headers.INPUT_FIRST),
-        ("output_first", headers.OUTPUT_FIRST),
+        ("propose", prompt_headers.PROPOSE),
+        ("classify", prompt_headers.CLASSIFY),
+        ("input_first", prompt_headers.INPUT_FIRST),
+        ("output_first", prompt_headers.OUTPUT_FIRST),
     ):
         text = (RECIPE / f"{name}.jinja").read_text(encoding="utf-8")
         assert header + "\n" in text

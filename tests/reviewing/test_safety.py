@@ -9,7 +9,7 @@ from bootstruct.errors import InputError
 from bootstruct.render.sanitize import escaped
 from bootstruct.reviewing.names import reviewer_name
 from bootstruct.reviewing.safety import MOST_BODY, Guard
-from bootstruct.reviewing.serve import Bind, listen
+from bootstruct.reviewing.serve import ListenAddress, listen
 from tests.support.asgi import HOST, PORT, Browser, Site, open_site
 from tests.support.review_runs import make_run, tasks
 
@@ -182,14 +182,14 @@ def test_other_addresses_need_to_be_allowed() -> None:
     with pytest.raises(
         InputError, match=r"--host 0\.0\.0\.0: others could reach this page without encryption.*--allow-remote"
     ):
-        listen(Bind("0.0.0.0", 0))
-    listen(Bind("0.0.0.0", 0, allow_remote=True)).close()
-    listen(Bind("localhost", 0)).close()
+        listen(ListenAddress("0.0.0.0", 0))
+    listen(ListenAddress("0.0.0.0", 0, allow_remote=True)).close()
+    listen(ListenAddress("localhost", 0)).close()
     with pytest.raises(InputError, match=r"--host nowhere\.invalid: no such address"):
-        listen(Bind("nowhere.invalid", 0))
-    taken = listen(Bind(port=0))
+        listen(ListenAddress("nowhere.invalid", 0))
+    taken = listen(ListenAddress(port=0))
     with pytest.raises(InputError, match=r"--port \d+: cannot be used"):
-        listen(Bind(port=taken.getsockname()[1]))
+        listen(ListenAddress(port=taken.getsockname()[1]))
     taken.close()
 
 

@@ -157,13 +157,13 @@ def review(
     Raises:
         InputError: there is nothing to review, packages are missing, or the address cannot be used.
     """
-    from bootstruct.reviewing.serve import Bind, serve
+    from bootstruct.reviewing.serve import ListenAddress, serve
     from bootstruct.reviewing.session import ReviewOptions
 
     if overlap is not None and not 0 <= overlap <= 1:
         raise InputError(f"overlap: must be in [0, 1], not {overlap:g}.")
     options = ReviewOptions(tasks, seed, _reviewers(reviewers), overlap)
-    serve(Path(run), Path(sheet) if sheet else None, options, Bind(host, port, allow_remote), on_line, stop)
+    serve(Path(run), Path(sheet) if sheet else None, options, ListenAddress(host, port, allow_remote), on_line, stop)
 
 
 def export_judgements(run: StrPath, path: StrPath) -> int:

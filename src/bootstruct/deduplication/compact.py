@@ -17,11 +17,11 @@ class RowPlace:
     text: str
 
 
-class Places:
-    """Places of rows by number, in the order in which they were added.
+class RowPlaces:
+    """The places of rows by number, in the order in which they were added.
 
     Example:
-        >>> places = Places([RowPlace("a.jsonl", 3, "Sing.")])
+        >>> places = RowPlaces([RowPlace("a.jsonl", 3, "Sing.")])
         >>> places[0], len(places)
         (RowPlace(path='a.jsonl', row=3, text='Sing.'), 1)
     """

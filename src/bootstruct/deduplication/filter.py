@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bootstruct.deduplication.compact import Places, RowPlace
+from bootstruct.deduplication.compact import RowPlace, RowPlaces
 from bootstruct.deduplication.comparison import Entry, Groups, Json, RowComparison
 from bootstruct.errors import InputError
 from bootstruct.io.accounts import RowAccount
@@ -187,7 +187,7 @@ def _here(
     meaning: "MeaningRule | None",
 ) -> Iterator[Decided]:
     away, index = NoveltyIndex(threshold, tokenizer=tokenizer), NoveltyIndex(threshold, tokenizer=tokenizer)
-    away_places, kept = Places(), Places()
+    away_places, kept = RowPlaces(), RowPlaces()
     away.extend(_texts_of(against if meaning is None else meaning.keep_away(against), away_places))
     for entry, row in ((entry, -1) for entry in entries) if meaning is None else meaning.rows(entries):
         hit = None
@@ -207,7 +207,7 @@ def _here(
         yield entry, hit
 
 
-def _texts_of(rows: Iterable[RowPlace], places: Places) -> Iterator[str]:
+def _texts_of(rows: Iterable[RowPlace], places: RowPlaces) -> Iterator[str]:
     """The texts of rows; their places are noted."""
     for row in rows:
         places.append(row)
@@ -237,7 +237,7 @@ def _elsewhere(entries: Iterator[Entry], shards: "Shards[RowPlace]") -> Iterator
 def _together(decided: Iterable[Decided]) -> Iterator[Decided]:
     """The decisions: a row of a group shares that of the group's first row, and equal rows are kept once."""
     leaders: dict[int, int] = {}  # of dropped first rows, by their number: which of these they are
-    scores, nears, against, in_meaning = array("d"), Places(), bytearray(), bytearray()
+    scores, nears, against, in_meaning = array("d"), RowPlaces(), bytearray(), bytearray()
     for number, (entry, hit) in enumerate(decided):
         if entry.leader is None:
             if hit is not None:

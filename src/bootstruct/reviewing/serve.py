@@ -27,11 +27,13 @@ STOP_SECONDS: Final = 0.1  # between two checks of whether the page should end
 
 
 @dataclass(frozen=True, slots=True)
-class Bind:
-    """Where to listen.
+class ListenAddress:
+    """The address on which the review page listens.
 
     Attributes:
-        port: None for the usual one, or a free one where that is taken.
+        host: the name or number of the host.
+        port: the port; None for port 8642, or a free port if that is taken.
+        allow_remote: whether other machines may reach the page.
     """
 
     host: str = LOOPBACK
@@ -72,7 +74,7 @@ def serve(
     run: Path,
     sheet: Path | None,
     wanted: ReviewOptions,
-    bind: Bind,
+    address: ListenAddress,
     tell: Callable[[str], object],
     stop: threading.Event | None = None,
 ) -> None:
@@ -87,14 +89,14 @@ def serve(
         from bootstruct.reviewing.app import Pages
     except ImportError:
         raise InputError("The review page needs starlette and uvicorn: pip install 'bootstruct[review]'.") from None
-    listening = listen(bind)
+    listening = listen(address)
     try:
         session, ledger = open_session(run, sheet, wanted)
         try:
             port = int(listening.getsockname()[1])
-            guard = Pages(session).guarded(bind.host, port)
-            shown = f"[{bind.host}]" if ":" in bind.host else bind.host
-            if bind.host in ("0.0.0.0", "::"):
+            guard = Pages(session).guarded(address.host, port)
+            shown = f"[{address.host}]" if ":" in address.host else address.host
+            if address.host in ("0.0.0.0", "::"):
                 shown = socket.gethostname()
             config = uvicorn.Config(
                 guard, log_level="warning", access_log=False, server_header=False, lifespan="off", ws="none",
@@ -134,34 +136,36 @@ def _ended_by(stop: threading.Event | None, server: "uvicorn.Server") -> Iterato
         watcher.join()
 
 
-def listen(bind: Bind) -> socket.socket:
-    """A socket on the requested address.
+def listen(address: ListenAddress) -> socket.socket:
+    """Return a socket that listens on the address.
 
-    Raises InputError where it is not this machine's, taken, or open to others without their being allowed.
+    Raises:
+        InputError: the address is taken or does not belong to this machine, or others could reach it without
+            `allow_remote`.
     """
     try:
-        found = socket.getaddrinfo(bind.host, bind.port or 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(address.host, address.port or 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as exc:
-        raise InputError(f"--host {bind.host}: no such address: {exc.strerror}.") from None
-    family, _, _, _, address = found[0]
-    name = str(address[0])
+        raise InputError(f"--host {address.host}: no such address: {exc.strerror}.") from None
+    family, _, _, _, resolved = found[0]
+    name = str(resolved[0])
     loopback = name == "::1" or name.startswith("127.")
-    if not loopback and not bind.allow_remote:
+    if not loopback and not address.allow_remote:
         raise InputError(
-            f"--host {bind.host}: others could reach this page without encryption. An SSH tunnel is safer; "
+            f"--host {address.host}: others could reach this page without encryption. An SSH tunnel is safer; "
             "to allow this, add --allow-remote."
         )
-    for port in (PORT, 0) if bind.port is None else (bind.port,):
+    for port in (PORT, 0) if address.port is None else (address.port,):
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listening.bind((name, port, *address[2:]))
+            listening.bind((name, port, *resolved[2:]))
             listening.listen(128)  # here, so that the printed address can be opened at once
             return listening
         except OSError as exc:
             listening.close()
             fault = exc
-    raise InputError(f"--port {bind.port}: cannot be used: {fault.strerror}; choose another.")
+    raise InputError(f"--port {address.port}: cannot be used: {fault.strerror}; choose another.")
 
 
 def reviewers_of(text: str) -> tuple[str, ...]:

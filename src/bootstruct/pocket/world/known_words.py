@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from random import Random
 
-from bootstruct.pocket.world import headers, lexicon
+from bootstruct.pocket.world import lexicon, prompt_headers
 from bootstruct.pocket.world.families import FAMILIES
 from bootstruct.pocket.world.grammar import plural, with_article
 from bootstruct.pocket.world.phrases import CONTEXTS, ENDINGS
@@ -52,7 +52,7 @@ def unknown_words(seeds: Iterable[Seed]) -> list[str]:
 def _texts() -> Iterator[str]:
     """Yield all texts whose words belong to the vocabulary."""
     yield from CORPUS_ONLY
-    for module in (lexicon, headers):
+    for module in (lexicon, prompt_headers):
         for name, value in vars(module).items():
             if not name.startswith("_"):
                 yield from _strings(value)
