@@ -1,7 +1,6 @@
 """How diverse data sets are, from Python: `diversity`."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +24,7 @@ def diversity(
     embed: str | None = None,
     base_url: str | None = None,
     embeddings: StrPath | None = None,
+    taxonomy: StrPath | None = None,
     on_step: Callable[[str], None] | None = None,
     accounts: "list[RowAccount] | None" = None,
 ) -> "tuple[SetDiversity, ...]":
@@ -43,11 +43,13 @@ def diversity(
         embed: measure meaning as well, by vectors of this model: `openai/MODEL`, `hf/FOLDER`, `static/FOLDER` or `hashed`.
         base_url: with `embed="openai/MODEL"`: the server.
         embeddings: a folder that keeps the vectors; by default `embeddings` in the first run folder, else they are not kept.
+        taxonomy: a YAML file of the topics, task types, lengths and verbs that the sets should cover, instead of what their
+            seeds cover (docs/diversity.md).
         on_step: called with a line about the current step.
         accounts: a list that receives an account of the rows of each file.
 
     Returns:
-        For each set its measures, each with value, interval, direction and source.
+        For each set its measures, each with value, interval, direction and source, and how it covers the taxonomy.
 
     Raises:
         InputError: a source cannot be read, has fewer than two texts, or fewer than `size`.
@@ -61,11 +63,10 @@ def diversity(
         >>> round(found.value("distinct_1").value, 3), found.value("self_bleu").measure.direction
         (0.194, 'lower')
     """
-    from bootstruct.embeddings.embedder import embedded, open_embedder
-    from bootstruct.io.trust import require_inside, require_no_links
     from bootstruct.reporting.diversity import MEASURED_TEXTS, diversity_of
-    from bootstruct.reporting.from_run import is_run
+    from bootstruct.reporting.holes import read_taxonomy
     from bootstruct.reporting.read_subjects import read_subjects
+    from bootstruct.reporting.vectors import embedding_function, short_name
     from bootstruct.reporting.verbs import reader
 
     if not runs:
@@ -73,23 +74,13 @@ def diversity(
     if on not in MEASURED_TEXTS:
         raise InputError(f"on {on!r}: unknown; use one of {', '.join(MEASURED_TEXTS)}.")
     if size is not None and size < 2:
-        raise InputError(f"size {size}is too small; compare at least two texts.")
-    if embed is None and (base_url or embeddings):
-        raise InputError("--base-url and --embeddings belong to --embed; add it, as in --embed hf/./all-MiniLM-L6-v2.")
+        raise InputError(f"size {size} is too small; compare at least two texts.")
     tell = on_step or (lambda step: None)
+    paths = [Path(run) for run in runs]
+    vectors = embedding_function(paths, embed, base_url, None if embeddings is None else Path(embeddings), tell)
+    known = None if taxonomy is None else read_taxonomy(Path(taxonomy))
     tell("reading")
-    subjects = read_subjects([Path(run) for run in runs], None if seeds is None else Path(seeds), fields)
+    subjects = read_subjects(paths, None if seeds is None else Path(seeds), fields)
     if accounts is not None:
         accounts += [subject.account for subject in subjects if subject.account is not None]
-    vectors = None
-    if embed is not None:
-        embedder = open_embedder(embed, base_url)
-        folder = next((Path(run) / "embeddings" for run in runs if is_run(Path(run)) and Path(run).is_dir()), None)
-        cache = folder if embeddings is None else Path(embeddings)
-        if folder is not None and cache == folder:
-            require_inside(folder.parent, folder)
-            require_no_links(folder)
-        vectors = partial(
-            embedded, embedder=embedder, cache=cache, tell=lambda done, of: tell(f"embeddings: {done:,} of {of:,}")
-        )
-    return diversity_of(subjects, reader(), on, size, whole, tell, vectors)
+    return diversity_of(subjects, reader(), on, size, whole, tell, vectors, known, short_name(embed))

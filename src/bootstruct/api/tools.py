@@ -134,6 +134,10 @@ def report(
     fields: Mapping[str, str] | None = None,
     test_tasks: bool = False,
     other_languages: bool = False,
+    embed: str | None = None,
+    base_url: str | None = None,
+    embeddings: StrPath | None = None,
+    taxonomy: StrPath | None = None,
     on_step: Callable[[str], None] | None = None,
 ) -> "ReportResult":
     """Write one self-contained HTML page about data sets, and a data set card in Markdown beside it.
@@ -147,6 +151,11 @@ def report(
         fields: the names of fields of files by their meaning, as in `{"instruction": "task", "output": "reply"}`.
         test_tasks: whether the test tasks of a folder of Super-NaturalInstructions, and those that its split excludes, count.
         other_languages: whether the tasks of a folder of Super-NaturalInstructions in languages other than English count.
+        embed: cluster topics, and measure diversity, by vectors of this model as well: `openai/MODEL`, `hf/FOLDER`,
+            `static/FOLDER` or `hashed`; by default topics are told by words.
+        base_url: with `embed="openai/MODEL"`: the server.
+        embeddings: a folder that keeps the vectors; by default `embeddings` in the first run folder, else they are not kept.
+        taxonomy: a YAML file of what the data should cover, instead of what their seeds cover (docs/diversity.md).
         on_step: called with a line about the current step.
 
     Returns:
@@ -171,6 +180,10 @@ def report(
         fields,
         test_tasks,
         other_languages,
+        embed,
+        base_url,
+        None if embeddings is None else Path(embeddings),
+        None if taxonomy is None else Path(taxonomy),
     )
 
 

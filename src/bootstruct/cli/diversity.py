@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from bootstruct.cli.echo import echo, echo_accounts, echo_json
-from bootstruct.cli.shared_options import embedding_options, fields, list_left_out, number_option
+from bootstruct.cli.shared_options import embedding_options, fields, list_left_out, number_option, taxonomy_option
 
 if TYPE_CHECKING:
     from bootstruct.io.accounts import RowAccount
     from bootstruct.reporting.diversity import MeasuredText, SetDiversity
 
 FOLDER = click.Path(path_type=Path)
+MOST_HOLES = 20  # shown of a set
 
 
 @click.command("diversity", short_help="Measure how diverse data sets are, side by side.")
@@ -29,6 +30,7 @@ FOLDER = click.Path(path_type=Path)
 @number_option("--size", "Compare N texts of each set. [default: as many as the smallest has, at most 1,000]", 2)
 @click.option("--seeds", type=FOLDER, help="The seed tasks whose coverage is measured; a run has its own.")
 @click.option("--no-whole", is_flag=True, help="Measure the samples only, which is faster for large sets.")
+@taxonomy_option
 @embedding_options
 @fields
 @list_left_out
@@ -43,6 +45,7 @@ def diversity_command(
     embed: str | None,
     base_url: str | None,
     embeddings: Path | None,
+    taxonomy: Path | None,
     fields: dict[str, str] | None,
     list_left_out: bool,
     as_json: bool,
@@ -52,7 +55,8 @@ def diversity_command(
 
     Distinct n-grams, self-repetition, Self-BLEU, compression, the Vendi score, the entropy of verbs with their
     objects, how the texts spread over the seeds, and, with --embed, how far they are apart in meaning. Sets are
-    compared on random samples of one size, because most measures depend on it; brackets hold 95% intervals.
+    compared on random samples of one size, because most measures depend on it; brackets hold 95% intervals. Holes are
+    topics, task types, lengths and verbs of the seeds, or of --taxonomy, of which a set has too few.
     docs/diversity.md shows which of them notice duplicates, paraphrases, translations and a loss of topics.
 
     \b
@@ -61,6 +65,7 @@ def diversity_command(
       bootstruct diversity runs/a alpaca.json --seeds seeds.jsonl
       bootstruct diversity train.jsonl --on output --size 500
       bootstruct diversity runs/a --embed openai/text-embedding-3-small
+      bootstruct diversity runs/a --taxonomy taxonomy.yaml
       bootstruct diversity runs/a runs/b --json
     """
     from bootstruct.api.measuring import diversity
@@ -81,6 +86,7 @@ def diversity_command(
         embed=embed,
         base_url=base_url,
         embeddings=embeddings,
+        taxonomy=taxonomy,
         on_step=tell,
         accounts=accounts,
     )
@@ -119,5 +125,31 @@ def print_diversity(found: "tuple[SetDiversity, ...]") -> None:
         if wholes:
             listed = ", ".join(f"{value.measure.label} {number_in_words(value.whole)}" for value in wholes)
             echo(f"  over all {one.texts:,}: {listed}")
+    print_holes(found)
     if any(not one.reader for one in found) and found[0].on == "instruction":
         echo("note: without verb-object entropy; pip install 'bootstruct[report]' installs a reader of verbs.")
+
+
+def print_holes(found: "tuple[SetDiversity, ...]") -> None:
+    """The thin places of each set, and what could not be counted."""
+    from bootstruct.reporting.holes import place_in_words
+
+    for one in found:
+        if one.coverage is None:
+            continue
+        places, thin = one.coverage.places, one.coverage.thin
+        by = (
+            "words, which is coarse; --embed tells them by meaning"
+            if one.coverage.vectors == "words"
+            else one.coverage.vectors
+        )
+        topics = f"; topics by {by}" if any(place.kind == "topic" for place in places) else ""
+        echo(f"{one.label}: {len(thin):,} of {len(places):,} places of {one.coverage.taxonomy} are thin{topics}")
+        for place in thin[:MOST_HOLES]:
+            echo(f"  {place_in_words(place)}")
+        if len(thin) > MOST_HOLES:
+            echo(f"  and {len(thin) - MOST_HOLES:,} more; --json has all")
+        for note in one.coverage.notes:
+            echo(f"  note: {note}")
+    if all(one.coverage is None for one in found) and found[0].on == "instruction":
+        echo("note: without holes; --seeds or --taxonomy says what the sets should cover.")

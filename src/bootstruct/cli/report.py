@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from bootstruct.cli.echo import echo, echo_accounts, echo_json
-from bootstruct.cli.shared_options import fields, list_left_out, superni_tasks
+from bootstruct.cli.shared_options import embedding_options, fields, list_left_out, superni_tasks, taxonomy_option
 
 if TYPE_CHECKING:
     from bootstruct.reporting.build import ReportResult
@@ -43,6 +43,8 @@ def _rows(ctx: click.Context, param: click.Parameter, value: str | None) -> int 
     metavar="FILE",
     help="Measure how close the data is to these test tasks; may be repeated.",
 )
+@taxonomy_option
+@embedding_options
 @fields
 @superni_tasks
 @list_left_out
@@ -55,6 +57,10 @@ def report_command(
     rows: int | Literal["all"] | None,
     seeds: Path | None,
     test_sets: tuple[Path, ...],
+    taxonomy: Path | None,
+    embed: str | None,
+    base_url: str | None,
+    embeddings: Path | None,
     fields: dict[str, str] | None,
     test_tasks: bool,
     other_languages: bool,
@@ -74,6 +80,7 @@ def report_command(
       bootstruct report runs/a
       bootstruct report data/train.json --seeds seeds.jsonl --out train.html
       bootstruct report runs/a --test-set user_tasks.jsonl --test-set heldout.json
+      bootstruct report runs/a --embed hf/./all-MiniLM-L6-v2
       bootstruct report runs/a runs/b --out a-and-b.html --rows 200
     """
     from bootstruct.api.tools import report
@@ -88,7 +95,8 @@ def report_command(
 
     made = report(
         *runs, out=out, rows=rows, seeds=seeds, test_sets=test_sets, fields=fields, test_tasks=test_tasks,
-        other_languages=other_languages, on_step=tell,
+        other_languages=other_languages, embed=embed, base_url=base_url, embeddings=embeddings, taxonomy=taxonomy,
+        on_step=tell,
     )  # fmt: skip
     if as_json:
         echo_json(_json_row(made))

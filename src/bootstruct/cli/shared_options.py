@@ -158,6 +158,16 @@ def embedding_options(command: Command) -> Command:
     return command
 
 
+def taxonomy_option(command: Command) -> Command:
+    """Add the option that names a taxonomy."""
+    return click.option(
+        "--taxonomy",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="A YAML file of topics, types, lengths and verbs to cover. [default: those of the seeds]",
+    )(command)
+
+
 def superni_tasks(command: Command) -> Command:
     """Add the options that include tasks of Super-NaturalInstructions that are otherwise left out."""
     for option in (

@@ -13,9 +13,12 @@ from bootstruct.reporting.browse import ROWS
 from bootstruct.reporting.card import card
 from bootstruct.reporting.diversity import diversity_where_possible
 from bootstruct.reporting.held_out import read_held_out
+from bootstruct.reporting.holes import read_taxonomy
 from bootstruct.reporting.measure import DatasetMeasures, Tell, measure
 from bootstruct.reporting.page import render
 from bootstruct.reporting.read_subjects import read_subjects
+from bootstruct.reporting.topic_map import mapped_topics
+from bootstruct.reporting.vectors import embedding_function, short_name
 from bootstruct.reporting.verbs import VerbReader, reader
 from bootstruct.run.folder import source_files
 
@@ -43,6 +46,10 @@ def make_report(
     fields: Mapping[str, str] | None = None,
     test_tasks: bool = False,
     other_languages: bool = False,
+    embed: str | None = None,
+    base_url: str | None = None,
+    embeddings: Path | None = None,
+    taxonomy: Path | None = None,
 ) -> ReportResult:
     """Write the page, and beside it the card if there is one data set.
 
@@ -52,6 +59,9 @@ def make_report(
         test_sets: files of tasks that the data should not contain.
         fields: the names of fields of files by their meaning, as `--fields` gives them.
         test_tasks, other_languages: what is kept of Super-NaturalInstructions besides its English training tasks.
+        embed, base_url, embeddings: the model of embeddings, its server, and the folder that keeps vectors; without a model,
+            topics are told by words.
+        taxonomy: a file of what the data should cover, instead of what the seeds cover.
 
     Raises InputError if a source or the place to write cannot be used.
     """
@@ -61,14 +71,20 @@ def make_report(
     read = [*paths, *test_sets, *([Path(seeds)] if seeds is not None else [])]
     for written in (target, target.with_suffix(CARD)):
         require_other_file(written, source_files(read), "a source of the report")
+    vectors = embedding_function(paths, embed, base_url, embeddings, tell)
+    known_places = None if taxonomy is None else read_taxonomy(taxonomy)
     tell("reading")
     of_seeds: list[RowAccount] = []
     subjects = read_subjects(paths, seeds, fields, test_tasks, other_languages, of_seeds)
     held_out = read_held_out(test_sets)
     known = reader()
-    diverse = diversity_where_possible(subjects, known, tell)
+    by = short_name(embed)
+    diverse = diversity_where_possible(subjects, known, tell, vectors, known_places, by)
+    tell("the map of topics")
+    topics = [mapped_topics(subject, vectors, by) for subject in subjects]
     measured = tuple(
-        measure(subject, known, tell, held_out, found) for subject, found in zip(subjects, diverse, strict=True)
+        measure(subject, known, tell, held_out, found, mapped)
+        for subject, found, mapped in zip(subjects, diverse, topics, strict=True)
     )
     tell("writing the page")
     contents = {target: render(measured, rows, bounded)}

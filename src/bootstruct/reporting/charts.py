@@ -6,6 +6,7 @@ attributes. Every figure has a name for screen readers, and every mark has a tit
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 from bootstruct.reporting.statistics import Bins, Curve
@@ -207,3 +208,46 @@ def _name(text: str, angle: float, wide: float, at: float, size: float, room: fl
     turn = math.degrees(angle) - 90 + (180 if math.degrees(angle) % 360 > 180 else 0)
     place = f'x="{x:.1f}" y="{y:.1f}" transform="rotate({turn:.1f} {x:.1f} {y:.1f})"'
     return f'<text class="s{int(size)}" {place}>{escape(text)}</text>'
+
+
+@dataclass(frozen=True, slots=True)
+class MapMark:
+    """A text on a map.
+
+    Attributes:
+        x, y: its place, each in [0, 1].
+        cluster: the number of its cluster, negative for none.
+        text: what hovering shows.
+        is_seed: whether it is drawn as a square.
+    """
+
+    x: float
+    y: float
+    cluster: int
+    text: str
+    is_seed: bool = False
+
+
+def scatter(marks: Sequence[MapMark], names: Sequence[str], label: str) -> str:
+    """Texts on a plane, coloured by cluster, with the name of each cluster above its middle."""
+    edge, wide = 26, SIZE - 52
+    high = round(wide * max((mark.y for mark in marks), default=1)) + 2 * edge
+    parts, texts = [], []
+    for number, name in ((-1, ""), *enumerate(names)):
+        own = [mark for mark in marks if mark.cluster == number or (number < 0 and mark.cluster < 0)]
+        if not own:
+            continue
+        parts.append(f'<g class="v{number % 20}">' if number >= 0 else '<g class="loose">')
+        for mark in own:
+            x, y = edge + wide * mark.x, edge + wide * mark.y
+            title = f"<title>{escape('seed: ' if mark.is_seed else '')}{escape(mark.text)}</title>"
+            parts.append(
+                f'<rect class="seedmark" x="{x - 3.5:.1f}" y="{y - 3.5:.1f}" width="7" height="7">{title}</rect>'
+                if mark.is_seed
+                else f'<circle class="pt" cx="{x:.1f}" cy="{y:.1f}" r="4">{title}</circle>'
+            )
+        parts.append("</g>")
+        middle = edge + wide * (min(mark.x for mark in own) + max(mark.x for mark in own)) / 2
+        top = edge + wide * min(mark.y for mark in own) - 8
+        texts.append(f'<text class="note mid" x="{middle:.1f}" y="{max(11, top):.1f}">{escape(name)}</text>')
+    return _svg(SIZE, high, label, parts + texts, "topicmap")

@@ -23,6 +23,7 @@ from bootstruct.measures.vectors import Vectors, vector_measures
 from bootstruct.novelty.index import best_against
 from bootstruct.novelty.rouge import unicode_tokens
 from bootstruct.render.numbers import NONE, number
+from bootstruct.reporting.holes import Coverage, Taxonomy, coverage_of
 from bootstruct.reporting.statistics import tokenizer_of
 from bootstruct.reporting.subject import Dataset, ReportTask
 from bootstruct.reporting.verbs import VerbReader
@@ -45,6 +46,7 @@ class SetDiversity:
         reader: how verbs and objects were found; empty if they were not read.
         seeds: how many seeds the texts were compared with.
         values: the measures.
+        coverage: how the set covers the taxonomy of its seeds, or of a file; None without either.
     """
 
     label: str
@@ -55,6 +57,7 @@ class SetDiversity:
     reader: str
     seeds: int
     values: tuple[DiversityValue, ...]
+    coverage: Coverage | None = None
 
     def value(self, key: str) -> DiversityValue | None:
         """The measure of that key, None if it was not measured."""
@@ -81,6 +84,7 @@ class SetDiversity:
                 }
                 for value in self.values
             },
+            "coverage": None if self.coverage is None else self.coverage.to_row(),
         }
 
 
@@ -120,12 +124,17 @@ def common_size(counts: Sequence[int], given: int | None = None) -> int:
 
 
 def diversity_where_possible(
-    subjects: Sequence[Dataset], reader: VerbReader | None, tell: Tell
+    subjects: Sequence[Dataset],
+    reader: VerbReader | None,
+    tell: Tell,
+    embed: "Callable[[Sequence[str]], Vectors] | None" = None,
+    taxonomy: Taxonomy | None = None,
+    by: str = "",
 ) -> list[SetDiversity | None]:
     """For each set its diversity as the report shows it; None for one with fewer than two instructions."""
     able = [len(measured_texts(subject, "instruction")) > 1 for subject in subjects]
     chosen = [subject for subject, is_able in zip(subjects, able, strict=True) if is_able]
-    found = iter(diversity_of(chosen, reader, whole=False, tell=tell))
+    found = iter(diversity_of(chosen, reader, whole=False, tell=tell, embed=embed, taxonomy=taxonomy, by=by))
     return [next(found) if is_able else None for is_able in able]
 
 
@@ -137,6 +146,8 @@ def diversity_of(
     whole: bool = True,
     tell: Tell = lambda step: None,
     embed: "Callable[[Sequence[str]], Vectors] | None" = None,
+    taxonomy: Taxonomy | None = None,
+    by: str = "",
 ) -> tuple[SetDiversity, ...]:
     """Measure sets side by side, in order. The same texts give the same numbers.
 
@@ -148,6 +159,8 @@ def diversity_of(
         whole: whether measures whose time grows in proportion to the texts are also taken over all of them.
         tell: called with a line about the current step.
         embed: returns the vectors of texts; None leaves the measures of meaning out.
+        taxonomy: what the sets should cover, instead of what their seeds cover.
+        by: the name of the model of embeddings.
 
     Raises:
         InputError: a set has fewer than two texts, or fewer than `size`.
@@ -178,7 +191,9 @@ def diversity_of(
         wholes = whole_measures(texts, cut) if whole else None
         values = measured(common, statistics, wholes)
         name = reader.name if reader is not None and is_read else ""
-        found.append(SetDiversity(subject.label, len(texts), common, on, tokens, name, len(seeds), values))
+        tell(f"{subject.label}: holes")
+        holes = coverage_of(subject, reader, taxonomy, embed, by) if on == "instruction" else None
+        found.append(SetDiversity(subject.label, len(texts), common, on, tokens, name, len(seeds), values, holes))
     return tuple(found)
 
 

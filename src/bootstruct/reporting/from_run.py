@@ -61,7 +61,8 @@ def run_subject(path: Path, label: str) -> Dataset:
             f"{capped} tasks have more than {state.recipe.instances.most} instances; as in an export, only that many count."
         )
     seeds = [(seed.id, seed.instruction) for seed in state.seeds]
-    return Dataset(label, "a run", tasks, seeds, history, notes, lambda task: _lineage(history, task))
+    types: list[bool | None] = [seed.is_classification for seed in state.seeds]
+    return Dataset(label, "a run", tasks, seeds, history, notes, lambda task: _lineage(history, task), seed_types=types)
 
 
 def _fold(journal: Path) -> RunHistory:

@@ -21,6 +21,7 @@ from bootstruct.reporting.statistics import (
     Yield,
 )
 from bootstruct.reporting.subject import Dataset
+from bootstruct.reporting.topic_map import MappedTopics
 from bootstruct.reporting.verbs import VerbReader
 
 Tell = Callable[[str], None]
@@ -50,6 +51,7 @@ class DatasetMeasures:
     quality: Quality | None
     nearby: tuple[HeldOutOverlap, ...]
     diversity: SetDiversity | None = None
+    topics: MappedTopics | None = None
 
     @property
     def cost(self) -> float | None:
@@ -64,6 +66,7 @@ def measure(
     tell: Tell,
     held_out: Sequence[HeldOutSet] = (),
     diversity: SetDiversity | None = None,
+    topics: MappedTopics | None = None,
 ) -> DatasetMeasures:
     """Measure a subject, with test sets if some are given; `tell` is called with a line about the current step."""
     quality = quality_of(subject)  # first, because a damaged file of reviews should not be noticed only at the end
@@ -95,6 +98,7 @@ def measure(
         quality=quality,
         nearby=nearby(subject, held_out, tokenizer),
         diversity=diversity,
+        topics=topics,
     )
 
 

@@ -18,7 +18,7 @@ from bootstruct.render.bars import share_bar
 from bootstruct.render.numbers import duration, money, percent
 from bootstruct.render.sanitize import clip, in_script, visible
 from bootstruct.render.templates import environment, theme
-from bootstruct.reporting import sections, view
+from bootstruct.reporting import sections, topic_figure, view
 from bootstruct.reporting.browse import BUDGET, TaskBrowser, browsed
 from bootstruct.reporting.diversity import comparison_rows
 from bootstruct.reporting.funnel import Funnel, FunnelStep
@@ -52,6 +52,10 @@ def render(all_measured: Sequence[DatasetMeasures], rows: int | None, bounded: b
         paper=paper,
         diversity=comparison_rows([measured.diversity for measured in all_measured]),
         samples=[sections.sample_note(measured) for measured in all_measured],
+        topics=[
+            topic_figure.topics_view(one.topics, one.diversity.coverage if one.diversity else None)
+            for one in all_measured
+        ],
         qualities=[sections.quality_view(measured.quality) for measured in all_measured],
         nearby=[sections.nearby_views(measured.nearby) for measured in all_measured],
         facts=[_facts(measured) for measured in all_measured],

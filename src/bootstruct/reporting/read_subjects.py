@@ -39,11 +39,13 @@ def read_subjects(
     ]
     if seeds is not None:
         account = RowAccount(str(seeds))
-        given = [(seed.id, seed.instruction) for seed in read_seeds(seeds, "merge", account=account)]
+        read = read_seeds(seeds, "merge", account=account)
+        given = [(seed.id, seed.instruction) for seed in read]
         if accounts is not None:
             accounts.append(account)
         for subject in subjects:
-            subject.seeds = subject.seeds or given
+            if not subject.seeds:
+                subject.seeds, subject.seed_types = given, [seed.is_classification for seed in read]
     return subjects
 
 

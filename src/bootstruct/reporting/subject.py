@@ -95,6 +95,7 @@ class Dataset:
         seeds: (name, text).
         notes: what the reader should know about the source.
         lineage: asked for rows that are shown.
+        seed_types: whether each seed is a classification task, None where that is not known; empty if no seed's type is known.
         account: an account of the rows of a file.
     """
 
@@ -106,3 +107,4 @@ class Dataset:
     notes: list[str] = field(default_factory=list)
     lineage: Callable[[ReportTask], TaskLineage] = no_lineage
     account: RowAccount | None = None
+    seed_types: list[bool | None] = field(default_factory=list)
