@@ -236,8 +236,8 @@ def _seed_topics(texts: Sequence[str], seeds: Sequence[str], embed: Embed | None
     own, theirs = Counter(of[: len(seeds)].tolist()), Counter(of[len(seeds) :].tolist())
     if theirs[NONE]:
         notes.append(f"topics: {theirs[NONE]:,} of {len(texts):,} instructions have no word in common with the seeds")
-    told, of_seeds = len(texts) - theirs[NONE], len(seeds) - own[NONE]
-    return [Place("topic", name, theirs[n], told, own[n] / max(1, of_seeds)) for n, name in enumerate(names) if own[n]]
+    assigned, of_seeds = len(texts) - theirs[NONE], len(seeds) - own[NONE]
+    return [Place("topic", name, theirs[n], assigned, own[n] / max(1, of_seeds)) for n, name in enumerate(names) if own[n]]
 
 
 def _named_topics(texts: Sequence[str], topics: Mapping[str, tuple[str, ...]], notes: list[str]) -> list[Place]:
@@ -248,10 +248,10 @@ def _named_topics(texts: Sequence[str], topics: Mapping[str, tuple[str, ...]], n
         shared = {name: len(own.intersection(known)) for name, known in topics.items()}
         best = max(shared, key=lambda name: shared[name])
         found[best if shared[best] else ""] += 1
-    told = len(texts) - found[""]
+    assigned = len(texts) - found[""]
     if found[""]:
         notes.append(f"topics: {found['']:,} of {len(texts):,} instructions have no word of any topic")
-    return [Place("topic", name, found[name], told, 1 / len(topics)) for name in topics]
+    return [Place("topic", name, found[name], assigned, 1 / len(topics)) for name in topics]
 
 
 def _seed_types(subject: Dataset, notes: list[str]) -> dict[str, float]:

@@ -79,7 +79,7 @@ def _caption(mapped: MappedTopics, count: int, loose: int) -> str:
         else "by their words, which is coarse; `report --embed` clusters by meaning"
     )
     alike = mapped.found.agreement
-    told = (
+    agreement = (
         ""
         if math.isnan(alike)
         else f" The rank correlation of distances on the map with those of the vectors is {alike:.2f}."
@@ -87,5 +87,5 @@ def _caption(mapped: MappedTopics, count: int, loose: int) -> str:
     words = f" {loose:,} at the left edge share no word with others." if loose else ""
     return (
         f"{sample} instructions, clustered {by}; each cluster has the words that set it apart.{seeds}{words} Alike clusters "
-        f"lie near each other.{told} Point at a mark to read it."
+        f"lie near each other.{agreement} Point at a mark to read it."
     )
