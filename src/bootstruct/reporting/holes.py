@@ -237,7 +237,9 @@ def _seed_topics(texts: Sequence[str], seeds: Sequence[str], embed: Embed | None
     if theirs[NONE]:
         notes.append(f"topics: {theirs[NONE]:,} of {len(texts):,} instructions have no word in common with the seeds")
     assigned, of_seeds = len(texts) - theirs[NONE], len(seeds) - own[NONE]
-    return [Place("topic", name, theirs[n], assigned, own[n] / max(1, of_seeds)) for n, name in enumerate(names) if own[n]]
+    return [
+        Place("topic", name, theirs[n], assigned, own[n] / max(1, of_seeds)) for n, name in enumerate(names) if own[n]
+    ]
 
 
 def _named_topics(texts: Sequence[str], topics: Mapping[str, tuple[str, ...]], notes: list[str]) -> list[Place]:
