@@ -21,6 +21,7 @@ FLOORS: list[set[str]] = [
     {"config.recipe_mapping"},
     {"journal.events"},
     {"journal.keys"},
+    {"journal.usage"},
     {"journal.state"},
     {"journal.codec"},
     {"novelty"},
@@ -43,7 +44,7 @@ FLOORS: list[set[str]] = [
     {"cli"},
     {"__main__"},
 ]
-PURE = {"errors", "types", "paper", "config.validation", "config.recipe", "config.recipe_mapping", "journal.events", "journal.keys", "journal.state",
+PURE = {"errors", "types", "paper", "config.validation", "config.recipe", "config.recipe_mapping", "journal.events", "journal.keys", "journal.usage", "journal.state",
         "journal.codec", "novelty", "measures", "render", "stages", "pocket.world"}  # fmt: skip
 WORLD = {
     "asyncio", "os", "io", "time", "datetime", "pathlib", "socket", "subprocess", "threading", "multiprocessing",

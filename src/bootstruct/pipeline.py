@@ -19,6 +19,7 @@ from bootstruct.run.shortfall import stop_if_no_instances, stop_if_stalled
 from bootstruct.stages.annotate import annotate_in
 from bootstruct.stages.pool import Pool
 from bootstruct.stages.propose import propose_prompt, read_candidates
+from bootstruct.stages.revisions import revised_task, verdicts_are_in
 from bootstruct.types import Reply
 
 STALL_AFTER = 100  # committed requests in a row without a kept instruction before a run stops by itself
@@ -42,7 +43,8 @@ async def grow_pool(run: ActiveRun, stall_after: int | None) -> None:
     pool = Pool(state.recipe, run.code).catch_up(state)
 
     def may_start(index: int) -> bool:
-        return index - propose.lag.of(index) < len(state.accepted_after) and run.pacer.may_ask(index)
+        is_drawn = index - propose.lag.of(index) < len(state.accepted_after) and verdicts_are_in(state, index)
+        return is_drawn and run.pacer.may_ask(index)
 
     async def request(index: int) -> tuple[tuple[str, ...], Reply | None]:
         prompt, shown = propose_prompt(state, index)
@@ -53,10 +55,13 @@ async def grow_pool(run: ActiveRun, stall_after: int | None) -> None:
     async with aclosing(in_order(len(state.accepted_after), may_start, request, run.pacer.more)) as replies:
         async for index, (shown, reply) in replies:
             candidates, unread = read_candidates(state.recipe, reply, shown, state.asks_again)
-            verdicts = pool.judge(index, candidates)
+            revised = revised_task(state, index)
+            ancestors = [*state.ancestors(revised.name)] if revised else ()
+            verdicts = pool.judge(index, candidates, ancestors)
             if not await run.pacer.may_judge(sum(verdict.kept for verdict in verdicts)):
                 break
-            run.record(CandidatesJudged(index, shown, verdicts, reply is None, unread))
+            revises = revised.name if revised else ""
+            run.record(CandidatesJudged(index, shown, verdicts, reply is None, unread, revises))
             pool.catch_up(state)
             if run.pacer.goal.has_enough_tasks(state):
                 break

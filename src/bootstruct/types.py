@@ -258,6 +258,7 @@ class CheckVerdict:
         score: what was measured, None if nothing could be (`note` then says why).
         note: further detail, such as the text that it is too similar to.
         scores: the mean scores of the weak and of the strong solver; `score` is then their difference.
+        answers: if the task may be revised, an answer of each that shows why it was rejected.
     """
 
     instance: int
@@ -265,6 +266,7 @@ class CheckVerdict:
     score: float | None = None
     note: str = ""
     scores: tuple[float, ...] = ()
+    answers: tuple[str, ...] = ()
 
     @property
     def kept(self) -> bool:

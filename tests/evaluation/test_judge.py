@@ -28,7 +28,7 @@ from bootstruct.evaluation.win_rates import (
     standardised,
 )
 from bootstruct.journal.events import ReplyReceived
-from bootstruct.journal.state import Usage
+from bootstruct.journal.usage import Usage
 from bootstruct.types import Reply, Sampling, digest_of
 
 ASKED = EvaluationManifest("judge-absolute", "openai/j", "chat", Sampling(), "", "", 0)

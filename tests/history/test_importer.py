@@ -12,7 +12,8 @@ from bootstruct.config.seeds import read_seeds
 from bootstruct.errors import InputError
 from bootstruct.export.files import export
 from bootstruct.history.importer import ImportResult, import_run
-from bootstruct.history.verify import Verification, verify
+from bootstruct.history.verification import Verification
+from bootstruct.history.verify import verify
 from bootstruct.run.folder import open_run, read_run
 from tests.support.journals import sealed
 from tests.support.paths import DATA

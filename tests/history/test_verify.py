@@ -9,7 +9,8 @@ import pytest
 
 from bootstruct.engines.scripted import ScriptedEngine
 from bootstruct.errors import RequestRejectedError
-from bootstruct.history.verify import Verification, verify
+from bootstruct.history.verification import Verification
+from bootstruct.history.verify import verify
 from bootstruct.types import Prompt, Reply
 from tests.support.scripts import answer, run_to
 

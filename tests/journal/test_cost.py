@@ -10,7 +10,8 @@ from bootstruct.evaluation.asking import opened
 from bootstruct.history.estimate import Preview, PreviewedRequest, estimate
 from bootstruct.journal.cost import cost_of
 from bootstruct.journal.events import ReplyReceived
-from bootstruct.journal.state import State, Usage, apply
+from bootstruct.journal.state import State, apply
+from bootstruct.journal.usage import Usage
 from bootstruct.types import Reply
 from tests.config.test_recipe import PAPER
 

@@ -17,7 +17,8 @@ import pytest
 
 from bootstruct.config.machine import read_machine
 from bootstruct.journal.cost import cost_of
-from bootstruct.journal.state import State, Usage
+from bootstruct.journal.state import State
+from bootstruct.journal.usage import Usage
 from bootstruct.run.folder import read_run
 from tests.run.test_kill import exports, lines
 from tests.support.commands import CLI, Simulator, bootstruct, environment, simulator

@@ -16,7 +16,8 @@ from bootstruct.errors import BudgetUsedUpError, InputError
 from bootstruct.journal.cost import known_cost
 from bootstruct.journal.events import CandidatesJudged, RunStarted
 from bootstruct.journal.file import read_state
-from bootstruct.journal.state import State, Usage, apply, begin
+from bootstruct.journal.state import State, apply, begin
+from bootstruct.journal.usage import Usage
 from bootstruct.pipeline import generate
 from bootstruct.run.goal import Goal, goal_notes, goal_of
 from bootstruct.run.pacing import Pacer

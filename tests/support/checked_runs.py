@@ -9,7 +9,8 @@ from bootstruct.engines.base import Engine
 from bootstruct.engines.scripted import ScriptedEngine
 from bootstruct.engines.traffic.concurrency_limiter import ConcurrencyLimiter
 from bootstruct.engines.traffic.throttled import ThrottledEngine
-from bootstruct.history.verify import Verification, verify
+from bootstruct.history.verification import Verification
+from bootstruct.history.verify import verify
 from bootstruct.journal.events import Event, ReplyReceived
 from bootstruct.journal.file import read_events
 from bootstruct.types import Prompt, Reply, Sampling, digest_of

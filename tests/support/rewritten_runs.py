@@ -6,7 +6,8 @@ from pathlib import Path
 
 from bootstruct.engines.recorded import RecordedEngine
 from bootstruct.engines.scripted import ScriptedEngine
-from bootstruct.history.verify import Verification, verify
+from bootstruct.history.verification import Verification
+from bootstruct.history.verify import verify
 from bootstruct.journal.state import State
 from bootstruct.pipeline import generate
 from bootstruct.run.folder import open_run

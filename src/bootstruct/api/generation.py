@@ -282,6 +282,7 @@ def _require_prices(folder: Path, state: State, machine: MachineSettings, limits
     steps = ["rewrite"] if state.origin == "rewrite" else ["propose", "kind", "instances"]
     names = [state.recipe.model_at(step) for step in steps]
     names += [state.recipe.model_of(made.ask) for check in state.recipe.checks for made in check.all_requests]
+    names += [state.recipe.model_of(check.revise) for check in state.recipe.checks if check.revise is not None]
     unknown = next((name for name in names if machine.prices.of(name) is None), None)
     if limits.cost is not None and unknown is not None:
         raise InputError(

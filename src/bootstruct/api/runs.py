@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bootstruct.export.files import ExportResult
     from bootstruct.history.rejudge import Rejudgement
     from bootstruct.history.rewrite import Api
-    from bootstruct.history.verify import Verification
+    from bootstruct.history.verification import Verification
 
 
 @dataclass(frozen=True, slots=True)

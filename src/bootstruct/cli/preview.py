@@ -148,6 +148,10 @@ def _print_estimate(estimate: "Estimate") -> None:
     echo(f"  {tokens}{_between(estimate.tokens_range, number)}")
     cost = f"{money(estimate.cost)} at list price{_between(estimate.cost_range, money)}"
     echo(f"  {'cost not known: set `prices:` in machine.yaml' if estimate.cost is None else cost}")
+    if estimate.revisions is not None:
+        tokens, price = f"{number(estimate.revision_tokens or 0)} tokens", money(estimate.revision_cost)
+        more = f"{number(estimate.revisions)} requests for instructions more ({tokens}, {price})"
+        echo(f"  at most {more} if the solvers reject every task in all its rounds")
     if estimate.seconds is not None:
         from bootstruct.history.estimate import ASSUMED_CONCURRENCY
 

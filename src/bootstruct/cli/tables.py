@@ -54,6 +54,9 @@ def _add_tasks(table: Table, status: Status) -> None:
     if status.evolved:
         rewrote = f"{number(status.evolved['accepted'])} accepted from these"
         table.add_row(number(status.evolved["requests"]), "of them rewrote an accepted task", rewrote)
+    if status.revised:
+        brought = f"{number(status.revised['accepted'])} accepted from these, {number(status.revised['passed'])} passed checks"
+        table.add_row(number(status.revised["requests"]), "of them revised a rejected task", brought)
     table.add_row(number(status.candidates), "candidates read from them", "")
     for rule, count in status.rejected.items():
         table.add_row(f"-{number(count)}", Text(f"  {rule}"), percent(count, status.candidates))

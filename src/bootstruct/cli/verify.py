@@ -10,7 +10,7 @@ import click
 from bootstruct.cli.echo import echo, echo_json
 
 if TYPE_CHECKING:
-    from bootstruct.history.verify import Verification
+    from bootstruct.history.verification import Verification
 
 
 FOLDER = click.Path(path_type=Path)

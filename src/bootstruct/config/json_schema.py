@@ -38,7 +38,7 @@ def _recipe_schema(parts: dict[str, Any]) -> dict[str, Any]:
     parts["Check"]["required"] = ["kind"]  # a check's other fields have the shipped values of its kind
     own = {name: value for name, value in parts["Ask"].items() if name != "required"}
     parts["CheckAsk"] = own | {"description": "What of the shipped request of this kind of check is to be different."}
-    for name in ("ask", "weak", "strong", "judge"):
+    for name in ("ask", "weak", "strong", "judge", "revise"):
         parts["Check"]["properties"][name] = {"$ref": "#/$defs/CheckAsk"}
     return top
 

@@ -116,12 +116,23 @@ def _usual_check(mapping: dict[str, Any], check: dict[str, Any], kind: str) -> d
     found = _shipped_checks(mapping, None).get(kind, {})
     if check.get("measure", found.get("measure")) == "judge":
         found = found | _shipped_checks(mapping, None)["judge"]
-    for name in [name for name, value in found.items() if _is_request(value)]:
+    if check.get("rounds"):
+        found = found | {"revise": _usual_revision(mapping)}
+    for name in [name for name, value in found.items() if _is_request(value) and name != "revise"]:
         given = check.get(name)
         if isinstance(given, dict) and given.get("api"):
             shipped = _shipped_checks(mapping, given["api"])
             found = found | {name: shipped["judge" if name == "judge" else kind][name]}
     return found
+
+
+def _usual_revision(mapping: dict[str, Any]) -> dict[str, Any]:
+    """The shipped request for a revised task, by the model that writes tasks and in the form in which it does."""
+    propose = mapping.get("propose")
+    ask = propose.get("ask") if isinstance(propose, dict) else None
+    writer = {name: ask[name] for name in ("model", "api", "reply") if name in ask} if isinstance(ask, dict) else {}
+    shipped: dict[str, Any] = _shipped_checks(mapping, writer.get("api"))["revise"]["revise"]
+    return shipped | writer
 
 
 def _shipped_checks(mapping: dict[str, Any], api: object) -> dict[str, dict[str, Any]]:

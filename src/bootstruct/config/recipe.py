@@ -212,6 +212,8 @@ class Check:
         strong_at_least: solver-gap: the least mean score of the strong solver's answers.
         weak_below: solver-gap: the mean score that those of the weak one must not reach.
         gap: solver-gap: the least difference between the two mean scores.
+        rounds: solver-gap: how often a task that it rejects is revised at most.
+        revise: with `rounds`: the request for a revised task; its reply is read like that of `propose.ask`.
         version: of a `python` check, whose function the user gives to `generate`.
     """
 
@@ -236,6 +238,8 @@ class Check:
     strong_at_least: float = field(default=0.65, metadata=LATER)
     weak_below: float = field(default=0.5, metadata=LATER)
     gap: float = field(default=0.2, metadata=LATER)
+    rounds: int = field(default=0, metadata=LATER)
+    revise: Ask | None = field(default=None, metadata=LATER)
 
     @property
     def asks(self) -> int:
@@ -306,6 +310,11 @@ class Recipe:
     def digest(self) -> str:
         """A name for the recipe: equal recipes, equal digests."""
         return digest_of_value(to_mapping(self))
+
+    @property
+    def revising(self) -> Check | None:
+        """The check whose rejected tasks are revised; None if none has `rounds`."""
+        return next((check for check in self.checks if check.rounds), None)
 
     def model_of(self, ask: Ask) -> str:
         """The model that answers a request: its own, else the recipe's."""

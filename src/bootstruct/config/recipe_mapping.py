@@ -130,6 +130,8 @@ def _check(recipe: Recipe, where: str) -> None:
     _check_hints(recipe.propose.hints, where)
     for number, check in enumerate(recipe.checks):
         _check_check(check, [entry.name for entry in recipe.checks[:number]], where)
+        if fault := next((message for wrong, message in _round_faults(recipe, check) if wrong), None):
+            raise InputError(f"{where}: checks: {check.name!r}: {fault}.")
 
 
 def _sampling_fault(sampling: Sampling) -> str | None:
@@ -201,6 +203,24 @@ def _check_check(check: Check, before: list[str], where: str) -> None:
     for made in check.all_requests:
         if (fault := _sampling_fault(made.ask.sampling)) is not None:
             raise InputError(f"{where}: checks: {check.name!r}: {fault}.")
+
+
+def _round_faults(recipe: Recipe, check: Check) -> list[tuple[bool, str]]:
+    propose, revise = recipe.propose, check.revise
+    return [
+        (not 0 <= check.rounds <= 100, "rounds: must be between 0 and 100"),
+        (check.rounds > 0 and check.kind != "solver-gap", "rounds: needs `kind: solver-gap`"),
+        (check.rounds > 0 and recipe.revising is not check, "rounds: another check has rounds; one alone can"),
+        (check.rounds > 0 and revise is None, "rounds: needs `revise`, the request for a revised task"),
+        (revise is not None and not check.rounds, "revise: needs `rounds`, as in `rounds: 2`"),
+        (check.rounds > 0 and recipe.reading == "original", "rounds: are not possible with `reading: original`"),
+        (
+            revise is not None
+            and (revise.reply != propose.ask.reply or recipe.api_of(revise) != recipe.api_of(propose.ask)),
+            "revise: needs the same `reply` and `api` as propose.ask, because both replies are read alike",
+        ),
+        (revise is not None and (_sampling_fault(revise.sampling) is not None), "revise: its sampling cannot work"),
+    ]
 
 
 def _gap_faults(check: Check) -> list[tuple[bool, str]]:

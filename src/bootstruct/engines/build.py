@@ -23,7 +23,8 @@ from bootstruct.engines.traffic.throttled import ThrottledEngine
 from bootstruct.errors import InputError
 from bootstruct.journal.cost import known_cost
 from bootstruct.journal.file import journal_path
-from bootstruct.journal.state import State, Usage
+from bootstruct.journal.state import State
+from bootstruct.journal.usage import Usage
 
 RECORDED_IN_FLIGHT = 64  # requests to a journal; a file needs no search for a level
 CLUSTER_IN_FLIGHT = 2048  # requests to a Ray cluster: enough of them to show how many workers are needed

@@ -20,7 +20,7 @@ from bootstruct.io.trust import require_no_links
 from bootstruct.journal.cost import total_price
 from bootstruct.journal.events import ReplyReceived, RequestFailed
 from bootstruct.journal.file import NAME, Journal, read_events
-from bootstruct.journal.state import Usage
+from bootstruct.journal.usage import Usage
 from bootstruct.run.asking import EARLY_FAILURES, Asker, Fact, FailureHandling, task_for
 from bootstruct.types import Prompt, digest_of
 

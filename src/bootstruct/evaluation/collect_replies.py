@@ -18,7 +18,7 @@ from bootstruct.engines.traffic.retrying import FailureStreak
 from bootstruct.errors import InputError, RunStoppedError
 from bootstruct.evaluation.asking import MOST_AT_ONCE, EvaluationSession, opened
 from bootstruct.evaluation.predict import Api
-from bootstruct.journal.state import Usage
+from bootstruct.journal.usage import Usage
 from bootstruct.run.asking import Fact
 from bootstruct.run.init import split_model
 from bootstruct.types import Prompt, Sampling

@@ -20,7 +20,7 @@ from bootstruct.evaluation.win_rates import JudgedPair, PairwiseComparison, comp
 from bootstruct.io.accounts import RowAccount
 from bootstruct.io.files import write_whole
 from bootstruct.journal.events import ReplyReceived
-from bootstruct.journal.state import Usage
+from bootstruct.journal.usage import Usage
 from bootstruct.run.asking import Fact
 from bootstruct.stages.parsing.thoughts import without_thought
 from bootstruct.stages.templates import fill

@@ -10,7 +10,7 @@ from bootstruct.config.recipe import Recipe
 from bootstruct.errors import InputError
 from bootstruct.journal.cost import price_of
 from bootstruct.journal.keys import AGAIN, SHARED
-from bootstruct.journal.state import Usage
+from bootstruct.journal.usage import Usage
 from bootstruct.types import Instance, RejectedInstance, Reply, Verdict
 
 ASSUMED_CONCURRENCY = 16  # requests in flight that the estimate of time assumes
@@ -88,6 +88,10 @@ class Estimate:
         requests_range: of `requests`.
         tokens_range: of prompt and reply tokens together.
         cost_range: of `cost`.
+        revisions: with `rounds`, how many requests for instructions are made beyond these if every task is rejected in all of
+            its rounds; None if the recipe revises nothing.
+        revision_tokens: the tokens of such further requests.
+        revision_cost: their cost; None if a price is not known.
     """
 
     tasks: int
@@ -100,6 +104,9 @@ class Estimate:
     requests_range: Range | None = None
     tokens_range: Range | None = None
     cost_range: Range | None = None
+    revisions: int | None = None
+    revision_tokens: int | None = None
+    revision_cost: float | None = None
 
 
 @dataclass(slots=True)
@@ -151,6 +158,8 @@ def estimate(preview: Preview, recipe: Recipe, prices: Prices, tasks: int) -> Es
     costs = [use.cost for use in uses]
     seconds = [use.seconds for use in uses]
     known = None not in costs
+    revisions = _most_revisions(preview, recipe, tasks)
+    growing = next(use for use in uses if use.step == "propose")
     return Estimate(
         tasks,
         counts["propose"],
@@ -162,7 +171,26 @@ def estimate(preview: Preview, recipe: Recipe, prices: Prices, tasks: int) -> Es
         interval(preview, tasks, [(use.step, use.count, [1.0] * len(use.tokens)) for use in uses]),
         interval(preview, tasks, [(use.step, use.count, use.tokens) for use in uses]),
         interval(preview, tasks, [(use.step, use.count, use.costs) for use in uses]) if known else None,
+        revisions,
+        None if revisions is None else round(revisions * (growing.prompt_tokens + growing.completion_tokens)),
+        None if revisions is None or growing.cost is None else revisions * growing.cost,
     )
+
+
+def _most_revisions(preview: Preview, recipe: Recipe, tasks: int) -> int | None:
+    """Return how many more requests for instructions a run makes if all tasks are rejected as often as they may be revised.
+
+    Of the accepted tasks, all but one in `rounds + 1` are then revisions, which are requested one at a time; a candidate is
+    accepted as often as in the preview.
+    """
+    check = recipe.revising
+    if check is None:
+        return None
+    revised = tasks * check.rounds / (check.rounds + 1)
+    proposed = sum(row.step == "propose" for row in preview.requests)
+    candidates = sum(len(row.verdicts) for row in preview.requests)
+    usual, alone = preview.accepted / proposed, min(1.0, preview.accepted / max(1, candidates))
+    return math.ceil(max(0.0, revised / alone - revised / usual))
 
 
 @dataclass(frozen=True, slots=True)

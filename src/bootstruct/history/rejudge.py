@@ -136,8 +136,9 @@ def _judge(
             record(ReplyReceived(event.key, event.digest, event.reply, event.question, source=old))
         reply = received[-1].reply if received else None
         candidates, unread = read_candidates(state.recipe, reply, request.shown, state.asks_again)
-        verdicts = pool.judge(request.index, candidates)
-        record(CandidatesJudged(request.index, request.shown, verdicts, reply is None, unread))
+        ancestors = [*state.ancestors(request.revises)] if request.revises else ()
+        verdicts = pool.judge(request.index, candidates, ancestors)
+        record(CandidatesJudged(request.index, request.shown, verdicts, reply is None, unread, request.revises))
         pool.catch_up(state)
 
 

@@ -84,7 +84,8 @@ def rewrite_outputs(folder: Path, old: Path, model: str, api: Api = "") -> Rewri
         raise InputError(f"{folder}: contains another run; name a new folder for --rewrite-outputs.")
     if not tasks:
         raise InputError(f"{old}: has no completed task yet, so there are no outputs to rewrite.")
-    inherited = requests if state.origin == "import" else min(state.inherited, requests)
+    is_drawn_elsewhere = state.origin == "import" or state.recipe.revising is not None  # by checks that are left out
+    inherited = requests if is_drawn_elsewhere else min(state.inherited, requests)
     inherited_events = list(_inherited_events(source, old, state, requests))
     digests = [event.digest for event in inherited_events if isinstance(event, ReplyReceived)]
     name = f"{old} {digest_of_value(digests)[:16]}"

@@ -1,7 +1,6 @@
 """Verify a run: derive every decision again from the recorded replies, and list where the journal disagrees."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootstruct.config.recipe import Check
@@ -14,6 +13,7 @@ from bootstruct.history.rederived_prompts import (
     is_after_reading,
     may_be_read_otherwise,
 )
+from bootstruct.history.verification import NO_REPLY, Verification
 from bootstruct.history.verify_imports import similarities_differ
 from bootstruct.history.verify_wording import checks_differ, completions_differ, listed, verdicts_differ
 from bootstruct.journal.events import (
@@ -42,54 +42,11 @@ from bootstruct.stages.custom import (
 from bootstruct.stages.instance_checks import InstanceChecks
 from bootstruct.stages.pool import Pool
 from bootstruct.stages.propose import propose_prompt, read_candidates
+from bootstruct.stages.revisions import revised_task
 from bootstruct.stages.second_requests import second_request
 from bootstruct.types import Candidate, Instruction, Prompt, Reply, Verdict, digest_of
 
 PROGRESS_EVENTS = 1000  # events between two calls of on_progress
-NO_REPLY = "replies that are not in the imported files"
-
-
-@dataclass(slots=True)
-class Verification:
-    """The result of verifying a run.
-
-    Attributes:
-        checked: how many prompts, requests, candidates, completed tasks and checks were derived again.
-        disagreements: a sentence for each place where the journal differs from what was derived.
-        unchecked: how many decisions could not be derived again, by reason.
-    """
-
-    checked: dict[str, int] = field(default_factory=dict)
-    disagreements: list[str] = field(default_factory=list)
-    unchecked: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def agrees(self) -> bool:
-        """Whether there is no disagreement."""
-        return not self.disagreements
-
-    @property
-    def conclusion(self) -> str:
-        """The conclusion, in one sentence."""
-        count = len(self.disagreements)
-        found = f"{count:,} disagreement{'s' if count > 1 else ''}" if count else ""
-        if NO_REPLY in self.unchecked and not self.checked.keys() & {"requests", "completed tasks"}:
-            return (
-                f"{found or 'no disagreement'} with the rules of the recipe, which were applied to the texts again; whether "
-                "the tasks follow from replies cannot be checked, because the imported files contain none"
-            )
-        if found:
-            return found
-        which = "every decision that can be checked" if self.unchecked else "every decision"
-        return f"agrees: {which} follows from its replies"
-
-    def count_checked(self, subject: str) -> None:
-        """Count one more decision that was derived again."""
-        self.checked[subject] = self.checked.get(subject, 0) + 1
-
-    def count_unchecked(self, reason: str) -> None:
-        """Count one more decision that could not be derived again."""
-        self.unchecked[reason] = self.unchecked.get(reason, 0) + 1
 
 
 def verify(
@@ -241,6 +198,12 @@ class _Verifier:
             )
         self._take_as_recorded(event)
         self.result.count_checked("requests")
+        if drawn_here:
+            revised = revised_task(self.state, event.index)
+            if event.revises != (derived := revised.name if revised else ""):
+                self.result.disagreements.append(
+                    f"{name}: recorded as a revision of {event.revises or 'nothing'}, derived as one of {derived or 'nothing'}"
+                )
         judged = self._judged(event, candidates)
         if judged is None:
             return
@@ -256,7 +219,8 @@ class _Verifier:
     def _judged(self, event: CandidatesJudged, candidates: list[Candidate]) -> tuple[Verdict, ...] | None:
         """The verdicts that rules and novelty give; None if a rule in Python breaks, which is a disagreement."""
         try:
-            return self.pool.judge(event.index, candidates)
+            ancestors = [*self.state.ancestors(event.revises)] if event.revises else ()
+            return self.pool.judge(event.index, candidates, ancestors)
         except InputError as exc:
             self.result.disagreements.append(f"request {event.index}: {exc}")
             return None

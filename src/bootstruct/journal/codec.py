@@ -112,10 +112,11 @@ def to_json(event: Event) -> dict[str, Any]:
         case RequestFailed(key, digest, status, reason, source):
             row = {"event": "failed", "key": key, "digest": digest, "status": status, "reason": reason}
             return row | ({"source": source} if source else {})
-        case CandidatesJudged(index, shown, verdicts, failed, unread):
+        case CandidatesJudged(index, shown, verdicts, failed, unread, revises):
             row = {"event": "proposed", "index": index, "shown": list(shown)}
             row |= {"verdicts": [_verdict_to_json(v) for v in verdicts]} | ({"failed": True} if failed else {})
-            return row | ({"unread": unread} if unread else {})
+            row |= {"unread": unread} if unread else {}
+            return row | ({"revises": revises} if revises else {})
         case TaskCompleted(task, is_classification, instances, rejected, failed, why):
             row = {"event": "annotated", "task": task, "is_classification": is_classification}
             row["instances"] = [_instance_to_json(i) for i in instances]
@@ -161,7 +162,8 @@ def _read(row: dict[str, Any]) -> Event:
             verdicts = tuple(_verdict_from_json(verdict) for verdict in row["verdicts"])
             shown = tuple(_text(name) for name in _list(row["shown"]))
             failed = _flag(row.get("failed", False))
-            return CandidatesJudged(_count(row["index"]), shown, verdicts, failed, _text(row.get("unread", "")))
+            texts = _text(row.get("unread", "")), _text(row.get("revises", ""))
+            return CandidatesJudged(_count(row["index"]), shown, verdicts, failed, *texts)
         case "annotated":
             instances = tuple(_instance_from_json(instance) for instance in row["instances"])
             rejected = tuple(
@@ -302,14 +304,16 @@ def _check_verdict_to_json(mark: CheckVerdict) -> dict[str, Any]:
     row |= {"rule": mark.rule} if mark.rule is not None else {}
     row |= {"score": mark.score} if mark.score is not None else {}
     row |= {"note": mark.note} if mark.note else {}
-    return row | ({"scores": list(mark.scores)} if mark.scores else {})
+    row |= {"scores": list(mark.scores)} if mark.scores else {}
+    return row | ({"answers": list(mark.answers)} if mark.answers else {})
 
 
 def _check_verdict_from_json(row: dict[str, Any]) -> CheckVerdict:
     rule, score = row.get("rule"), row.get("score")
     texts = None if rule is None else _text(rule), None if score is None else float(score)
     scores = tuple(float(value) for value in _list(row.get("scores", [])))
-    return CheckVerdict(_count(row["instance"]), *texts, _text(row.get("note", "")), scores)
+    answers = tuple(_text(value) for value in _list(row.get("answers", [])))
+    return CheckVerdict(_count(row["instance"]), *texts, _text(row.get("note", "")), scores, answers)
 
 
 def _reply_to_json(reply: Reply) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from bootstruct.config.machine import Prices
-from bootstruct.journal.state import State, Usage
+from bootstruct.journal.state import State
+from bootstruct.journal.usage import Usage
 
 PricedUsage = tuple[Usage, str, str]  # usage, the model as the server named it, the model as the request named it
 

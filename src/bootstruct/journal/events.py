@@ -98,6 +98,7 @@ class CandidatesJudged:
         verdicts: one for each candidate read from the reply, in their order.
         failed: whether the request failed for good.
         unread: why nothing could be read from the reply (`cut while thinking`, `unreadable` ...); empty if something was.
+        revises: the name of the task that the request was to revise; else empty.
     """
 
     index: int
@@ -105,6 +106,7 @@ class CandidatesJudged:
     verdicts: tuple[Verdict, ...]
     failed: bool = False
     unread: str = ""
+    revises: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,64 +22,10 @@ from bootstruct.journal.events import (
     TaskCompleted,
 )
 from bootstruct.journal.keys import SHARED, again, key_of, step_of
+from bootstruct.journal.usage import Usage
 from bootstruct.types import Instance, Instruction, Seed
 
 RECENT: Final = 100  # judged requests whose decisions the state keeps
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Totals over replies that were paid for, of a run or of an evaluation. Tokens are the servers' own counts.
-
-    Attributes:
-        requests: replies paid for.
-        prompt_tokens: tokens of their prompts.
-        completion_tokens: tokens of the replies.
-        reused: replies reused free; they count nowhere else.
-        seconds: time spent answering, summed over replies (many are in flight at once).
-        retries: failed attempts before them.
-        batched: of the replies paid for, those that came by batch.
-        batched_prompt: tokens of their prompts.
-        batched_completion: tokens of those replies.
-    """
-
-    requests: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    reused: int = 0
-    seconds: float = 0.0
-    retries: int = 0
-    batched: int = 0
-    batched_prompt: int = 0
-    batched_completion: int = 0
-
-    @classmethod
-    def of(cls, event: ReplyReceived) -> "Usage":
-        """What one recorded reply used; a reply reused from another run counts only as reused."""
-        reply = event.reply
-        if event.source:
-            return cls(reused=1)
-        tokens = reply.prompt_tokens, reply.completion_tokens
-        return cls(1, *tokens, 0, reply.seconds, reply.retries, *((1, *tokens) if reply.via == "batch" else ()))
-
-    @property
-    def tokens(self) -> int:
-        """Tokens of prompts and replies together."""
-        return self.prompt_tokens + self.completion_tokens
-
-    def plus(self, other: "Usage") -> "Usage":
-        """The sum of two totals."""
-        return Usage(  # written out, because it runs for every reply of a journal
-            self.requests + other.requests,
-            self.prompt_tokens + other.prompt_tokens,
-            self.completion_tokens + other.completion_tokens,
-            self.reused + other.reused,
-            self.seconds + other.seconds,
-            self.retries + other.retries,
-            self.batched + other.batched,
-            self.batched_prompt + other.batched_prompt,
-            self.batched_completion + other.batched_completion,
-        )
 
 
 @dataclass(slots=True)
@@ -102,6 +48,9 @@ class State:
         left_open: tasks before the last completed one that are not completed; only the files of an import leave such gaps.
         checked: by task, what the recipe's checks decided, in their order; fewer while a task is being checked.
         imported: by task, what the files of an import state about it.
+        revises: by request that was to revise a task, the name of that task.
+        to_revise: places of the accepted instructions that wait for a request that revises them, in order.
+        revised_because: by task that is or was to be revised, its instances and the verdicts on them.
         rejections: rejected candidates, by rule.
         candidates: candidates judged.
         failures: requests that failed for good.
@@ -128,6 +77,9 @@ class State:
     left_open: int = 0
     checked: dict[str, tuple[InstancesChecked, ...]] = field(default_factory=dict)
     imported: dict[str, ImportRecorded] = field(default_factory=dict)
+    revises: dict[int, str] = field(default_factory=dict)
+    to_revise: list[int] = field(default_factory=list)
+    revised_because: dict[str, tuple[TaskCompleted, InstancesChecked]] = field(default_factory=dict)
     rejections: dict[str, int] = field(default_factory=dict)
     candidates: int = 0
     failures: int = 0
@@ -177,6 +129,13 @@ class State:
             return completed.instances if completed else ()
         checked = self.checked.get(task, ())
         return tuple(completed.instances[n] for n in checked[-1].kept) if len(checked) == len(checks) else ()
+
+    def ancestors(self, task: str) -> Iterator[str]:
+        """The names of the task itself, of the task that it revises, of the one that this revises, and so on."""
+        seen = task
+        while seen:
+            yield seen
+            seen = self.revises.get(int(seen.partition(".")[0]), "")
 
     def is_settled(self, task: str) -> bool:
         """Whether every check has decided on all instances that the one before it kept."""
@@ -269,9 +228,29 @@ def _commit_checked(state: State, event: InstancesChecked) -> None:
         raise JournalError(f"task {task}: a check of an instance that it does not have.")
     state.failures += event.failed - (place < len(before) and before[place].failed)
     state.checked[task] = (*before[:place], event, *before[place + 1 :])
+    if is_next and place == len(names) - 1:
+        _note_revision(state, turn)
     if state.is_settled(task):  # the replies of a failed one are needed again by `--retry-failed`
         for key in check_keys(state, task):
             state.replies.pop(key, None)
+
+
+def _note_revision(state: State, place: int) -> None:
+    """Put a task on the list of those to be revised, if the solvers rejected it, nothing of it passed, and rounds are left.
+
+    This is decided once, when the last check of the task is committed for the first time: nothing that `--retry-failed`
+    brings later changes it, so that the requests for instructions depend on what was committed in order only.
+    """
+    check, task = state.recipe.revising, state.accepted[place].name
+    checked = state.checked[task]
+    if check is None or state.passed_instances(task) or any(decided.failed for decided in checked):
+        return
+    verdicts = next(decided for decided in checked if decided.check == check.name)
+    rejected = any(verdict.scores and not verdict.kept for verdict in verdicts.verdicts)
+    rounds = sum(1 for _ in state.ancestors(task)) - 1
+    if rejected and rounds < check.rounds and not (state.inherited and task in state.revises.values()):
+        state.to_revise.append(place)
+        state.revised_because[task] = (state.completed[task], verdicts)
 
 
 def check_keys(state: State, task: str) -> Iterator[str]:
@@ -345,6 +324,11 @@ def _commit_proposed(state: State, event: CandidatesJudged) -> None:
             state.accepted.append(Instruction(f"{event.index}.{number}", verdict.text, verdict.instances))
         else:
             state.rejections[verdict.rule] = state.rejections.get(verdict.rule, 0) + 1
+    if event.revises:
+        state.revises[event.index] = event.revises
+        waiting = (n for n, place in enumerate(state.to_revise) if state.accepted[place].name == event.revises)
+        if (place := next(waiting, None)) is not None:  # always the first one, unless the run was rejudged
+            del state.to_revise[place]
     state.candidates += len(event.verdicts)
     state.failures += event.failed
     if event.unread:

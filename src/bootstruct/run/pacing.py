@@ -10,12 +10,13 @@ from typing import Final
 
 from bootstruct.engines.traffic.budgeted import Budget, ExpectedUse
 from bootstruct.errors import BudgetUsedUpError
-from bootstruct.journal.events import CandidatesJudged, Event, ReplyReceived, TaskCompleted
+from bootstruct.journal.events import CandidatesJudged, Event, InstancesChecked, ReplyReceived, TaskCompleted
 from bootstruct.journal.state import State
 from bootstruct.render.numbers import number
 from bootstruct.run.goal import Goal, InstanceCount
 from bootstruct.run.work_signal import WorkSignal
 from bootstruct.run.workload import Workload, recent_yield
+from bootstruct.stages.revisions import verdicts_are_in
 
 BEGUN: Final = 4096  # tasks begun beyond the first uncommitted one; bounds memory
 USUAL_LEVEL: Final = 16  # requests in flight that are assumed without a limiter
@@ -90,6 +91,8 @@ class Pacer:
             self.grown.notify()
         elif isinstance(event, TaskCompleted):
             self.completed.notify()
+        elif isinstance(event, InstancesChecked) and self.state.recipe.revising is not None:
+            self.more.notify()
         self._wake()
 
     def finish(self, n: int) -> None:
@@ -134,13 +137,16 @@ class Pacer:
     def growth_waits_for(self) -> str:
         """Why no request for instructions may be sent now.
 
-        `ahead`: too many accepted tasks are unfinished; `budget`; `order`: an earlier request has to be judged first.
+        `ahead`: too many accepted tasks are unfinished; `budget`; `order`: an earlier request has to be judged first;
+        `checks`: tasks that it may have to revise have to be checked first.
         Empty if one may be sent, or none is needed.
         """
         state = self.state
         if self.more.closed or self.goal.has_enough_tasks(state):
             return ""
         is_behind = self._next - state.recipe.propose.lag.of(self._next) >= len(state.accepted_after)
+        if not is_behind and not verdicts_are_in(state, self._next):
+            return "checks"
         return self._held or ("order" if is_behind else "")
 
     @property

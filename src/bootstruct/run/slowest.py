@@ -73,6 +73,8 @@ def slowest_part(now: Activity) -> tuple[str, str]:
         return "growth", f"the budget: growing waits until {_tasks(now.unfinished)} completed and their cost is known"
     if now.growth == "ahead":
         return "completing", f"completing: growing waits until some of {_tasks(now.unfinished)} completed"
+    if now.growth == "checks":
+        return "checks", "the checks: growing waits for verdicts on tasks that further requests may revise"
     if now.growth == "order":
         return "order", "the oldest request for instructions: further ones show tasks that it may bring"
     if now.uncommitted:

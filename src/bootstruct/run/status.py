@@ -9,7 +9,8 @@ from itertools import pairwise
 from bootstruct.config.machine import Prices
 from bootstruct.journal.cost import cost_of, saved_by_batch
 from bootstruct.journal.keys import check_of
-from bootstruct.journal.state import State, Usage
+from bootstruct.journal.state import State
+from bootstruct.journal.usage import Usage
 from bootstruct.run.failure_reasons import FailureReason, failure_reasons
 from bootstruct.stages.draw import draw_evolution, visible_count
 
@@ -62,6 +63,8 @@ class Status:
         rejected: rejected candidates, by rule.
         accepted: accepted instructions.
         evolved: of a recipe that rewrites instructions, `requests` that did so and instructions `accepted` from these.
+        revised: of a recipe with `rounds`, `requests` that revised a rejected task, instructions `accepted` from these, and
+            tasks among these of which an instance `passed` all checks.
         completed: accepted instructions whose task type and instances are decided.
         classification: of those, classification tasks.
         without_instances: of those, tasks without a usable instance.
@@ -97,6 +100,7 @@ class Status:
     rejected: dict[str, int]
     accepted: int
     evolved: dict[str, int]
+    revised: dict[str, int]
     completed: int
     classification: int
     without_instances: int
@@ -150,6 +154,7 @@ def status_of(state: State, prices: Prices, suspended: Mapping[str, str] | None 
         rejected=dict(sorted(state.rejections.items(), key=lambda rule: (-rule[1], rule[0]))),
         accepted=len(state.accepted),
         evolved=evolved(state),
+        revised=revised(state),
         completed=len(done),
         classification=sum(a.is_classification for a in done),
         without_instances=sum(not a.instances for a in done),
@@ -187,10 +192,20 @@ def evolved(state: State) -> dict[str, int]:
     drawn = [
         index
         for index in range(state.inherited, len(after))
-        if draw_evolution(propose, state.recipe.seed, index, visible_count(propose, index, after)) is not None
+        if index not in state.revises
+        and draw_evolution(propose, state.recipe.seed, index, visible_count(propose, index, after)) is not None
     ]
     kept = sum(after[index] - (after[index - 1] if index else 0) for index in drawn)
     return {"requests": len(drawn), "accepted": kept}
+
+
+def revised(state: State) -> dict[str, int]:
+    """How many requests revised a rejected task, and how many tasks came and passed the checks; empty without `rounds`."""
+    if state.recipe.revising is None:
+        return {}
+    tasks = [task.name for task in state.accepted if int(task.name.partition(".")[0]) in state.revises]
+    passed = sum(bool(state.passed_instances(task)) for task in tasks)
+    return {"requests": len(state.revises), "accepted": len(tasks), "passed": passed}
 
 
 def unread_replies(state: State) -> dict[str, dict[str, int]]:

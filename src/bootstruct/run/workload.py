@@ -9,7 +9,8 @@ from typing import Final
 from bootstruct.engines.traffic.budgeted import Budget, ExpectedUse, texts_of
 from bootstruct.journal.cost import price_of
 from bootstruct.journal.keys import AGAIN, SHARED, step_of
-from bootstruct.journal.state import State, Usage
+from bootstruct.journal.state import State
+from bootstruct.journal.usage import Usage
 from bootstruct.stages.annotate import annotate
 from bootstruct.stages.propose import propose_prompt
 from bootstruct.types import Instruction, Prompt, Reply

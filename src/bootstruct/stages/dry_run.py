@@ -11,6 +11,7 @@ from bootstruct.stages.house_style import draw_worked_seeds
 from bootstruct.stages.instance_checks import InstanceChecks
 from bootstruct.stages.pool import Pool
 from bootstruct.stages.propose import build_prompt, template_values
+from bootstruct.stages.revisions import example_values
 from bootstruct.stages.templates import fill
 from bootstruct.types import Instance, Instruction, Seed
 
@@ -39,6 +40,9 @@ def dry_run(recipe: Recipe) -> None:
         build_prompt(recipe, recipe.instances.rewrite, "rewrite/0", 0, **values)
     checks, task = InstanceChecks(recipe), Instruction("0.0", "An instruction.")
     for check in recipe.checks:
+        if check.revise is not None:
+            values = example_values(check, recipe.propose.with_instances)
+            build_prompt(recipe, check.revise, "propose", 0, **values)
         for given in ("An input.", ""):
             checks.first_prompts(check, task, 0, Instance(given, "An output."))
     rules = recipe.encode

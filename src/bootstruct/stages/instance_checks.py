@@ -21,6 +21,7 @@ from bootstruct.stages.second_requests import second_request
 from bootstruct.types import CheckVerdict, Instance, Instruction, Prompt, Reply
 
 DISAGREES, GRADED_LOW, NOT_RECOVERED = "answers disagree", "graded too low", "instruction not recovered"
+LONGEST_SHOWN = 400  # characters of a solver's answer that a request for a revision shows
 TOO_HARD, TOO_EASY, GAP_TOO_SMALL = "too hard", "too easy", "gap too small"
 NO_ANSWER, NO_GRADE, NO_INSTRUCTION = "no readable answer", "no readable grade", "no readable instruction"
 
@@ -323,7 +324,8 @@ class InstanceChecks:
             rule = TOO_EASY
         elif strong - weak < check.gap:
             rule = GAP_TOO_SMALL
-        return CheckVerdict(number, rule, strong - weak, scores=(weak, strong))
+        answers = _telling_answers(check, replies, scores) if rule is not None and check.rounds else ()
+        return CheckVerdict(number, rule, strong - weak, scores=(weak, strong), answers=answers)
 
 
 def check_keys(check: Check, task: Instruction, number: int) -> list[str]:
@@ -350,6 +352,14 @@ def solver_scores(
     for own in (answers[: check.samples], answers[check.samples :]):
         scores += score_answers(check.measure, instance.output, own, grades, tokenizer)
     return scores
+
+
+def _telling_answers(check: Check, replies: Sequence[Reply], scores: Sequence[float | None]) -> tuple[str, ...]:
+    """Return the beginning of an answer of each solver, for the revision: the weak one's best, the strong one's worst."""
+    known = [(score, number) for number, score in enumerate(scores) if score is not None]
+    weak = max((row for row in known if row[1] < check.samples), key=lambda row: (row[0], -row[1]))
+    strong = min(row for row in known if row[1] >= check.samples)
+    return tuple(parse_answer(replies[number].text)[:LONGEST_SHOWN] for _, number in (weak, strong))
 
 
 def _agreement(

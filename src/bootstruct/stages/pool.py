@@ -1,5 +1,7 @@
 """The pool that candidates are compared with: every seed, every accepted instruction, and the texts to keep away from."""
 
+from collections.abc import Collection
+
 from bootstruct.config.recipe import Recipe
 from bootstruct.errors import InputError
 from bootstruct.journal.state import State
@@ -40,7 +42,7 @@ class Pool:
                 self.index.add(text)
         return self
 
-    def judge(self, index: int, candidates: list[Candidate]) -> tuple[Verdict, ...]:
+    def judge(self, index: int, candidates: list[Candidate], ancestors: Collection[str] = ()) -> tuple[Verdict, ...]:
         """Judge the candidates of reply `index` one after another; each kept one counts for those after it (section 2.2).
 
         Nothing is added to the pool: that happens when the verdicts are committed and `catch_up` is called.
@@ -48,6 +50,7 @@ class Pool:
         Args:
             index: the number of the request.
             candidates: what was parsed from its reply, in order.
+            ancestors: names of the tasks that the request revises; a candidate may be similar to them, but not the same.
 
         Returns:
             A verdict on each candidate.
@@ -55,13 +58,15 @@ class Pool:
         verdicts: list[Verdict] = []
         kept: list[tuple[str, list[str]]] = []
         for number, candidate in enumerate(candidates):
-            verdict = self._judge_one(candidate, kept)
+            verdict = self._judge_one(candidate, kept, ancestors)
             if verdict.kept:
                 kept.append((f"{index}.{number}", self._tokens(candidate.text)))
             verdicts.append(verdict)
         return tuple(verdicts)
 
-    def _judge_one(self, candidate: Candidate, kept: list[tuple[str, list[str]]]) -> Verdict:
+    def _judge_one(
+        self, candidate: Candidate, kept: list[tuple[str, list[str]]], ancestors: Collection[str]
+    ) -> Verdict:
         text = candidate.text
         rule = candidate.flaw or (broken_rule(self.recipe.propose.rules, text) if text else EMPTY)
         if rule is not None:
@@ -70,8 +75,7 @@ class Pool:
             return Verdict(text, broken[0], note=broken[1])
         if len(self._keep_away) and (match := self._keep_away.nearest(text)) is not None:
             return Verdict(text, KEPT_AWAY, match[0], f"keep_away:{match[1]}")
-        nearest = self.index.nearest(text)
-        best = (nearest[0], self.names[nearest[1]]) if nearest else None
+        best = self._nearest(text, ancestors)
         tokens = self._tokens(text)
         for name, other in kept:
             score = f_measure(lcs_length(other, tokens), len(tokens), len(other))
@@ -79,3 +83,11 @@ class Pool:
             if is_over and (best is None or score > best[0]):
                 best = (score, name)
         return Verdict(text, TOO_SIMILAR, *best) if best else Verdict(text, instances=candidate.instances)
+
+    def _nearest(self, text: str, ancestors: Collection[str]) -> tuple[float, str] | None:
+        """Return score and name of the most similar text over the threshold, except for ancestors with other words."""
+        if not ancestors:
+            nearest = self.index.nearest(text)
+            return (nearest[0], self.names[nearest[1]]) if nearest else None
+        over = ((score, self.names[place]) for score, place in self.index.over(text))
+        return next(((score, name) for score, name in over if score == 1 or name not in ancestors), None)

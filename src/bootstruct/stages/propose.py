@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from bootstruct.config.recipe import Ask, Evolve, Recipe
+from bootstruct.config.recipe import Ask, Check, Evolve, Recipe
 from bootstruct.journal.events import CUT, REFUSAL, UNREADABLE
 from bootstruct.journal.state import State
 from bootstruct.stages import schemas
@@ -20,6 +20,7 @@ from bootstruct.stages.draw import (
 from bootstruct.stages.parsing import instructions, json_replies, original, whole_tasks
 from bootstruct.stages.parsing.cleanup import clean_reply
 from bootstruct.stages.parsing.refusals import is_refusal
+from bootstruct.stages.revisions import revised_task, revision_values
 from bootstruct.stages.rules import broken_output_rule
 from bootstruct.stages.templates import fill
 from bootstruct.stages.unread_replies import unread_reason
@@ -56,10 +57,12 @@ def build_prompt(recipe: Recipe, ask: Ask, step: str, sample: int, schema: str =
 def propose_prompt(state: State, index: int) -> tuple[Prompt, tuple[str, ...]]:
     """Return the prompt of request `index` and the names of the examples in it, in the order shown (section 2.2).
 
-    A request that rewrites an accepted instruction shows that one alone.
+    A request that rewrites or revises an accepted instruction shows that one alone.
     """
     recipe = state.recipe
     propose = recipe.propose
+    if recipe.revising is not None and (rejected := revised_task(state, index)) is not None:
+        return _revise_prompt(state, recipe.revising, index, rejected)
     visible = visible_count(propose, index, state.accepted_after)
     if propose.evolve is not None and (drawn := draw_evolution(propose, recipe.seed, index, visible)) is not None:
         return _evolve_prompt(recipe, propose.evolve, index, state.accepted[drawn[0]], drawn[1])
@@ -78,6 +81,15 @@ def _evolve_prompt(
     sample = sample_number(recipe.seed, "propose", index)
     values = {"instruction": " ".join(parent.text.split()), "way": way}
     prompt = build_prompt(recipe, evolve.ask, "propose", sample, schemas.TASKS, **values)
+    return replace(prompt, ordered=True), (parent.name,)
+
+
+def _revise_prompt(state: State, check: Check, index: int, parent: Instruction) -> tuple[Prompt, tuple[str, ...]]:
+    assert check.revise is not None, "the recipe was checked"
+    sample = sample_number(state.recipe.seed, "propose", index)
+    schema = schemas.TASKS_WITH_INSTANCES if state.recipe.propose.with_instances else schemas.TASKS
+    values = revision_values(state, check, parent)
+    prompt = build_prompt(state.recipe, check.revise, "propose", sample, schema, **values)
     return replace(prompt, ordered=True), (parent.name,)
 
 
