@@ -203,7 +203,13 @@ def test_a_prompt_that_asks_for_what_is_not_there_is_told_before_anything_is_pai
 @pytest.mark.parametrize("name", recipe_names())
 def test_ejected_prompts_of_checks_are_those_that_are_asked_with(tmp_path: Path, name: str) -> None:
     init_run(tmp_path / "run", name, "openai/m", None, None, (), True)
-    asked = ("check_agreement.jinja", "check_rubric.jinja", "check_back.jinja", "check_judge.jinja", "check_revise.jinja")
+    asked = (
+        "check_agreement.jinja",
+        "check_rubric.jinja",
+        "check_back.jinja",
+        "check_judge.jinja",
+        "check_revise.jinja",
+    )
     assert set(check_prompts(name)) == set(asked)
     path = tmp_path / "run" / "recipe.yaml"
     path.write_text(path.read_text() + "\nchecks: [{kind: agreement}, {kind: rubric}, {kind: back-check}]\n")
