@@ -1,10 +1,10 @@
-"""Rebuilds the pocket model: recipe files, corpus and tokenizer, training, gates, export. One command:
+"""Build the pocket model with one command: recipe files, corpus and tokenizer, training, gates, export.
 
     python pocket/build.py [--run FOLDER] [--minutes 80] [--threads 2] [--bf16] [--install]
 
-An interrupted build goes on where it was. The export happens only where the gates of `gates.py` hold for corpus, training
-and model; `--install` then copies it into the package, and the log and the checksums beside this file. Needs torch, numpy,
-tokenizers, safetensors and transformers.
+The same command resumes an interrupted build. The model is exported only if corpus, training and model pass the gates of
+`gates.py`. With `--install`, it is then copied into the package, and the log and the checksums are copied into this folder. The
+build needs torch, numpy, tokenizers, safetensors and transformers.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_confi
 
 
 def _script(name: str, *words: str) -> None:
+    """Run another script of this folder and raise an error if it fails."""
     paths = [str(_SOURCE), str(_HERE), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
     subprocess.run([sys.executable, str(_HERE / name), *words], check=True, env=environment)

@@ -1,7 +1,7 @@
-"""The pocket model's corpus: documents made of the micro-world.
+"""The pocket model's corpus: documents made from the micro-world.
 
-Every document is a pure function of its number: `document(k)` draws from `Random(f"{seed}/{k}")`. No document
-contains the headline evaluation format (instruction, input and the word "Answer" with a colon, line by line).
+Every document is a pure function of its number: `document(k)` draws from `Random(f"{seed}/{k}")`. No document contains the
+headline format of the evaluation, which has an instruction, an input and the word "Answer" with a colon, one per line.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _ALL = tuple(FAMILIES.values())
 _CLASS = tuple(family for family in _ALL if family.is_classification)
 _OTHER = tuple(family for family in _ALL if not family.is_classification)
 _WITH_INPUT = tuple(family for family in _ALL if family.takes_input)
-# Only these are ever shown as an instruction with its answer.
+# The corpus shows an instruction with its answer only for these.
 _ANSWERED = tuple(family for family in _ALL if family.name not in HELD_OUT)
 _TABLED = tuple(family for family in _WITH_INPUT if family.name in HELD_OUT)
 _ANSWERED_CLASS = tuple(family for family in _ANSWERED if family.is_classification)
@@ -80,7 +80,7 @@ _FACTS: tuple[tuple[str, dict[str, str]], ...] = (
 )
 
 
-# Families that a first run learnt late are shown more often than their weight asks for.
+# Families that an earlier training learnt late; they are shown more often than by their own weight.
 _PRACTICE = {
     "list_odd": 3.5, "list_filter": 3.5, "list_keep": 2.8, "list_replace": 2.8, "list_unique": 2.6, "list_same": 1.6,
     "list_contains": 2.0, "list_without": 2.2, "list_nth": 2.4, "list_repeated": 2.0, "next_number": 2.0,
@@ -101,11 +101,12 @@ def _pick(rng: Random, families: tuple[TaskFamily, ...], count: int) -> list[Tas
 
 
 def _say(rng: Random, family: TaskFamily) -> str:
+    """Return an instruction of a family."""
     return family.instruction(rng, family.params(rng))
 
 
 def task_list(rng: Random) -> str:
-    """A header and 10 to 16 numbered instructions."""
+    """Return a header and 10 to 16 numbered instructions."""
     only_class = rng.random() < 0.12
     families = rng.sample(_CLASS if only_class else _ALL, rng.randint(10, 16))
     header = (
@@ -117,7 +118,7 @@ def task_list(rng: Random) -> str:
 
 
 def kind_list(rng: Random) -> str:
-    """Instructions, each with the answer whether it is a classification task."""
+    """Return instructions, each with the answer to whether it is a classification task."""
     blocks = [prompt_headers.CLASSIFY] if rng.random() < 0.85 else []
     for _ in range(rng.randint(8, 14)):
         family = rng.choice(_CLASS if rng.random() < 0.45 else _OTHER)
@@ -126,7 +127,7 @@ def kind_list(rng: Random) -> str:
 
 
 def input_first_block(rng: Random, family: TaskFamily, most: int = 3) -> str:
-    """One task with up to `most` examples: input, then output."""
+    """Return one task with up to `most` examples, input before output."""
     params = family.params(rng)
     lines = [f"Task: {family.instruction(rng, params)}"]
     if not family.takes_input:
@@ -145,7 +146,10 @@ def input_first_block(rng: Random, family: TaskFamily, most: int = 3) -> str:
 
 
 def input_first(rng: Random) -> str:
-    """Several tasks with examples, mostly not classification: only families that may be shown with an answer."""
+    """Return several tasks with examples, most of them not classification.
+
+    They come only from families that may be shown with an answer.
+    """
     families = _pick(rng, _ANSWERED_OTHER if rng.random() < 0.75 else _ANSWERED, rng.randint(4, 7))
     blocks = [prompt_headers.INPUT_FIRST] if rng.random() < 0.85 else []
     return "\n\n".join([*blocks, *(input_first_block(rng, family, rng.choice((2, 3, 3, 5))) for family in families)])
@@ -155,7 +159,10 @@ _ARROWS = (" -> ", " -> ", " = ", " => ", " | ")
 
 
 def table(rng: Random) -> str:
-    """Tables with a head of two noun phrases and rows "x -> y": what a phrase stands for, without any instruction."""
+    """Return tables with a head of two noun phrases and rows "x -> y".
+
+    They show what a phrase means without any instruction.
+    """
     arrow, blocks = rng.choice(_ARROWS), []
     for family in _pick(rng, _TABLED if rng.random() < 0.6 else _WITH_INPUT, rng.randint(2, 4)):
         params = family.params(rng)
@@ -166,13 +173,14 @@ def table(rng: Random) -> str:
 
 
 def blank(rng: Random) -> str:
-    """A worksheet in the layout of tasks with examples, or with arrows; the answers are left blank.
+    """Return a worksheet in the layout of tasks with examples, or with arrows, in which all answers are blank.
 
-    Such documents begin more often than answered ones, so that a task at the beginning of a text is no reason to answer it.
+    More documents begin with such a worksheet than with answered tasks, so that the model does not learn to answer a task
+    merely because it begins a text.
     """
     arrows = rng.random() < 0.15
     blocks = [prompt_headers.INPUT_FIRST] if not arrows and rng.random() < 0.8 else []
-    # Mostly the families that are answered elsewhere, as often as they are: each must be blank more often than answered.
+    # Most are families that other documents answer: each must be blank more often than answered.
     families = _ANSWERED if rng.random() < 0.85 else _TABLED
     for family in _pick(rng, families, rng.choice((1, 1, 1, 2))):
         params = family.params(rng)
@@ -191,7 +199,7 @@ def blank(rng: Random) -> str:
 
 
 def paraphrases(rng: Random) -> str:
-    """Instructions, each in two phrasings, without an answer."""
+    """Return instructions, each in two phrasings, without an answer."""
     lines = []
     for family in rng.sample(_ALL, rng.randint(2, 5)):
         params = family.params(rng)
@@ -201,7 +209,7 @@ def paraphrases(rng: Random) -> str:
 
 
 def output_first(rng: Random) -> str:
-    """Classification tasks: for each class label an input."""
+    """Return classification tasks with an input for each class label."""
     blocks = [prompt_headers.OUTPUT_FIRST] if rng.random() < 0.85 else []
     for family in _pick(rng, _ANSWERED_CLASS, rng.randint(4, 6)):
         params = family.params(rng)
@@ -213,13 +221,14 @@ def output_first(rng: Random) -> str:
 
 
 def _fact(rng: Random) -> str:
+    """Return a sentence that states a fact."""
     shape, table = rng.choice(_FACTS)
     left = rng.choice(tuple(table))
     return shape.replace("{a}", left).replace("{b}", table[left])
 
 
 def plain(rng: Random) -> str:
-    """Facts and sentences of the micro-world, without any task."""
+    """Return facts and sentences of the micro-world, without any task."""
     sentences = []
     for _ in range(rng.randint(5, 10)):
         if rng.random() < 0.6:
@@ -231,7 +240,7 @@ def plain(rng: Random) -> str:
 
 
 def pattern(rng: Random) -> str:
-    """x -> y lines of one family, without instruction or head."""
+    """Return lines "x -> y" of one family, without an instruction or a head."""
     family = _pick(rng, _WITH_INPUT, 1)[0]
     params = family.params(rng)
     arrow = rng.choice((" -> ", " = ", " : ", " => "))
@@ -240,7 +249,7 @@ def pattern(rng: Random) -> str:
 
 
 def thread(rng: Random) -> str:
-    """A question without an answer."""
+    """Return a conversation in which a question gets no answer."""
     family = rng.choice(_ALL)
     params = family.params(rng)
     one, other = rng.sample(NAMES, 2)
@@ -266,7 +275,7 @@ def thread(rng: Random) -> str:
 
 
 def worksheet(rng: Random) -> str:
-    """Instructions with inputs, lettered or bare, the answers left out."""
+    """Return instructions with inputs, which may be lettered, and without answers."""
     blocks, lettered = [], rng.random() < 0.4
     for family in rng.sample(_WITH_INPUT, rng.randint(2, 4)):
         params = family.params(rng)
@@ -280,7 +289,7 @@ _SUNG = tuple(dict.fromkeys((*ALL_WORDS, *NAMES, *ADJECTIVES, *PAST, *LETTER_WOR
 
 
 def song(rng: Random) -> str:
-    """A line of random words and the same line again, or reversed: teaches copying."""
+    """Return a line of random words that is repeated or reversed; it teaches copying."""
     words = [rng.choice(_SUNG) for _ in range(rng.randint(3, 12))]
     glue = rng.choice((", ", ", ", " ", " and ", " - "))
     join = rng.choice(("\n", "\n", ". ", "\nAgain: ", "\n\n"))
@@ -308,6 +317,6 @@ _MAKERS, _SHARES = tuple(maker for maker, _ in GENRES), tuple(share for _, share
 
 
 def document(number: int, seed: int = 1) -> str:
-    """Document `number` of the corpus."""
+    """Return the document with this number."""
     rng = Random(f"{seed}/{number}")
     return rng.choices(_MAKERS, _SHARES)[0](rng)

@@ -1,4 +1,4 @@
-"""Turns a checkpoint into a standard Hugging Face folder: config.json, tokenizer files, model.safetensors in fp16."""
+"""Turn a checkpoint into a standard Hugging Face folder: config.json, tokenizer files, and model.safetensors in fp16."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BLOCK = {
 
 
 def llama_config(shape: Shape) -> dict[str, object]:
-    """The shape in transformers' names."""
+    """Return the shape under transformers' names."""
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -52,7 +52,7 @@ def llama_config(shape: Shape) -> dict[str, object]:
 
 
 def llama_weights(model: Pocket) -> dict[str, torch.Tensor]:
-    """The weights in transformers' names, fp16; the output layer is the embedding and is not written twice."""
+    """Return the weights in fp16 under transformers' names, without the output layer, which is the embedding."""
     weights = {"model.embed_tokens.weight": model.embed.weight, "model.norm.weight": model.norm.weight}
     for number, block in enumerate(model.blocks):
         for ours, theirs in _BLOCK.items():
@@ -61,7 +61,7 @@ def llama_weights(model: Pocket) -> dict[str, torch.Tensor]:
 
 
 def export(run: Path, target: Path) -> dict[str, str]:
-    """Writes the model folder; returns file name -> sha256."""
+    """Write the model folder; return the SHA-256 of each file by name."""
     target.mkdir(parents=True, exist_ok=True)
     saved = torch.load(run / "checkpoint.pt")
     shape = Shape(vocabulary=saved["model"]["embed.weight"].shape[0])

@@ -1,12 +1,12 @@
-"""What the corpus and the model must hold; `build.py` checks it and exports nothing that does not.
+"""The gates that corpus, training and model must pass; `build.py` checks them and exports nothing that fails one.
 
     python pocket/gates.py corpus [--documents 20000]
     python pocket/gates.py model FOLDER
 
-**Corpus.** No document shows an instruction of a held-out family with an answer, no document holds a frame that is kept
-for the evaluation, none the headline format. **Training** (from the log): the model answers most tasks once it is shown
-solved tasks of other families, held-out ones some, and hardly any from the instruction alone. **Model.** Asked bare
-instructions in every format of the demo, it answers hardly any, whichever format suits it best.
+**Corpus.** No document shows an instruction of a held-out family with an answer, and none contains a frame that is kept for the
+evaluation or the headline format. **Training** (from the log): after solved tasks of other families, the model answers most
+tasks of the families that the corpus answers and some of the held-out ones; from the instruction alone it answers hardly any.
+**Model.** It answers hardly any bare instruction in any format of the demo, even the one that suits it best.
 """
 
 from __future__ import annotations
@@ -24,15 +24,19 @@ from bootstruct.pocket.world.grammar import PhraseReader
 from bootstruct.pocket.world.held_out_families import HELD_OUT
 from bootstruct.pocket.world.strict_reader import possible_tasks
 
-BLANK = "......"  # what a worksheet has in place of an answer
+BLANK = "......"  # stands for an answer in a worksheet
 LEAST_TWO_SHOT = 0.80
-LEAST_DEMONSTRATED = 0.75  # of families that the corpus answers, after solved tasks of other families
-HELD_OUT_BETWEEN = (0.25, 0.85)  # the same of held-out families: enough to begin with, and room above
-MOST_ALONE = (0.30, 0.05)  # from the instruction alone, in the layout of the corpus: answered families, held-out ones
-MOST_IN_ANY_FORMAT = (
-    20.0,
-    5.0,
-)  # percent of first lines that are right, asked a bare instruction: all families, held-out ones
+LEAST_DEMONSTRATED = (
+    0.75  # share of right answers in families that the corpus answers, after solved tasks of other families
+)
+HELD_OUT_BETWEEN = (
+    0.25,
+    0.85,
+)  # the same in held-out families: some must be right, and finetuning must be able to improve
+# Share of right answers from the instruction alone, in the layout of the corpus: in answered families, in held-out ones.
+MOST_ALONE = (0.30, 0.05)
+# Percent of right first lines for a bare instruction: in all families, in held-out ones.
+MOST_IN_ANY_FORMAT = (20.0, 5.0)
 _ANSWER = re.compile(r"^Output: (?!\.{6}$)|^Class label: ", re.MULTILINE)
 _ROW = re.compile(r"^.+ (?:->|=|=>|\|) (?!\.{6}$).+$")
 
@@ -47,13 +51,13 @@ def answered(text: str) -> Iterator[str]:
 
 @cache
 def _unseen() -> re.Pattern[str]:
-    """The frames that are kept for the evaluation, wherever they stand."""
+    """Return a pattern that finds the frames kept for the evaluation, at any place of a text."""
     parts = [PhraseReader(family.unseen_templates, family.slots).pattern for family in FAMILIES.values()]
     return re.compile("|".join(re.sub(r"\?P<\w+>", "?:", part) for part in parts if part != r"(?!)"), re.IGNORECASE)
 
 
 def corpus_faults(documents: Iterable[str]) -> list[str]:
-    """Return what documents must not hold, each with its document."""
+    """Return everything in the documents that they must not contain, each with the number of its document."""
     faults = []
     for number, text in enumerate(documents):
         for line in answered(text):
@@ -70,7 +74,7 @@ def corpus_faults(documents: Iterable[str]) -> list[str]:
 
 
 def training_faults(log: str) -> list[str]:
-    """Return which gates the last measurement in a training log does not pass."""
+    """Return the gates that the last measurement in a training log does not pass."""
     line = [line for line in log.splitlines() if "two-shot" in line][-1]
     found = re.search(
         r"two-shot ([\d.]+) demonstrated ([\d.]+) held out ([\d.]+), alone ([\d.]+) held out ([\d.]+)", line
@@ -93,8 +97,8 @@ def format_scores(folder: Path) -> dict[str, tuple[float, float, float]]:
     """Ask the demo's development prompts in each of its formats.
 
     Returns:
-        By format: the percentage of first lines that are right, the same in held-out families, and the ROUGE-L of first lines,
-        which is higher because words that are only copied from the input count too.
+        By format: the percentage of first lines that are right, the same in held-out families, and the ROUGE-L of first lines
+        in percent. ROUGE-L is higher, because it also counts words that are only copied from the input.
     """
     from judge import Model
 
@@ -116,7 +120,7 @@ def format_scores(folder: Path) -> dict[str, tuple[float, float, float]]:
 
 
 def model_faults(folder: Path) -> list[str]:
-    """Return the formats in which an exported model answers bare instructions after all; prints all scores."""
+    """Return the formats in which an exported model answers too many bare instructions, and print all scores."""
     faults = []
     for name, (right, held, rouge) in format_scores(folder).items():
         print(

@@ -1,10 +1,10 @@
-"""Runs Self-Instruct's three steps with an exported model and judges every reply with the strict reader.
+"""Run the three steps of Self-Instruct with an exported model, and judge every reply with the strict reader.
 
     python pocket/judge.py MODEL_FOLDER --requests 80
 
-Prints, as JSON: instructions (read, ambiguous, unread; families, held-out families; novel ones at ROUGE-L 0.7),
-classification (share told right), instances (right, wrong, bad input), few-shot accuracy, and what the model makes of bare
-instructions.
+The script prints JSON with figures about the instructions (read, ambiguous, unread; families, held-out families; novel ones at
+ROUGE-L 0.7), the classification (share that is right), the instances (right, wrong, bad input), the few-shot accuracy, and the
+answers to bare instructions.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Model:
     def continue_all(
         self, prompts: list[str], length: int, temperature: float, stop: str, batch: int = 24
     ) -> list[str]:
-        """The continuation of each prompt, cut at the first `stop`."""
+        """Return the continuation of each prompt, cut at the first `stop`."""
         replies = []
         for start in range(0, len(prompts), batch):
             inputs = self.tokenizer(prompts[start : start + batch], return_tensors="pt", padding=True)
@@ -63,7 +63,7 @@ class Model:
 
 
 def propose(model: Model, prompts: dict[str, str], requests: int, rng: Random) -> tuple[dict[str, Any], list[str]]:
-    """Grows a pool as the first stage does; returns the measurements and the kept instructions."""
+    """Grow a pool as the first step does; return the figures and the accepted instructions."""
     pool = [json.loads(line)["instruction"] for line in prompts["seeds.jsonl"].splitlines()]
     seeds, kept, raw = list(pool), [], []
     for start in range(0, requests, 16):
@@ -75,7 +75,7 @@ def propose(model: Model, prompts: dict[str, str], requests: int, rng: Random) -
             asked.append(fill(prompts["propose.jinja"], examples=shown, only_classification=False).removesuffix("\n"))
         for reply in model.continue_all(asked, 200, 0.8, "\n\n"):
             items = _ITEM.split(reply)
-            # The last item may have been cut by the token limit.
+            # The token limit may have cut the last item.
             for text in (item.strip() for item in items[:-1] if item.strip()):
                 raw.append(text)
                 if all(rouge_l(text, other) <= 0.7 for other in pool):
@@ -89,7 +89,7 @@ def propose(model: Model, prompts: dict[str, str], requests: int, rng: Random) -
 
 
 def describe(texts: list[str]) -> dict[str, Any]:
-    """What the strict reader makes of some instructions."""
+    """Return figures about what the strict reader reads in some instructions."""
     tasks = [read_instruction(text) for text in texts]
     names = {task.family.name for task in tasks if isinstance(task, ReadTask)}
     return {
@@ -103,7 +103,7 @@ def describe(texts: list[str]) -> dict[str, Any]:
 
 
 def classify(model: Model, prompts: dict[str, str], tasks: list[str]) -> tuple[dict[str, Any], list[bool]]:
-    """Step two: the task type, judged if the reader knows the family."""
+    """Let the model tell the task types (step two); an answer is judged if the reader knows the family."""
     asked = [fill(prompts["classify.jinja"], instruction=text).removesuffix("\n") for text in tasks]
     written = [reply.strip().lower() == "yes" for reply in model.continue_all(asked, 3, 0, "\n")]
     known = [(text, yes, read_instruction(text)) for text, yes in zip(tasks, written, strict=True)]
@@ -112,7 +112,7 @@ def classify(model: Model, prompts: dict[str, str], tasks: list[str]) -> tuple[d
 
 
 def instances_of(reply: str, labels_first: bool) -> list[tuple[str, str]]:
-    """(input, output) pairs of a reply to one of the two instance prompts."""
+    """Return the (input, output) pairs of a reply to one of the two prompts for instances."""
     if labels_first:
         return [(text, label) for label, text in re.findall(r"Class label: (.+)\nInput: (.+)", reply)]
     pairs = re.findall(r"Input: (.+)\nOutput: (.+)", reply)
@@ -123,7 +123,7 @@ def instances_of(reply: str, labels_first: bool) -> list[tuple[str, str]]:
 def write_instances(
     model: Model, prompts: dict[str, str], tasks: list[str], kinds: list[bool], temperature: float
 ) -> dict[str, Any]:
-    """Step three, judged by the reader's verifier."""
+    """Let the model write instances (step three), and judge them with the strict reader."""
     names = ["output_first.jinja" if kind else "input_first.jinja" for kind in kinds]
     asked = [fill(prompts[name].removesuffix("\n"), instruction=text) for name, text in zip(names, tasks, strict=True)]
     replies = model.continue_all(asked, 120, temperature, "\n\n")
@@ -150,7 +150,7 @@ def write_instances(
 
 
 def few_shot(model: Model, shots: int, per_family: int) -> dict[str, Any]:
-    """Share of questions answered right, greedily."""
+    """Return the share of questions that the model answers right, greedily, after solved examples."""
     asked = questions(shots, per_family, seed=4242)
     written = model.continue_all([question.prompt for question in asked], 24, 0, "\n")
     right: dict[str, list[bool]] = {}
@@ -162,7 +162,11 @@ def few_shot(model: Model, shots: int, per_family: int) -> dict[str, Any]:
 
 
 def bare(model: Model, per_family: int) -> dict[str, Any]:
-    """A bare instruction with its input, in the headline format: right answers uncut and cut at the line end."""
+    """Ask bare instructions with their inputs in the headline format.
+
+    Returns:
+        The mean ROUGE-L of the whole answers and of their first lines in percent, and some samples.
+    """
     rng = Random(99)
     asked, answers = [], []
     for family in FAMILIES.values():

@@ -1,4 +1,4 @@
-"""Writes the corpus as token numbers: tokenizer.json, train.bin and valid.bin (16-bit) in a folder."""
+"""Write the corpus as token ids: tokenizer.json, train.bin and valid.bin (16 bits per id) in a folder."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from corpus import END, document
 from tokenizer import save_tokenizer, train_tokenizer
 from tokenizers import Tokenizer
 
-_VALID = 10_000_000  # numbers from here on are never trained on
+_VALID = 10_000_000  # documents from this number on are never used for training
 
 
 def encode(tokenizer: Tokenizer, first: int, tokens: int) -> np.ndarray:
-    """At least `tokens` token numbers of the documents from number `first` on, each ended by piece 0."""
+    """Return at least `tokens` token ids of the documents from number `first` on; token 0 ends each document."""
     parts: list[int] = []
     while len(parts) < tokens:
         for encoding in tokenizer.encode_batch([document(first + k) for k in range(500)]):

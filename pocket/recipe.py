@@ -1,8 +1,8 @@
-"""Writes the pocket recipe's seeds and prompts from the micro-world, into the package's recipes/pocket.
+"""Write the seeds and prompts of the recipe `pocket` from the micro-world, into the package's recipes/pocket.
 
-Twenty seeds with one instance each: the growing prompt shows six of them at a time (38,760 choices), enough for
-variety, while a model trained on the seeds alone still sees few tasks. No seed and no demonstration is of a held-out
-family.
+There are twenty seeds with one instance each. The prompt that proposes instructions shows six of them at a time, in one of
+38,760 selections. That is enough for variety, while a model trained on the seeds alone still sees few tasks. No seed and no
+demonstration belongs to a held-out family.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ _PROPOSE = """{{% if only_classification -%}}
 
 
 def _bare(name: str, rng: Random) -> tuple[str, dict[str, str]]:
-    """An instruction of the family without a sentence before or after it, and the values of its slots."""
+    """Return an instruction of the family without a sentence before or after it, and the values of its slots."""
     family = FAMILIES[name]
     params = family.params(rng)
     return render(rng.choice(family.templates), rng, params), params
 
 
 def seeds() -> str:
-    """The seed file: JSON lines in the format of the paper's seed tasks."""
+    """Return the seed file: JSON Lines in the format of the paper's seed tasks."""
     lines = []
     for number, name in enumerate(SEEDS):
         rng = Random(f"pocket seed/{name}")
@@ -70,7 +70,7 @@ def seeds() -> str:
 
 
 def classify_prompt() -> str:
-    """Tasks with the answer whether they are classification, then the place of the new one."""
+    """Return the prompt that asks whether a task is classification: solved tasks, then the place of the new one."""
     rng = Random("pocket classify")
     blocks = [prompt_headers.CLASSIFY]
     for name in _KINDS:
@@ -80,14 +80,17 @@ def classify_prompt() -> str:
 
 
 def input_first_prompt() -> str:
-    """Tasks with examples, input before output, then the place of the new one."""
+    """Return the prompt for instances, input before output: tasks with examples, then the place of the new one."""
     rng = Random("pocket input first")
     blocks = [prompt_headers.INPUT_FIRST, *(input_first_block(rng, FAMILIES[name]) for name in _INPUT_FIRST)]
     return "\n\n".join([*blocks, "Task: {{ instruction }}\n\n"])
 
 
 def output_first_prompt() -> str:
-    """Classification tasks with an input for each label, then the place of the new one."""
+    """Return the prompt for instances of classification tasks.
+
+    It has tasks with an input for each label, then the place of the new task.
+    """
     rng = Random("pocket output first")
     blocks = [prompt_headers.OUTPUT_FIRST]
     for name in _OUTPUT_FIRST:
@@ -100,7 +103,7 @@ def output_first_prompt() -> str:
 
 
 def files() -> dict[str, str]:
-    """File name -> content of everything this module writes."""
+    """Return the content of every file that this module writes, by name."""
     assert not set(SEEDS + _KINDS + _INPUT_FIRST + _OUTPUT_FIRST) & set(HELD_OUT)
     return {
         "seeds.jsonl": seeds(),
@@ -114,7 +117,7 @@ def files() -> dict[str, str]:
 
 
 def write(folder: Path = _RECIPE) -> None:
-    """Writes the files."""
+    """Write the files."""
     for name, content in files().items():
         (folder / name).write_text(content, encoding="utf-8")
 

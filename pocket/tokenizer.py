@@ -1,7 +1,7 @@
-"""Trains the pocket model's tokenizer: byte-level BPE in which "word" and " word" are one piece.
+"""Train the pocket model's tokenizer: byte-level BPE in which "word" and " word" are one token.
 
-A blank is put before every line that starts with text, and taken away again when pieces are decoded; so a word has one
-piece wherever it stands. (A single blank at the start of a line is therefore lost: the micro-world has none.)
+A blank is put before every line that starts with text and removed when tokens are decoded, so a word has the same token at
+every place. A single blank at the start of a line is lost; the micro-world has none.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-# A word with its blank, one digit with its blank, marks, line ends, other blanks.
+# This matches a word with its blank, a digit with its blank, punctuation marks, line ends, or other blanks.
 _PIECES = r"'(?:s|t|re|ve|m|ll|d)\b| ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|\n+|\s+"
 
 
 def train_tokenizer(texts: Iterable[str], size: int, end: str) -> Tokenizer:
-    """A tokenizer of `size` pieces; piece 0 is `end`."""
+    """Return a tokenizer of `size` tokens, of which token 0 is `end`."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence(
         [
@@ -48,7 +48,7 @@ def train_tokenizer(texts: Iterable[str], size: int, end: str) -> Tokenizer:
 
 
 def save_tokenizer(tokenizer: Tokenizer, folder: Path, end: str, context: int) -> None:
-    """Writes tokenizer.json and tokenizer_config.json as transformers reads them."""
+    """Write tokenizer.json and tokenizer_config.json as transformers reads them."""
     tokenizer.save(str(folder / "tokenizer.json"))
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",

@@ -1,9 +1,9 @@
-"""Trains the pocket model: a small Llama on the CPU, Muon for matrices, AdamW for embeddings and norms.
+"""Train the pocket model on the CPU: a small Llama, with Muon for matrices and AdamW for embeddings and norms.
 
-Runs until `--tokens` or `--minutes` is reached, whichever comes first; the schedule follows the larger of the two
-fractions. A checkpoint is written every two minutes, and the same command goes on from it. Every few minutes the
-two-shot accuracy is measured: the share of questions whose every answer token is the model's first choice, which is the
-same as answering right greedily.
+The training runs until `--tokens` or `--minutes` is reached, whichever comes first, and the schedule follows the larger of the
+two fractions. A checkpoint is written every two minutes, and the same command resumes from it. Every few minutes the two-shot
+accuracy is measured: the share of questions for which every token of the answer is the model's first choice, which is the share
+that it answers right greedily.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from bootstruct.pocket.world.held_out_families import HELD_OUT
 
 @dataclass(frozen=True)
 class Shape:
-    """The shape of the model; the names are ours, `llama_config` gives transformers' names."""
+    """The shape of the model under names of our own; `llama_config` gives transformers' names."""
 
     vocabulary: int = 2560
     width: int = 224
@@ -43,7 +43,7 @@ class Shape:
 
 
 class Block(nn.Module):
-    """Attention with rotary positions, then a gated feed-forward layer; RMS norms before both."""
+    """Attention with rotary positions, followed by a gated feed-forward layer, each after RMS norm."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class Block(nn.Module):
 
 
 class Pocket(nn.Module):
-    """The whole model; the output layer is the embedding."""
+    """The whole model. Its output layer is the embedding."""
 
     cos: Tensor
     sin: Tensor
@@ -93,20 +93,20 @@ class Pocket(nn.Module):
                 nn.init.normal_(weight, 0, 0.02 / (math.sqrt(2 * shape.layers) if last else 1))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Token numbers (batch, length) -> logits (batch, length, vocabulary)."""
+        """Return the logits (batch, length, vocabulary) of token ids (batch, length)."""
         x, length = self.embed(tokens), tokens.shape[1]
         for block in self.blocks:
             x = block(x, self.cos[:length], self.sin[:length])
         return F.linear(self.norm(x), self.embed.weight)
 
     def loss(self, tokens: Tensor, targets: Tensor) -> Tensor:
-        """Mean cross-entropy; targets of -100 do not count."""
+        """Return the mean cross-entropy; targets of -100 do not count."""
         logits = self(tokens)
         return F.cross_entropy(logits.view(-1, logits.shape[-1]), targets.reshape(-1), ignore_index=-100)
 
 
 def orthogonal(stack: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
-    """The nearest orthogonal matrices of a stack (count, rows, columns): five Newton-Schulz steps (Muon)."""
+    """Return the nearest orthogonal matrices of a stack (count, rows, columns), by five Newton-Schulz steps (Muon)."""
     tall = stack.shape[1] > stack.shape[2]
     x = stack.mT if tall else stack
     x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).to(precision)
@@ -117,7 +117,7 @@ def orthogonal(stack: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
 
 
 class Muon:
-    """Momentum with orthogonal steps; matrices of one shape are treated in one stack."""
+    """An optimizer with momentum whose steps are orthogonal matrices; matrices of one shape are handled in one stack."""
 
     def __init__(self, weights: list[nn.Parameter], rate: float, precision: torch.dtype = torch.float32) -> None:
         self.rate, self.precision = rate, precision
@@ -128,7 +128,7 @@ class Muon:
 
     @torch.no_grad()
     def step(self, scale: float) -> None:
-        """One step at `scale` times the rate; weights also shrink a little."""
+        """Make one step at `scale` times the rate, and shrink the weights a little."""
         for shape, weights in self.groups.items():
             grads = torch.stack([weight.grad for weight in weights if weight.grad is not None])
             momentum = self.momentum[shape].lerp_(grads, 0.05)
@@ -138,7 +138,7 @@ class Muon:
 
 
 def schedule(fraction: float, step: int) -> float:
-    """Rate factor: short warm-up, flat until 45%, then straight down to 2%."""
+    """Return the factor of the rate: a short warm-up, then 1 until 45%, then a straight decline to 2%."""
     return min(1.0, (step + 1) / 60) * (1.0 if fraction < 0.45 else max(0.02, (1 - fraction) / 0.55))
 
 
@@ -152,12 +152,12 @@ class Question:
 
 
 def questions(shots: int, per_family: int, seed: int) -> list[Question]:
-    """`per_family` questions of every family with one right answer and an input, after `shots` solved examples."""
+    """Return questions after `shots` solved examples: `per_family` of every family that has an input and one right answer."""
     return _asked(per_family, seed, prompt_headers.INPUT_FIRST + "\n\n", shots)
 
 
 def demonstrated(per_family: int, seed: int) -> list[Question]:
-    """Questions after the solved tasks of other families that the recipe's prompt for instances begins with."""
+    """Return questions that follow the solved tasks of other families with which the recipe's prompt for instances begins."""
     return _asked(per_family, seed, input_first_prompt().split("Task: {{")[0], 0)
 
 
@@ -180,7 +180,7 @@ def _asked(per_family: int, seed: int, before: str, shots: int) -> list[Question
 
 @torch.no_grad()
 def accuracy(model: Pocket, tokenizer: Any, asked: list[Question]) -> dict[str, float]:
-    """Share of questions answered right greedily, per family and "all"."""
+    """Return the share of questions that are answered right greedily, for each family and for "all"."""
     right: dict[str, list[bool]] = {}
     for start in range(0, len(asked), 32):
         some = asked[start : start + 32]
@@ -192,7 +192,7 @@ def accuracy(model: Pocket, tokenizer: Any, asked: list[Question]) -> dict[str, 
             row[: len(prompt) + len(answer)] = torch.tensor(prompt + answer)
         best = model(rows).argmax(-1)
         for question, row, prompt, answer in zip(some, best, prompts, answers, strict=True):
-            # The line end may be one piece or part of a blank line: what counts is that the answer ends there.
+            # The line end may be a token of its own or part of a blank line; it only matters that the answer ends there.
             written = row[len(prompt) - 1 : len(prompt) + len(answer) - 1].tolist()
             ends = tokenizer.decode([written[-1]]).startswith("\n") or written[-1] == 0
             right.setdefault(question.family, []).append(written[:-1] == answer[:-1] and ends)
@@ -202,7 +202,7 @@ def accuracy(model: Pocket, tokenizer: Any, asked: list[Question]) -> dict[str, 
 
 @dataclass
 class Progress:
-    """How far a training run is."""
+    """The progress of a training run in steps, tokens and seconds."""
 
     step: int = 0
     tokens: int = 0
@@ -210,14 +210,14 @@ class Progress:
 
 
 class Threads:
-    """Chooses the number of threads by measuring: on a busy machine one thread is faster than two that wait."""
+    """Chooses the number of threads by measuring, because on a busy machine one thread is faster than two that wait."""
 
     def __init__(self, most: int) -> None:
         self.best = dict.fromkeys(range(1, most + 1), math.inf)
         self.steps = 0
 
     def begin(self) -> int:
-        """Sets and returns the number for the next step: mostly the fastest so far, now and then another."""
+        """Set and return the number of threads for the next step: usually the fastest so far, and from time to time another."""
         self.steps += 1
         fastest = min(self.best, key=lambda count: self.best[count])
         count = self.steps // 2 % len(self.best) + 1 if self.steps % 48 < 2 * len(self.best) else fastest
@@ -228,13 +228,13 @@ class Threads:
         return " ".join(f"{count}:{1 / seconds:.0f}" for count, seconds in self.best.items())
 
     def end(self, count: int, seconds: float) -> None:
-        """Records how long a step took."""
+        """Record the duration of a step, in seconds per token."""
         known = self.best[count]
         self.best[count] = seconds if math.isinf(known) else 0.6 * known + 0.4 * seconds
 
 
 def batches(data: np.ndarray[Any, Any], at: int, length: int, rows: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Rows of `length` tokens in reading order from token `at`, with their targets."""
+    """Yield rows of `length` tokens in reading order from token `at`, with their targets."""
     size = length * rows
     while at + size + 1 <= len(data):
         piece = torch.from_numpy(data[at : at + size + 1].astype(np.int64))
@@ -278,19 +278,19 @@ class Trainer:
         self.loss = torch.compile(self.loss_of, dynamic=False) if arguments.compile else self.loss_of
 
     def loss_of(self, tokens: Tensor, targets: Tensor) -> Tensor:
-        """The loss of one step; weights stay fp32, products are bf16 where asked for."""
+        """Return the loss of one step; weights stay in fp32, and products are computed in bf16 if this was requested."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self.arguments.bf16):
             return self.model.loss(tokens, targets)
 
     def log(self, line: str) -> None:
-        """Prints a line with the time and logs it."""
+        """Print a line with the time and append it to the log."""
         line = f"{time.strftime('%H:%M:%S')} {line}"
         print(line, flush=True)
         with (self.folder / "train.log").open("a", encoding="utf-8") as log:
             log.write(line + "\n")
 
     def save(self) -> None:
-        """Writes the checkpoint; an interruption leaves the old one whole."""
+        """Write the checkpoint; if this is interrupted, the old checkpoint remains whole."""
         state = {
             "model": self.model.state_dict(),
             "adam": self.adam.state_dict(),
@@ -302,17 +302,17 @@ class Trainer:
 
     @torch.no_grad()
     def validation(self) -> float:
-        """Mean loss over the first 24 rows of the held documents."""
+        """Return the mean loss over the first 24 rows of the validation documents."""
         rows = islice(batches(self.held, 0, 512, 4), 6)
         parts = [self.model.loss(tokens, targets).item() for tokens, targets in rows]
         return sum(parts) / len(parts)
 
     def fraction(self) -> float:
-        """How much of the run is done."""
+        """Return the share of the run that is done."""
         return max(self.at.tokens / self.arguments.tokens, self.at.seconds / 60 / self.arguments.minutes)
 
     def measure(self) -> None:
-        """Logs validation loss and two-shot accuracy."""
+        """Log validation loss and two-shot accuracy."""
         score = accuracy(self.model, self.tokenizer, self.quick)
         weak = sorted((value, name) for name, value in score.items() if value < 1)
         worst = " ".join(f"{name}:{value:.1f}" for value, name in weak[:30])
@@ -326,7 +326,7 @@ class Trainer:
         self.log(f"VALID {where} two-shot {score['all']:.3f} {', '.join(parts)} weak: {worst}")
 
     def run(self) -> None:
-        """Trains to the end of the budget; does nothing where that is reached already."""
+        """Train to the end of the budget; do nothing if it has been reached."""
         if self.fraction() >= 1:
             return
         self.log(f"parameters {sum(w.numel() for w in self.model.parameters())} data {len(self.data)} from {self.at}")
@@ -334,7 +334,7 @@ class Trainer:
         while (fraction := self.fraction()) < 1:
             length = 512 if fraction < 0.8 else self.model.shape.context
             rows = self.arguments.batch // length
-            # The same data again, shifted, should the corpus be shorter than the run.
+            # If the corpus is shorter than the run, the same data come again, shifted.
             place = self.at.tokens % (len(self.data) - self.arguments.batch - 1)
             tokens, targets = next(batches(self.data, place, length, rows))
             count, began, scale = self.threads.begin(), time.time(), schedule(fraction, self.at.step)
