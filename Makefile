@@ -16,7 +16,7 @@ help:
 	@echo "make test-all  extras and real parts as well (torch, browser ...)"
 	@echo "make lint      ruff and mypy --strict"
 	@echo "make docs      the documentation site in out/site; any warning fails"
-	@echo "make dist      wheel and sdist, checked, and a tour of the wheel in a clean environment"
+	@echo "make dist      wheel and sdist, built twice to the same bytes, checked, and a tour of the wheel in a clean environment"
 	@echo "make demo      the whole loop with the embedded model: no network, no key, a few minutes"
 	@echo "make map       write docs/map.md anew"
 
@@ -69,6 +69,7 @@ dist: $(VENV)/.dist
 	rm -rf dist
 	$(PY) -m build --outdir dist .
 	$(PY) -m twine check --strict dist/*
+	$(PY) tools/same_build.py dist
 	$(PY) tools/tour.py dist/*.whl
 
 $(VENV)/.demo: $(VENV)/.base
