@@ -1,8 +1,8 @@
-"""Build wheel and sdist twice, in two folders at two times, and compare them byte by byte: `python tools/same_build.py [DIST]`.
+"""Build wheel and sdist twice, in two folders at two times, and compare their bytes: `python tools/same_build.py [DIST]`.
 
-The sources are copied as git lists them, once under a short and once under a long path, with different dates of the files, so that
-neither paths nor dates can remain in what is built. With a folder DIST, its wheel and sdist must equal those of the copies.
-Exit code 1, and the names, if any file differs.
+The sources are copied as git lists them, once under a short and once under a long path, with different dates of the files,
+so that neither paths nor dates can remain in what is built. With a folder DIST, its wheel and sdist must equal those of the
+copies. Exit code 1, and the names, if any file differs.
 """
 
 import hashlib
@@ -20,7 +20,9 @@ PLACES = (("a", 1_000_000_000), ("a/long/path/of folders", 1_700_000_000))  # fo
 def main() -> int:
     """Build, compare, and return the exit code."""
     with tempfile.TemporaryDirectory(prefix="bootstruct-build-") as folder:
-        built = [_digests(_build(Path(folder) / str(number) / place, date)) for number, (place, date) in enumerate(PLACES)]
+        built = [
+            _digests(_build(Path(folder) / str(number) / place, date)) for number, (place, date) in enumerate(PLACES)
+        ]
     built += [_digests(Path(given)) for given in sys.argv[1:]]
     names = sorted({name for digests in built for name in digests})
     different = [name for name in names if len({digests.get(name) for digests in built}) > 1]
