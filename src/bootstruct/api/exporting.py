@@ -26,6 +26,7 @@ def export_runs(
     container: str | None = None,
     threshold: float | None = None,
     margin: float | None = None,
+    thoughts: bool = False,
     on_progress: "OnProgress | None" = None,
 ) -> "ExportResult":
     """Write the completed tasks of runs as training data. The same runs give the same bytes.
@@ -47,7 +48,10 @@ def export_runs(
         threshold: with several runs, the ROUGE-L F-measure above which a later run's task is left out; None uses that
             of the first run's recipe.
         margin: with pairs of answers (`preference`, `preference-text`), the least margin. The pairs come from runs
-            that answer the same requests, with the better run named first, or from one run with an `agreement` check.
+            that answer the same requests, with the better run named first, or from one run with an `agreement` or
+            `solver-gap` check.
+        thoughts: with `messages` and `prompt-completion-chat`, begin answers with what the model thought before them,
+            between `<think>` tags, where the journal holds it.
         on_progress: called with the number of rows written and that of all rows, after every 1,000 rows and at the end.
 
     Returns:
@@ -69,7 +73,7 @@ def export_runs(
     from bootstruct.export.files import export_runs as write
 
     sources = _sources(runs, reviewed, "export_runs")
-    return write(sources, format, Path(path), seeds, split, container, threshold, margin, on_progress)
+    return write(sources, format, Path(path), seeds, split, container, threshold, margin, on_progress, thoughts)
 
 
 def export_for(

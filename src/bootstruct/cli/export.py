@@ -108,6 +108,11 @@ Examples:
     metavar="M",
     help="With pairs of answers, leave out those whose margin is below M. [default: 0]",
 )
+@click.option(
+    "--thoughts",
+    is_flag=True,
+    help="With messages, write what the model thought before an answer, where the journal holds it, between <think> tags.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was written and left out as one JSON object.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def export_command(
@@ -122,6 +127,7 @@ def export_command(
     reviewed: str | None,
     threshold: float | None,
     margin: float | None,
+    thoughts: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -132,7 +138,7 @@ def export_command(
     from bootstruct.journal.file import journal_path
     from bootstruct.journal.reviews import tasks_marked_bad
 
-    _require_one(format_, trainer, base_model, out, container, margin)
+    _require_one(format_, trainer, base_model, out, container, margin, thoughts)
     is_piped = out == Path("-")
     with progress_bar(quiet or as_json) as move:
         sources = [
@@ -152,7 +158,16 @@ def export_command(
         else:
             place = sys.stdout.buffer if is_piped else out or default_path(runs, format_ or "", container)
             result = export_runs(
-                sources, format_ or "", place, seeds, read_splits(splits), container, threshold, margin, on_progress
+                sources,
+                format_ or "",
+                place,
+                seeds,
+                read_splits(splits),
+                container,
+                threshold,
+                margin,
+                on_progress,
+                thoughts,
             )
     if as_json:
         left_out = [name for source in sources for name in sorted(source.without)]
@@ -176,6 +191,7 @@ def _require_one(
     out: Path | None,
     container: str | None,
     margin: float | None,
+    thoughts: bool,
 ) -> None:
     """Raise InputError unless exactly one of --format and --for is given, with options that go with it."""
     if (format_ is None) == (trainer is None):
@@ -183,6 +199,8 @@ def _require_one(
         raise InputError(f"export: name one of --format ({formats}) and --for ({trainers}).")
     if trainer is None and base_model is not None:
         raise InputError("--base-model: is for --for; leave it out with --format.")
+    if trainer is not None and thoughts:
+        raise InputError("--thoughts: is for --format messages; leave it out with --for.")
     if trainer is not None and (container is not None or margin is not None or out == Path("-")):
         raise InputError(
             "--for: writes a folder in the form of the trainer; leave --container, --margin and `--out -` out."

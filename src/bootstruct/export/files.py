@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from bootstruct.errors import InputError
-from bootstruct.export.formats import IMPORT_IS_CLOSED, ExportFormat, find_format
+from bootstruct.export.formats import FORMATS, IMPORT_IS_CLOSED, ExportFormat, find_format
 from bootstruct.export.original import original_files
 from bootstruct.export.preference import select_pairs
 from bootstruct.export.rows import EqualTexts, TrainingRow
 from bootstruct.export.selection import RunSource, Selection, parts_of, select
+from bootstruct.export.thoughts import RowsWithThoughts, note_on_thoughts
 from bootstruct.io.dataset_folders import whole_folder, write_parts
 from bootstruct.io.files import write_whole
 from bootstruct.io.row_writers import WrittenRows
@@ -95,6 +96,7 @@ def export_runs(
     threshold: float | None = None,
     margin: float | None = None,
     on_progress: OnProgress | None = None,
+    thoughts: bool = False,
 ) -> ExportResult:
     """Write the completed tasks of runs as training data.
 
@@ -108,6 +110,7 @@ def export_runs(
         threshold: of several runs, the ROUGE-L F-measure above which a task of a later one is left out.
         margin: of pairs of answers, the least margin (see `export.preference`).
         on_progress: called with the number of rows written and that of all rows, after every 1,000 rows and at the end.
+        thoughts: whether answers are preceded by the thoughts that the journal holds (see `export.thoughts`).
 
     Raises:
         InputError: the format is unknown, there is nothing to write yet, the place cannot be written or is a file of a
@@ -125,6 +128,11 @@ def export_runs(
     if chosen.has_pairs and not selection.count:
         reasons = "; ".join(f"{count:,} {reason}" for reason, count in selection.rows_left_out.items())
         raise InputError(f"format {format}: there is no pair to write{f' (left out: {reasons})' if reasons else ''}.")
+    if thoughts and not chosen.has_thoughts:
+        possible = " or ".join(f"`{name}`" for name, known in FORMATS.items() if known.has_thoughts)
+        raise InputError(f"--thoughts: the format `{format}` has no place for thoughts; use {possible}.")
+    with_thoughts = [RowsWithThoughts(run, rows) for run, rows in zip(runs, selection.rows, strict=True) if thoughts]
+    selection.rows = [*with_thoughts] if thoughts else selection.rows
     notes: list[str] = []
     if chosen.is_folder:
         files = _write_original(runs[0], selection, out)
@@ -135,6 +143,7 @@ def export_runs(
         files = {name: part.rows for name, part in written.items()}
         changes = sum((part.changes for part in written.values()), Counter[str]())
         notes += WrittenRows(changes=changes).notes
+        notes += [note] if (note := note_on_thoughts(with_thoughts)) else []
     return ExportResult(
         files,
         sum(len(source.state.accepted_after) for source in runs),

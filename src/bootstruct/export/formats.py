@@ -31,6 +31,7 @@ class ExportFormat:
             argument is whether the file is to be trained on.
         is_bound: whether its file is of this container only.
         has_pairs: whether its rows are pairs of answers (`export.preference`), not answers.
+        has_thoughts: whether an answer in it can be preceded by a thought.
     """
 
     container: str
@@ -40,6 +41,7 @@ class ExportFormat:
     checks: Callable[[Iterable[Json], bool], Iterable[Json]] = lambda objects, is_trained_on: objects
     is_bound: bool = False
     has_pairs: bool = False
+    has_thoughts: bool = False
 
     @property
     def suffix(self) -> str:
@@ -72,7 +74,12 @@ def messages_object(row: "TrainingRow") -> Json:
 def openai_object(row: "TrainingRow") -> Json:
     """A chat of two messages and nothing else, as OpenAI's fine-tuning API requires."""
     user = {"role": "user", "content": row.request}
-    return {"messages": [user, {"role": "assistant", "content": row.instance.output}]}
+    return {"messages": [user, {"role": "assistant", "content": answer_with_thought(row)}]}
+
+
+def answer_with_thought(row: "TrainingRow") -> str:
+    """The answer, after the thought between `<think>` tags if the row has one, as Qwen3 and DeepSeek-R1 write it."""
+    return f"<think>\n{row.thought}\n</think>\n\n{row.instance.output}" if row.thought else row.instance.output
 
 
 def prompt_completion_chat_object(row: "TrainingRow") -> Json:
@@ -184,6 +191,7 @@ FORMATS = {
         "JSONL of chat messages, as TRL and most trainers read it",
         _per_row(messages_object),
         _with_turns("messages", "role", "content"),
+        has_thoughts=True,
     ),
     "prompt-completion": ExportFormat(
         "jsonl",
@@ -196,6 +204,7 @@ FORMATS = {
         "JSONL of chats in two parts, of which TRL learns the answer alone",
         _per_row(prompt_completion_chat_object),
         {"id": TEXT, "task": TEXT} | dict.fromkeys(("prompt", "completion"), _turns("role", "content")),
+        has_thoughts=True,
     ),
     "sharegpt": ExportFormat(
         "json",

@@ -1,9 +1,10 @@
 """Preference pairs: two answers to one request, the better one first, from replies that a run has already paid for.
 
 Of one run, the samples of its `agreement` checks vote on the answers, as in self-consistency preference optimisation
-(arXiv 2411.04109): the answer that agrees most with the samples is chosen, the one that agrees least is rejected. Of several
-runs that answer the same requests (one rewritten by another model, or two rewritten by a strong and a weak one), a rubric
-that both have decides, else the order in which the runs are named.
+(arXiv 2411.04109): the answer that agrees most with the samples is chosen, the one that agrees least is rejected. Of the
+solvers of its `solver-gap` checks, the best answer of the strong one is chosen, the worst answer of the weak one is rejected.
+Of several runs that answer the same requests (one rewritten by another model, or two rewritten by a strong and a weak one), a
+rubric that both have decides, else the order in which the runs are named.
 """
 
 from collections import Counter
@@ -15,14 +16,14 @@ from bootstruct.config.recipe import Check
 from bootstruct.errors import InputError
 from bootstruct.export.rows import TrainingRow
 from bootstruct.export.selection import OPEN, REVIEWED_BAD, RunSource, Selection, names_of
-from bootstruct.journal.file import read_reply
-from bootstruct.journal.keys import again
 from bootstruct.journal.state import State
 from bootstruct.novelty.rouge import rouge_l
-from bootstruct.stages.answer_matching import answer_form, normalize_answer
+from bootstruct.run.task_provenance import counted_reply
+from bootstruct.stages.answer_matching import answer_form, mean_score, normalize_answer
+from bootstruct.stages.check_scores import grade_score, graded_answers, judge_key, solver_scores
 from bootstruct.stages.instance_checks import GRADED_LOW, check_keys
 from bootstruct.stages.parsing.check_replies import parse_answer
-from bootstruct.types import Instance, Instruction
+from bootstruct.types import Instance, Instruction, Reply
 
 ORDER: Final = "order"  # the decision on a pair without a grade
 ALL_EQUAL: Final = "requests whose answers are all equal"
@@ -30,6 +31,7 @@ NO_MAJORITY: Final = "requests without an answer on which enough samples agree"
 BELOW_MARGIN: Final = "pairs below the margin"
 UNSEEN: Final = "instances that later checks did not see"
 REFUSED: Final = "instances that another check rejected"
+UNSOLVED: Final = "instances that the strong solver does not solve"
 NO_SAMPLES: Final = "instances without samples"
 ONLY_ONE: Final = "requests that only one run answers"
 EQUAL_GRADES: Final = "pairs of equal grades"
@@ -41,8 +43,8 @@ class PreferencePair(TrainingRow):
 
     Attributes:
         rejected: the other answer.
-        margin: how much better the chosen one is: the difference of their agreement with the samples (0 to 1), or of their
-            grades in steps of the scale; None if the order of the runs decided.
+        margin: how much better the chosen one is: the difference of their agreement with the samples or of their scores
+            (0 to 1), or of their grades in steps of the scale; None if the order of the runs decided.
         decided_by: the name of a check, or `order`.
     """
 
@@ -68,7 +70,7 @@ def select_pairs(runs: Sequence[RunSource], margin: float = 0.0) -> Selection:
         margin: the least margin of a pair; pairs whose margin is 0 are always left out.
 
     Raises:
-        InputError: one run has no `agreement` check, or of several runs no two answer the same request.
+        InputError: one run has no `agreement` or `solver-gap` check, or of several runs no two answer the same request.
     """
     selection = Selection()
     out = selection.rows_left_out
@@ -90,17 +92,18 @@ def _usable_tasks(source: RunSource) -> Iterator[Instruction]:
 
 
 def _pairs_of_one(source: RunSource, out: Counter[str]) -> Iterator[PreferencePair]:
-    """The pairs that the samples of a run's agreement checks give."""
-    checks = [check for check in source.state.recipe.checks if check.kind == "agreement"]
+    """The pairs that the samples of a run's agreement checks and the solvers of its solver-gap checks give."""
+    checks = [check for check in source.state.recipe.checks if check.kind in ("agreement", "solver-gap")]
     if not checks:
         raise InputError(
-            "format preference: the run has no check of the kind `agreement`, whose samples are compared; add one to the "
-            "recipe (docs/checks.md), or name two runs that answer the same requests, the better one first."
+            "format preference: the run has no check of the kind `agreement` or `solver-gap`, whose answers are compared; add "
+            "one to the recipe (docs/checks.md), or name two runs that answer the same requests, the better one first."
         )
     for task in _usable_tasks(source):
         for check in checks:
             for number in range(len(source.state.completed[task.name].instances)):
-                pair = _voted(source, task, check, number, out)
+                compare = _voted if check.kind == "agreement" else _contrasted
+                pair = compare(source, task, check, number, out)
                 if pair is not None:
                     yield pair
 
@@ -126,10 +129,59 @@ def _voted(source: RunSource, task: Instruction, check: Check, number: int, out:
     if margin <= 0 or scored[chosen] < check.at_least:
         out[NO_MAJORITY if scored[chosen] < check.at_least else ALL_EQUAL] += 1
         return None
-    kept = Instance(instance.input, chosen)
-    name = f"{task.name}/{check.name}/{number}"
-    is_label = completed.is_classification
-    return PreferencePair(name, task.name, task.text, kept, is_label, False, "", rejected, round(margin, 6), check.name)
+    return _pair(source, task, check, number, chosen, rejected, margin)
+
+
+def _pair(
+    source: RunSource, task: Instruction, check: Check, number: int, chosen: str, rejected: str, margin: float
+) -> PreferencePair:
+    completed, name = source.state.completed[task.name], f"{task.name}/{check.name}/{number}"
+    kept, is_label = Instance(completed.instances[number].input, chosen), completed.is_classification
+    return PreferencePair(
+        name,
+        task.name,
+        task.text,
+        kept,
+        is_label,
+        False,
+        rejected=rejected,
+        margin=round(margin, 6),
+        decided_by=check.name,
+    )
+
+
+def _contrasted(
+    source: RunSource, task: Instruction, check: Check, number: int, out: Counter[str]
+) -> PreferencePair | None:
+    """The pair of the best answer of a strong solver and the worst one of a weak solver; the first of several."""
+    state, instance = source.state, source.state.completed[task.name].instances[number]
+    reason = _obstacle(state, task.name, check, number)
+    replies = [_reply(source, key) for key in check_keys(check, task, number)]
+    if reason is None and (None in replies or not any(reply and parse_answer(reply.text) for reply in replies)):
+        reason = NO_SAMPLES
+    if reason is not None:
+        out[reason] += 1
+        return None
+    answered = [reply for reply in replies if reply is not None]
+    answers = [parse_answer(reply.text) for reply in answered]
+    grades: dict[str, float | None] = {}
+    for form, place in graded_answers(instance, answers).items() if check.judge else ():
+        graded = _reply(source, judge_key(check, task, number, place))
+        grades[form] = None if graded is None else grade_score(check, graded)
+    scores = solver_scores(check, instance, answered, grades, state.recipe.propose.novelty.tokenizer)
+    strong = {n: s for n in range(check.samples, len(scores)) if (s := scores[n]) is not None and answers[n]}
+    weak = {n: s for n in range(check.samples) if (s := scores[n]) is not None and answers[n]}
+    if not weak or not strong:
+        out[NO_SAMPLES] += 1
+        return None
+    if (mean_score(scores[check.samples :]) or 0.0) < check.strong_at_least:
+        out[UNSOLVED] += 1
+        return None
+    chosen, rejected = max(strong, key=strong.__getitem__), min(weak, key=weak.__getitem__)
+    if (margin := strong[chosen] - weak[rejected]) <= 0:
+        out[ALL_EQUAL] += 1
+        return None
+    return _pair(source, task, check, number, answers[chosen], answers[rejected], margin)
 
 
 def _obstacle(state: State, task: str, check: Check, number: int) -> str | None:
@@ -148,14 +200,14 @@ def _obstacle(state: State, task: str, check: Check, number: int) -> str | None:
 
 def _samples(source: RunSource, check: Check, task: Instruction, number: int) -> list[str]:
     """The answers that a check was given about an instance, those made once more in place of those cut off."""
-    found = []
-    for key in check_keys(check, task, number):
-        offsets = source.state.reply_offsets
-        event = read_reply(source.journal, offsets[again(key)]) if again(key) in offsets else None
-        event = event or (read_reply(source.journal, offsets[key]) if key in offsets else None)
-        if event is not None and (text := parse_answer(event.reply.text)):
-            found.append(text)
-    return found
+    replies = [_reply(source, key) for key in check_keys(check, task, number)]
+    return [text for reply in replies if reply is not None and (text := parse_answer(reply.text))]
+
+
+def _reply(source: RunSource, key: str) -> Reply | None:
+    """The reply that counts for a key; None if its request failed for good."""
+    event = counted_reply(source.state, source.journal, key)
+    return None if event is None else event.reply
 
 
 def _scores(check: Check, candidates: Sequence[str], answers: Sequence[str], tokenizer: str) -> dict[str, float]:
@@ -243,7 +295,7 @@ def _compared(first: _Answer, second: _Answer, out: Counter[str]) -> PreferenceP
         row.is_classification,
         False,
         row.run,
-        second.row.instance.output,
-        None if margin is None else abs(margin),
-        rubric or ORDER,
+        rejected=second.row.instance.output,
+        margin=None if margin is None else abs(margin),
+        decided_by=rubric or ORDER,
     )

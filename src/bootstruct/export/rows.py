@@ -28,6 +28,7 @@ class TrainingRow:
         is_classification: its task type.
         is_seed: whether it is a seed's.
         run: name of the run, where rows of several runs go into one file; else empty.
+        thought: what the model thought before the answer; empty unless thoughts are exported (`export.thoughts`).
     """
 
     name: str
@@ -37,6 +38,7 @@ class TrainingRow:
     is_classification: bool
     is_seed: bool
     run: str = ""
+    thought: str = ""
 
     @property
     def id(self) -> str:

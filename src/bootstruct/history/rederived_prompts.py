@@ -9,7 +9,8 @@ from bootstruct.journal.keys import AGAIN, SHARED, key_of
 from bootstruct.journal.state import State, siblings
 from bootstruct.journal.state import check_keys as state_check_keys
 from bootstruct.stages.annotate import annotate, annotate_in, flow_reply
-from bootstruct.stages.instance_checks import InstanceChecks, judge_key
+from bootstruct.stages.check_scores import judge_key
+from bootstruct.stages.instance_checks import InstanceChecks
 from bootstruct.stages.parsing.check_replies import parse_answer
 from bootstruct.stages.parsing.cleanup import CUT_OFF
 from bootstruct.stages.parsing.json_replies import BROKEN

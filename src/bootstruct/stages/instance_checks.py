@@ -12,6 +12,14 @@ from bootstruct.journal.events import InstancesChecked
 from bootstruct.journal.keys import again
 from bootstruct.novelty.rouge import rouge_l
 from bootstruct.stages.answer_matching import answer_form, majority_form, mean_score, normalize_answer, score_answers
+from bootstruct.stages.check_scores import (
+    GradesByForm,
+    grade_score,
+    graded_answers,
+    judge_key,
+    solver_scores,
+    telling_answers,
+)
 from bootstruct.stages.contamination import KeepAwayIndex
 from bootstruct.stages.custom import NO_CODE, CustomCode, PythonCheckCall
 from bootstruct.stages.draw import sample_number
@@ -21,13 +29,11 @@ from bootstruct.stages.second_requests import second_request
 from bootstruct.types import CheckVerdict, Instance, Instruction, Prompt, Reply
 
 DISAGREES, GRADED_LOW, NOT_RECOVERED = "answers disagree", "graded too low", "instruction not recovered"
-LONGEST_SHOWN = 400  # characters of a solver's answer that a request for a revision shows
 TOO_HARD, TOO_EASY, GAP_TOO_SMALL = "too hard", "too easy", "gap too small"
 NO_ANSWER, NO_GRADE, NO_INSTRUCTION = "no readable answer", "no readable grade", "no readable instruction"
 
 PromptsByKey = Mapping[str, Prompt]
 RepliesByKey = Mapping[str, Reply | None]  # None: the request failed for good
-GradesByForm = Mapping[str, float | None]  # by the normalized form of an answer
 NO_GRADES: GradesByForm = {}
 CheckFlow = Generator[PromptsByKey | PythonCheckCall, Any, tuple[InstancesChecked, ...]]
 
@@ -125,14 +131,9 @@ class InstanceChecks:
         """
         if check.judge is None:
             return {}
-        first: dict[str, int] = {}
-        expected = normalize_answer(instance.output)
-        for place, answer in enumerate(answers):
-            if (form := normalize_answer(answer)) and form != expected:
-                first.setdefault(form, place)
         return {
             judge_key(check, task, number, place): self._judge_prompt(check, task, instance, answers[place])
-            for place in first.values()
+            for place in graded_answers(instance, answers).values()
         }
 
     def _judge_prompt(self, check: Check, task: Instruction, instance: Instance, answer: str) -> Prompt:
@@ -196,8 +197,7 @@ class InstanceChecks:
             reply = self._later(key, second, replies)
             if reply is None:
                 return None
-            grade, form = parse_grade(reply.text, check.scale), normalize_answer(answers[int(key.rpartition("/")[2])])
-            grades[form] = None if grade is None else check.scale.index(grade) / (len(check.scale) - 1)
+            grades[normalize_answer(answers[int(key.rpartition("/")[2])])] = grade_score(check, reply)
         return grades
 
     def decide(
@@ -324,7 +324,7 @@ class InstanceChecks:
             rule = TOO_EASY
         elif strong - weak < check.gap:
             rule = GAP_TOO_SMALL
-        answers = _telling_answers(check, replies, scores) if rule is not None and check.rounds else ()
+        answers = telling_answers(check, replies, scores) if rule is not None and check.rounds else ()
         return CheckVerdict(number, rule, strong - weak, scores=(weak, strong), answers=answers)
 
 
@@ -333,33 +333,6 @@ def check_keys(check: Check, task: Instruction, number: int) -> list[str]:
     return [
         f"check/{task.name}/{made.name}/{number}/{sample}" for made in check.requests for sample in range(made.count)
     ]
-
-
-def judge_key(check: Check, task: Instruction, number: int, place: int) -> str:
-    """Return the key of the request that grades answer `place` to instance `number` of a task."""
-    return f"check/{task.name}/{check.name}.judge/{number}/{place}"
-
-
-def solver_scores(
-    check: Check, instance: Instance, replies: Sequence[Reply], grades: GradesByForm, tokenizer: str
-) -> list[float | None]:
-    """Return the score of each solver's answer, 0 to 1; None where there is no answer, or no grade of it.
-
-    If no answer of a solver can be compared (there is no number in any of them, or in the output), all its scores are None.
-    """
-    answers = [parse_answer(reply.text) for reply in replies]
-    scores: list[float | None] = []
-    for own in (answers[: check.samples], answers[check.samples :]):
-        scores += score_answers(check.measure, instance.output, own, grades, tokenizer)
-    return scores
-
-
-def _telling_answers(check: Check, replies: Sequence[Reply], scores: Sequence[float | None]) -> tuple[str, ...]:
-    """Return the beginning of an answer of each solver, for the revision: the weak one's best, the strong one's worst."""
-    known = [(score, number) for number, score in enumerate(scores) if score is not None]
-    weak = max((row for row in known if row[1] < check.samples), key=lambda row: (row[0], -row[1]))
-    strong = min(row for row in known if row[1] >= check.samples)
-    return tuple(parse_answer(replies[number].text)[:LONGEST_SHOWN] for _, number in (weak, strong))
 
 
 def _agreement(
