@@ -121,9 +121,8 @@ def checked(out: Path, base: Path, who: str, name: str, cases: dict[Key, Case], 
     instances, and with this check alone in its recipe.
     """
     folder = out / f"{who}-{name}-{kind}"
-    same = (
-        out / f"{who}-{name.removesuffix('-rouge')}-own"
-    )  # the answers depend neither on the output nor on the measure
+    # The answers depend neither on the output nor on the measure.
+    same = out / f"{who}-{name.removesuffix('-rouge')}-own"
     recipe = recipe_with(out, name, str(out / "tuned") if who == "tuned" else "")
     if not (folder / "journal.jsonl").is_file():
         folder.mkdir()

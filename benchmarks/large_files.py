@@ -166,9 +166,8 @@ def outcome(command: str, found: Json, out: Path) -> str:
     if command == "dedup":
         rest: Any = [hashlib.sha256((out / "kept.jsonl").read_bytes()).hexdigest(), found["kept"]]
     elif command == "report":
-        card = (
-            out / "report.card.md"
-        ).read_bytes()  # the page names rows by their line numbers, which a table's head line shifts
+        # The page names rows by their line numbers, which a table's head line shifts, so the card is compared.
+        card = (out / "report.card.md").read_bytes()
         rest = [hashlib.sha256(card).hexdigest(), [row["instances"] for row in found["data_sets"]]]
     elif command == "import":
         rest = [found[name] for name in ("accepted", "tasks", "instances", "open_tasks")]

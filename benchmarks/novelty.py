@@ -30,9 +30,8 @@ from bootstruct.novelty.index import NoveltyIndex, best_against
 from bootstruct.novelty.rouge import requirement, tokens
 
 ROWS = Path(__file__).resolve().parents[2] / "shared" / "data" / "scale" / "instructions_20k.jsonl"
-WINDOW = (
-    20_000  # a size is measured by the calls that added this number of last members, or half the size if that is fewer
-)
+# A size is measured by the calls that added this number of last members, or half the size if that is fewer.
+WINDOW = 20_000
 ASKS = 100  # at least this many of these texts are judged by the other methods too
 PAIRS = 20  # pairs per text for the reference's methods, whose cost per decision is that of a pair times the pool
 SEEDS = 175  # the paper and its code

@@ -26,13 +26,10 @@ from bootstruct.pocket.world.strict_reader import possible_tasks
 
 BLANK = "......"  # stands for an answer in a worksheet
 LEAST_TWO_SHOT = 0.80
-LEAST_DEMONSTRATED = (
-    0.75  # share of right answers in families that the corpus answers, after solved tasks of other families
-)
-HELD_OUT_BETWEEN = (
-    0.25,
-    0.85,
-)  # the same in held-out families: some must be right, and finetuning must be able to improve
+# Share of right answers in families that the corpus answers, after solved tasks of other families.
+LEAST_DEMONSTRATED = 0.75
+# The same in held-out families: some answers must be right, and finetuning must be able to improve.
+HELD_OUT_BETWEEN = (0.25, 0.85)
 # Share of right answers from the instruction alone, in the layout of the corpus: in answered families, in held-out ones.
 MOST_ALONE = (0.30, 0.05)
 # Percent of right first lines for a bare instruction: in all families, in held-out ones.

@@ -10,14 +10,8 @@ from pathlib import Path
 from typing import Any
 
 FORMATS = ("messages", "alpaca", "prompt-completion", "sharegpt", "openai", "parquet", "original")
-TIMES = {
-    "seconds",
-    "answer_seconds",
-    "reply_seconds",
-    "busy_seconds",
-    "sittings",
-    "sessions",
-}  # hold times
+# Keys of printed JSON that hold times.
+TIMES = {"seconds", "answer_seconds", "reply_seconds", "busy_seconds", "sittings", "sessions"}
 JOURNAL_VERSION = re.compile(rb'^{"event":"started","version":(\d+)')
 JOURNAL_CHECKSUM = re.compile(rb',"crc":"[0-9a-f]{8}"')  # it depends on the lines above, and so on times
 JOURNAL_TIMES = re.compile(rb',"(?:at|seconds)":[-+.\deE]+')  # inside a string its quotes would be escaped

@@ -50,9 +50,8 @@ def write_base_model(model: Path | None, folder: Path) -> dict[str, Any]:
     tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
     loaded = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
     settings = {name: value for name, value in loaded.config.to_dict().items() if name != "quantization_config"}
-    plain = type(loaded)(
-        type(loaded.config)(**settings)
-    )  # transformers cannot save a model that is marked as quantized
+    # transformers cannot save a model that is marked as quantized.
+    plain = type(loaded)(type(loaded.config)(**settings))
     plain.load_state_dict(loaded.state_dict())
     plain.generation_config = loaded.generation_config
     plain.save_pretrained(folder)

