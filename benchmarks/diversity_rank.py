@@ -1,13 +1,14 @@
-"""How far measures of diversity and rules of selection agree with the score of a model that is trained on the rows.
+"""Measure how measures of diversity and rules of selection correlate with the score of a model trained on the rows.
 
     python benchmarks/diversity_rank.py --out out/rank                            grow a run, train on 65 subsets, score
     python benchmarks/diversity_rank.py --out out/rank --embed hf/./all-MiniLM-L6-v2 --table docs/evidence/rank.json
 
-The pocket model grows a run of 400 tasks. Subsets of 96 of its rows are drawn: at random; from few families of tasks (the
-truth that the micro-world knows); as copies of fewer rows; and by each rule of `select`, from three random halves of the rows.
-The pocket model is finetuned on each subset with equal settings, and answers prompts of all families, none of which was generated.
+The pocket model grows a run of 400 tasks. Subsets of 96 of its rows are drawn in several ways: at random; from few families of
+tasks (the truth that the micro-world knows); as copies of fewer rows; and by each rule of `select`, from three random halves of
+the rows. The pocket model is finetuned on each subset with equal settings and then answers prompts of all families, none of
+which was generated.
 
-Every result is a line of results.jsonl, so a command that is run again continues. `--table` writes the correlations.
+Every result is a line of results.jsonl, so running the command again continues the work. `--table` writes the correlations.
 """
 
 import argparse
@@ -57,7 +58,7 @@ Json = dict[str, Any]
 
 
 def grown(out: Path) -> Any:
-    """The state of the run, which is grown first if it is not there."""
+    """Return the state of the run, and grow the run first if it does not exist."""
     run = out / "run"
     for words in (("init", str(run), "--recipe", "pocket", "--model", "pocket"), ("generate", str(run), "--tasks", str(TASKS), "--quiet")):  # fmt: skip
         if words[0] == "init" and run.is_dir():
@@ -67,7 +68,7 @@ def grown(out: Path) -> Any:
 
 
 def rows_of(state: Any) -> list[Json]:
-    """Every instance of the run's own tasks, encoded as for training, with what the micro-world knows about it."""
+    """Return every instance of the run's own tasks, encoded as for training, with what the micro-world knows about it."""
     found = []
     for task in state.completed_tasks:
         for n, given in enumerate(training_instances(state.recipe, task.name, state.completed[task.name].instances)):
@@ -85,7 +86,7 @@ def rows_of(state: Any) -> list[Json]:
 
 
 class Pool:
-    """All rows, with the vectors and likelihoods that rules and measures need; each is computed once."""
+    """All rows, with the vectors and likelihoods that rules and measures need; each of these is computed once."""
 
     def __init__(self, rows: list[Json], state: Any, embed: str | None, cache: Path) -> None:
         self.rows, self.state, self.embed, self.cache = rows, state, embed, cache
@@ -118,7 +119,7 @@ class Pool:
 
 
 def subsets(pool: Pool) -> Iterator[tuple[str, list[int]]]:
-    """Every subset by its name: the numbers of its rows, in order."""
+    """Yield every subset: its name, and the numbers of its rows in order."""
     count = len(pool.rows)
     for draw in range(RANDOM):
         yield f"random {draw}", sorted(random.Random(f"random/{draw}").sample(range(count), SIZE))
@@ -141,7 +142,7 @@ def subsets(pool: Pool) -> Iterator[tuple[str, list[int]]]:
 
 
 def measures_of(pool: Pool, places: list[int]) -> dict[str, tuple[float, str, str]]:
-    """By key: value, label, and the direction that means more diverse or better."""
+    """Return for each measure, by key, its value, its label, and the direction that means more diverse or better."""
     rows = [pool.rows[place] for place in places]
     every = np.arange(len(rows))
     found: dict[str, tuple[float, str, str]] = {}
@@ -175,7 +176,7 @@ def measures_of(pool: Pool, places: list[int]) -> dict[str, tuple[float, str, st
 
 
 def trained(rows: list[Json], seed: int, prompts: list[Json]) -> tuple[float, float, list[float]]:
-    """ROUGE-L and exact match (0 to 100) of the model that is trained on these rows, and the seconds of both steps."""
+    """Train a model on these rows; return its ROUGE-L and exact match (0 to 100) and the seconds of training and answering."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bootstruct-rank-") as name:
         data, out = Path(name) / "data.jsonl", Path(name) / "model"
@@ -192,7 +193,10 @@ def trained(rows: list[Json], seed: int, prompts: list[Json]) -> tuple[float, fl
 
 
 def answered(folder: str, prompts: list[Json]) -> list[Json]:
-    """Greedy answers in the headline format; short prompts first, so that batches are even."""
+    """Return greedy answers in the headline format.
+
+    Short prompts come first, so that the prompts of a batch have similar lengths.
+    """
     from bootstruct.engines.local.load import load
 
     model, replies = load(folder), dict[str, str]()
@@ -208,13 +212,13 @@ def answered(folder: str, prompts: list[Json]) -> list[Json]:
 
 
 def ranks(values: Sequence[float]) -> Any:
-    """Ranks from 0; equal values share the mean of theirs."""
+    """Return the ranks of the values, from 0; equal values share the mean of their ranks."""
     array = np.asarray(values, dtype=np.float64)
     return np.array([((array < value).sum() + (array <= value).sum() - 1) / 2 for value in array])
 
 
 def rank_correlation(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float, float]:
-    """Spearman's coefficient with its 95% interval (Fisher's z with the variance of Bonett and Wright 2000)."""
+    """Return Spearman's coefficient with its 95% interval (Fisher's z with the variance of Bonett and Wright 2000)."""
     x, y = ranks(xs), ranks(ys)
     if x.std() == 0 or y.std() == 0:
         return math.nan, math.nan, math.nan
@@ -224,7 +228,10 @@ def rank_correlation(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, f
 
 
 def correlations(results: list[Json], keys: list[str], of: list[str]) -> list[Json]:
-    """For each measure, turned so that a higher value means more diverse or better: its correlation with the score."""
+    """Return the correlation of each measure with the score.
+
+    Each measure is turned so that a higher value means more diverse or better.
+    """
     score = [statistics.fmean(row["score"] for row in results if row["subset"] == name) for name in of]
     first = {row["subset"]: row for row in results}
     found = []
@@ -237,7 +244,7 @@ def correlations(results: list[Json], keys: list[str], of: list[str]) -> list[Js
 
 
 def table(results: list[Json]) -> Json:
-    """The correlations over all subsets and over those without planted redundancy, and the mean score of each kind of subset."""
+    """Return the correlations over all subsets and over those without planted redundancy, and the mean score by kind of subset."""
     names = list(dict.fromkeys(row["subset"] for row in results))
     keys = list(results[0]["measures"])
     natural = [name for name in names if not name.startswith(("families", "copies"))]
@@ -256,7 +263,7 @@ def table(results: list[Json]) -> Json:
 
 
 def show(found: Json) -> None:
-    """The table in Markdown."""
+    """Print the table in Markdown."""
     natural = {row["measure"]: row for row in found["natural"]}
     print(f"{found['subsets']} subsets of {found['size']} rows, {found['trainings']} trainings; two trainings agree: {found['agreement of two trainings of a subset']}")  # fmt: skip
     for row in found["all"]:

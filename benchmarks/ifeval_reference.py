@@ -1,11 +1,10 @@
-"""Compare our verdicts on IFEval's 25 kinds with those of the reference in the lm-eval wheel, on texts made here.
-
-Needs, in an environment of its own: `pip install lm-eval langdetect immutabledict nltk`, and nltk's data `punkt_tab`.
+"""Compare our verdicts on IFEval's 25 kinds of constraints with those of the reference in the lm-eval wheel.
 
     python benchmarks/ifeval_reference.py --texts 10000 [--seed 0] [--own]
 
-Each text is judged by every kind, with values drawn for it, strictly and loosely. `--own` answers the questions about
-language with our own functions instead of langdetect and nltk, to count how often these differ.
+The script needs, in a separate environment, `pip install lm-eval langdetect immutabledict nltk` and nltk's data `punkt_tab`. It
+makes the texts itself. Each text is judged by every kind, strictly and loosely, with values drawn for it. With `--own`, our own
+functions tell the language and the sentences in place of langdetect and nltk, which shows how often these differ.
 """
 
 import argparse
@@ -26,7 +25,10 @@ from tests.support.ifeval_texts import draw
 
 
 def reference() -> Callable[[str, dict[str, Any], str], tuple[bool, bool]]:
-    """The reference's verdicts, strict and loose. Its detector is seeded and its results are kept, for time."""
+    """Return a function that gives the reference's verdicts, strict and loose.
+
+    The reference's language detector is seeded, and its results are cached to save time.
+    """
     import langdetect
     from langdetect import DetectorFactory
     from lm_eval.tasks.ifeval import utils
@@ -44,7 +46,7 @@ def reference() -> Callable[[str, dict[str, Any], str], tuple[bool, bool]]:
 
 
 def main() -> None:
-    """Compare, print one line per kind, and exit with 1 if any verdict differs."""
+    """Compare the verdicts, print one line per kind, and exit with 1 if any verdict differs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--texts", type=int, default=10_000)
     parser.add_argument("--seed", default="0")

@@ -1,11 +1,11 @@
-"""Measure the check `solver-gap` where the truth is known: in the pocket model's world.
+"""Measure the check `solver-gap` in the pocket model's world, where the truth is known.
 
     python benchmarks/solver_gap.py --out DIR [--tasks 100] [--reuse RUN]
 
-Both solvers are the shipped pocket model, finetuned on right rows that the world's grammar wrote: the weak one for 40 steps, the
-strong one for 1,200. A strict reader says for every instance whether it is right, and for every answer whether it is. An instance is useful if it is
-right and, over further answers of both solvers, the strong one is right in 65% or more and the weak one in less than 50%, at least
-20 points apart. Running it again goes on where it stopped. Needs bootstruct[local,train].
+Both solvers are the shipped pocket model, finetuned on right rows that the world's grammar wrote: the weak one for 40 steps,
+the strong one for 1,200. A strict reader judges every instance and every answer. An instance is useful if it is right and if,
+over further answers of both solvers, the strong one is right in 65% or more and the weak one in less than 50%, at least 20
+points apart. The same command resumes a measurement that was interrupted. It needs bootstruct[local,train].
 """
 
 import argparse
@@ -37,7 +37,7 @@ from bootstruct.stages.instance_checks import InstanceChecks, check_keys
 from bootstruct.stages.parsing.check_replies import parse_answer
 from bootstruct.types import CheckVerdict, Reply
 
-TUNED_PROMPT = "{{ instruction }}\n{% if input %}{{ input }}\n{% endif %}Answer:"  # a format that finetuning taught
+TUNED_PROMPT = "{{ instruction }}\n{% if input %}{{ input }}\n{% endif %}Answer:"  # a format of the finetuning
 SOLVER = {"prompt": TUNED_PROMPT, "sampling": {"temperature": 1.0, "max_tokens": 60, "stop": ["\n"]}}
 ROWS, STEPS = 8000, {"weak": 40, "strong": 1200}
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def make(out: Path, tasks: int, reuse: Path | None) -> None:
-    """The two models, the run with the check, and a run with further answers of both solvers."""
+    """Make the two models, the run with the check, and a run with further answers of both solvers."""
     out.mkdir(parents=True, exist_ok=True)
     if not (out / "pocket").is_dir():
         shutil.copytree(str(resources.files("bootstruct") / "pocket" / "model"), out / "pocket")
@@ -102,7 +102,7 @@ def make(out: Path, tasks: int, reuse: Path | None) -> None:
 
 
 def grow(out: Path, name: str, check: dict[str, Any], tasks: int, options: tuple[object, ...]) -> None:
-    """A run of the recipe pocket with this check, brought to its goal."""
+    """Make a run of the recipe `pocket` with this check, and bring it to its goal."""
     if not (out / name / "recipe.yaml").is_file():
         command(out, "init", name, "--recipe", "pocket", "--model", "hf/pocket")
         with (out / name / "recipe.yaml").open("a") as recipe:
@@ -111,7 +111,7 @@ def grow(out: Path, name: str, check: dict[str, Any], tasks: int, options: tuple
 
 
 def right_rows(count: int) -> Iterator[dict[str, str]]:
-    """Instructions of all families with right instances."""
+    """Yield instructions of all families with right instances."""
     rng, names = Random("right rows"), sorted(FAMILIES)
     for _ in range(count):
         family = FAMILIES[rng.choice(names)]
@@ -121,7 +121,7 @@ def right_rows(count: int) -> Iterator[dict[str, str]]:
 
 
 def cases_of(state: State, journal: Path, further: State, answers: Path, check: Check) -> Iterator[Case]:
-    """Every instance that the strict reader can judge, under a setting of the check."""
+    """Yield every instance that the strict reader can judge, with its verdict under a setting of the check."""
     checks, many = InstanceChecks(replace(state.recipe, checks=(check,))), further.recipe.checks[0]
     for task in state.completed_tasks:
         for number, instance in enumerate(state.completed[task.name].instances):
@@ -164,7 +164,7 @@ def table(state: State, journal: Path, further: State, answers: Path) -> str:
 
 
 def share(cases: list[Case], holds: Callable[[Case], bool]) -> str:
-    """A share in percent with its interval of 95%, from draws of whole tasks."""
+    """Return a share in percent with its 95% interval, for which whole tasks are resampled."""
     if not cases:
         return "-"
     values = [float(holds(case)) for case in cases]

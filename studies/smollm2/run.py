@@ -20,7 +20,7 @@ ALL = (*TRAINED, *MORE)
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
     """Return the arguments of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="the folder that everything is written to")
+    parser.add_argument("--out", type=Path, required=True, help="the folder for everything that is written")
     parser.add_argument(
         "--data", type=Path, help="the folder of the public evaluation sets; without it, user tasks only"
     )
@@ -31,11 +31,9 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--arms", nargs="+", choices=ALL, help="the trained arms: " + ", ".join(map(str, TITLES.values()))
     )
-    parser.add_argument("--full", action="store_true", help="the full run: about a day on two cores")
-    parser.add_argument("--smoke", action="store_true", help="all arms at toy size")
-    parser.add_argument(
-        "--summary", action="store_true", help="write the summary of what is there, and do nothing else"
-    )
+    parser.add_argument("--full", action="store_true", help="the full run, which takes about a day on two cores")
+    parser.add_argument("--smoke", action="store_true", help="run all arms at toy size")
+    parser.add_argument("--summary", action="store_true", help="only write the summary of the results so far")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch (1)")
     return parser.parse_args(words)
 
@@ -71,7 +69,7 @@ def main(words: list[str] | None = None) -> int:
         print(f"error: {exc}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
+        print("stopped; run the same command again to continue", file=sys.stderr)
         return 130
     print(path)
     return 0

@@ -26,12 +26,15 @@ JUDGED = replace(GAP, measure="judge", judge=JUDGE, scale=("wrong", "half", "rig
 
 
 def gap_recipe(check: Check = GAP) -> Recipe:
-    """The small world, with this check."""
+    """Return the recipe of the small world with this check."""
     return replace(recipe(), checks=(check,))
 
 
 def solving(prompt: Prompt) -> Reply:
-    """Sums with a right output for most: the small model is seldom right, except about small numbers; the large one usually."""
+    """Return sums as tasks, most of them with a right output, and the answers of the two solvers.
+
+    The small model is seldom right, except about small numbers; the large one is usually right.
+    """
     rng, n = random.Random(f"{prompt.sample} {prompt.text} {prompt.model}"), prompt.sample
     tokens: Any = (20, 5, prompt.model)
     if prompt.step == "propose":

@@ -57,12 +57,12 @@ PIECES: list[Callable[[random.Random], str]] = [
 
 
 def phrase(rng: random.Random) -> str:
-    """A few words."""
+    """Return a few words."""
     return " ".join(rng.choice(WORDS) for _ in range(rng.randint(1, 4)))
 
 
 def sentence(rng: random.Random) -> str:
-    """A sentence, or nearly one."""
+    """Return a sentence, or nearly one."""
     words = [rng.choice(WORDS) for _ in range(rng.randint(1, 12))]
     if rng.random() < 0.8:
         words[0] = words[0][:1].upper() + words[0][1:]
@@ -70,7 +70,7 @@ def sentence(rng: random.Random) -> str:
 
 
 def make_text(rng: random.Random) -> str:
-    """A text of a few pieces."""
+    """Return a text of a few pieces."""
     if rng.random() < 0.15:  # texts that hold nothing else, which the strict kinds of form ask for
         return rng.choice(PIECES)(rng)
     text = ""
@@ -80,7 +80,7 @@ def make_text(rng: random.Random) -> str:
 
 
 def make_values(name: str, rng: random.Random, text: str) -> dict[str, Any]:
-    """Values for a kind, near what the text has, so that both verdicts occur."""
+    """Return values for a kind that are near those of the text, so that both verdicts occur."""
     words = [word for word in text.split() if word.isalnum()] or ["river"]
     relation = rng.choice(("at least", "less than"))
     some = rng.choice(words) if rng.random() < 0.7 else rng.choice(("river", "bank", "garden"))
@@ -118,7 +118,10 @@ def make_values(name: str, rng: random.Random, text: str) -> dict[str, Any]:
 
 
 def draw(seed: object) -> tuple[str, Callable[[str], dict[str, Any]]]:
-    """A text, and what gives the values for a kind; call it for the kinds in the order of `VERIFIERS`."""
+    """Return a text, and a function that returns the values for a kind.
+
+    Call the function for the kinds in the order of `VERIFIERS`.
+    """
     rng = random.Random(f"{seed}")
     text = make_text(rng)
     return text, lambda name: make_values(name, rng, text)
