@@ -244,7 +244,7 @@ def correlations(results: list[Json], keys: list[str], of: list[str]) -> list[Js
 
 
 def table(results: list[Json]) -> Json:
-    """Return the correlations over all subsets and over those without planted redundancy, and the mean score by kind of subset."""
+    """Return the correlations over all subsets and over those without planted redundancy, and the mean score per kind."""
     names = list(dict.fromkeys(row["subset"] for row in results))
     keys = list(results[0]["measures"])
     natural = [name for name in names if not name.startswith(("families", "copies"))]

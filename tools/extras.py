@@ -1,8 +1,10 @@
-"""Install a wheel into a clean environment per extra, and try what each is for: `python tools/extras.py WHEEL [EXTRA ...]`.
+"""Install a wheel with each extra into a clean environment, and try what the extra is for.
 
-Prints a Markdown table: the size of the installed packages above that of the base install, the time that `pip` took (with
-its cache as it is), the number of packages, and the command that was tried. Exit code 1 if an install or a command fails.
-The versions in `constraints.txt` are used where a package leaves the choice open (torch without CUDA).
+    python tools/extras.py WHEEL [EXTRA ...]
+
+The script prints a Markdown table with the number of packages, their size above that of the base install, the time that `pip`
+took (with its cache as it is), and the command that was tried. The exit code is 1 if an install or a command fails. The
+versions in `constraints.txt` are used where a package leaves the choice open (torch without CUDA).
 """
 
 import os
@@ -68,6 +70,7 @@ def _install(place: Path, wheel: Path, extra: str) -> tuple[float, float, int]:
 
 
 def _try(folder: Path, command: str) -> None:
+    """Run a command in the environment, in a folder with `rows.jsonl`; raise CalledProcessError if it fails."""
     place, variables = folder / "place", dict(os.environ)
     place.mkdir()
     variables |= {"PATH": f"{folder / 'venv' / 'bin'}:{variables['PATH']}", "HOME": str(place)}

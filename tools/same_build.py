@@ -1,8 +1,8 @@
-"""Build wheel and sdist twice, in two folders at two times, and compare their bytes: `python tools/same_build.py [DIST]`.
+"""Build wheel and sdist twice, in two folders with two dates, and compare their bytes: `python tools/same_build.py [DIST]`.
 
-The sources are copied as git lists them, once under a short and once under a long path, with different dates of the files,
-so that neither paths nor dates can remain in what is built. With a folder DIST, its wheel and sdist must equal those of the
-copies. Exit code 1, and the names, if any file differs.
+The sources are copied as git lists them, once under a short and once under a long path, with different dates of the files, so
+that the result can contain neither paths nor dates. If a folder DIST is given, its wheel and sdist must equal those of the
+copies. If any file differs, the script names it and the exit code is 1.
 """
 
 import hashlib
@@ -46,6 +46,7 @@ def _build(place: Path, date: int) -> Path:
 
 
 def _digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file in a folder, by name."""
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
 
 
