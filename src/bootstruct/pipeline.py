@@ -17,6 +17,7 @@ from bootstruct.run.instance_check_worker import check_again, check_instances
 from bootstruct.run.scheduler import ActiveRun, in_order, together
 from bootstruct.run.shortfall import stop_if_no_instances, stop_if_stalled
 from bootstruct.stages.annotate import annotate_in
+from bootstruct.stages.passages import passage_name
 from bootstruct.stages.pool import Pool
 from bootstruct.stages.propose import propose_prompt, read_candidates
 from bootstruct.stages.revisions import revised_task, verdicts_are_in
@@ -60,8 +61,8 @@ async def grow_pool(run: ActiveRun, stall_after: int | None) -> None:
             verdicts = pool.judge(index, candidates, ancestors)
             if not await run.pacer.may_judge(sum(verdict.kept for verdict in verdicts)):
                 break
-            revises = revised.name if revised else ""
-            run.record(CandidatesJudged(index, shown, verdicts, reply is None, unread, revises))
+            names = revised.name if revised else "", passage_name(state.recipe, index)
+            run.record(CandidatesJudged(index, shown, verdicts, reply is None, unread, *names))
             pool.catch_up(state)
             if run.pacer.goal.has_enough_tasks(state):
                 break

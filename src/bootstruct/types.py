@@ -75,6 +75,30 @@ class Instruction:
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """A part of a document of the user's, about which tasks are written (docs/documents.md).
+
+    Attributes:
+        document: the document's name, as in `handbook/leave.md`.
+        start: where it begins in the text of the document, in characters.
+        end: where it ends there; the character at this place is no longer part of it.
+        text: the passage itself.
+        heading: the headings above it, or its page; may be empty.
+    """
+
+    document: str
+    start: int
+    end: int
+    text: str
+    heading: str = ""
+
+    @property
+    def name(self) -> str:
+        """Document and span, as in `handbook/leave.md:120-980`."""
+        return f"{self.document}:{self.start}-{self.end}"
+
+
+@dataclass(frozen=True, slots=True)
 class Sampling:
     """How a reply is sampled; the fields are those of OpenAI's API. None leaves a field out of the request.
 

@@ -1,5 +1,6 @@
 """Runs from Python: make one (`init`), open one for reading (`open`), and look at its contents."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -12,6 +13,7 @@ from bootstruct.config.machine import read_machine
 from bootstruct.config.recipe import Recipe
 from bootstruct.config.seeds import set_or_file
 from bootstruct.errors import InputError
+from bootstruct.io.accounts import RowAccount
 from bootstruct.journal.events import CandidatesJudged
 from bootstruct.journal.file import NAME, journal_path, read_events
 from bootstruct.journal.state import State
@@ -21,7 +23,8 @@ from bootstruct.run.folder import is_begun, read_plan, read_run, read_suspended
 from bootstruct.run.init import init_run
 from bootstruct.run.status import Status, status_of
 from bootstruct.stages.custom import PythonCheck, PythonRule, custom_code
-from bootstruct.types import Instance, Seed
+from bootstruct.stages.passages import passage_of
+from bootstruct.types import Instance, Passage, Seed
 
 StrPath = str | PathLike[str]
 
@@ -42,6 +45,7 @@ class Task:
         is_classification: its task type; None until it is completed.
         instances: those that count: all of its instances, or those that passed every check of the recipe.
         is_completed: whether its task type and instances are decided.
+        passage: the part of a document that it is about; None if the run is not about documents.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Task:
     is_classification: bool | None
     instances: tuple[Instance, ...]
     is_completed: bool
+    passage: Passage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +267,7 @@ class Run:
             None if completed is None else completed.is_classification,
             self._state.passed_instances(task.name),
             completed is not None,
+            passage_of(self._state.recipe, task.name),
         )
 
     def _rejections(self) -> Iterator[Rejection]:
@@ -293,6 +299,8 @@ def init(
     base_url: str | None = None,
     seeds: StrPath | Sequence[Mapping[str, Any] | Seed | str] | None = None,
     keep_away: StrPath | Sequence[StrPath] = (),
+    documents: StrPath | Sequence[StrPath] = (),
+    passage_words: int | None = None,
     fields: Mapping[str, str] | None = None,
     rejudge: StrPath | None = None,
     rewrite_outputs: StrPath | None = None,
@@ -313,6 +321,9 @@ def init(
             `input` and `output`, `is_classification`) or of instructions; or `"simple"`, the shipped set of short
             everyday tasks (a file with this name is `"./simple"` or a path object). By default, the 175 shipped ones.
         keep_away: files of texts that no instruction may be similar to (test sets).
+        documents: files and folders of documents that the tasks are to be about (docs/documents.md); what is left out of
+            them is told in a warning.
+        passage_words: the most words of a passage of these; by default 300.
         fields: the names of fields of these files by their meaning, as in `{"instruction": "task", "output": "reply"}`.
         rejudge: begin with this run's replies, judged again by the new recipe (by default its own); no request is sent.
         rewrite_outputs: begin with this run's completed tasks, whose outputs `model` will rewrite.
@@ -333,10 +344,12 @@ def init(
         >>> bs.init("runs/a", recipe="chat", model="openai/gpt-4.1-mini", seeds=seeds)
         <Run 'runs/a': recipe chat, 1 seeds, 0 accepted, 0 completed>
     """
-    from bootstruct.history.derived_runs import init_rejudged, init_rewritten, refuse_mixed
+    from bootstruct.history.derived_runs import init_rejudged, init_rewritten, refuse_documents, refuse_mixed
 
     folder = Path(run)
     refuse_mixed(Path(rejudge) if rejudge else None, Path(rewrite_outputs) if rewrite_outputs else None, api)
+    about = [Path(path) for path in ((documents,) if isinstance(documents, str | PathLike) else documents)]
+    refuse_documents(bool(about), passage_words, is_derived=rejudge is not None or rewrite_outputs is not None)
     if rewrite_outputs is not None:
         init_rewritten(folder, Path(rewrite_outputs), model, api, (base_url,) if base_url else ())
         return Run(folder)
@@ -355,7 +368,12 @@ def init(
     if rejudge is not None:
         init_rejudged(folder, Path(rejudge), given, **options)
     else:
-        init_run(folder, given or "chat", **options)
+        accounts: list[RowAccount] = []
+        options |= {"passage_words": passage_words} if passage_words is not None else {}
+        init_run(folder, given or "chat", **options, documents=about, accounts=accounts)
+        for account in accounts:
+            if about and account.unit == "file" and account.left_out:
+                warnings.warn(account.in_words(lines=True), stacklevel=2)
     return Run(folder)
 
 

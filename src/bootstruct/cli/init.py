@@ -58,6 +58,19 @@ def _list(context: click.Context, _: click.Parameter, value: str | None) -> str 
     multiple=True,
     help="A file of texts or tasks that accepted instructions must not be similar to; may be repeated.",
 )
+@click.option(
+    "--documents",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="PATH",
+    help="A document or a folder of documents that the tasks are to be about: text, Markdown, HTML, PDF; may be repeated.",
+)
+@click.option(
+    "--passage-words",
+    type=int,
+    metavar="N",
+    help="The most words of a passage of these documents. [default: 300]",
+)
 @fields
 @click.option(
     "--rejudge",
@@ -91,6 +104,8 @@ def init_command(
     base_url: str | None,
     seeds: str | None,
     keep_away: tuple[Path, ...],
+    documents: tuple[Path, ...],
+    passage_words: int | None,
     fields: dict[str, str] | None,
     rejudge: Path | None,
     rewrite_outputs: Path | None,
@@ -116,19 +131,21 @@ def init_command(
       bootstruct init runs/b2 --seeds tasks.csv --fields instruction=question,output=answer
       bootstruct init runs/c --model openai/Qwen3-8B --base-url http://127.0.0.1:8000/v1 --eject
       bootstruct init runs/f --model openai/gpt-4.1-mini --seeds my_tasks.jsonl --topics-from-seeds
+      bootstruct init runs/g --model openai/gpt-4.1-mini --documents handbook/ --documents report.pdf
       bootstruct init runs/d --rejudge runs/a --recipe stricter.yaml
       bootstruct init runs/e --rewrite-outputs runs/a --model openai/gpt-4.1
     """
     import bootstruct as bs
     from bootstruct.config.seeds import set_or_file
     from bootstruct.errors import InputError
-    from bootstruct.history.derived_runs import init_rejudged, init_rewritten, refuse_mixed
+    from bootstruct.history.derived_runs import init_rejudged, init_rewritten, refuse_documents, refuse_mixed
     from bootstruct.run.folder import RECIPE
     from bootstruct.run.init import init_run
 
     refuse_mixed(rejudge, rewrite_outputs, api or "")
     if topics_from_seeds and (rejudge is not None or rewrite_outputs is not None):
         raise InputError("--topics-from-seeds: is for a new run; leave --rejudge and --rewrite-outputs out.")
+    refuse_documents(bool(documents), passage_words, is_derived=rejudge is not None or rewrite_outputs is not None)
     if rewrite_outputs is not None:
         taken = init_rewritten(run, rewrite_outputs, model, api or "", (base_url,) if base_url else ())
         echo_rewritten(taken, rewrite_outputs, str(model))
@@ -153,6 +170,7 @@ def init_command(
         echo(f"{run}: {rejudgement_in_words(report, rejudge)}")
         echo(f"Next: bootstruct status {run}, or bootstruct generate {run}, with --tasks N to grow the pool")
         return
+    options |= {"documents": documents} | ({"passage_words": passage_words} if passage_words is not None else {})
     written = init_run(run, recipe or "chat", **options)
     if as_json:
         echo_json({"run": str(run), "written": written, "accounts": [account.to_row() for account in accounts]})

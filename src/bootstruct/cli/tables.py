@@ -4,7 +4,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from bootstruct.render.numbers import duration, money, number, percent
+from bootstruct.render.numbers import counted, duration, money, number, percent
 from bootstruct.run.status import CheckStatus, Status, by_reason
 
 REASONS = 5  # reasons of failures that are shown
@@ -64,6 +64,9 @@ def _add_tasks(table: Table, status: Status) -> None:
     table.add_row(
         f"[bold green]{number(status.accepted)}[/]", "[bold]accepted instructions[/]", f"{kept} of the candidates"
     )
+    if about := status.documents:
+        covered = f"of {number(about['passages'])} in {counted(about['documents'], 'document')}; {number(about['shown'])} shown"
+        table.add_row(number(about["covered"]), "  passages with an accepted task", covered)
     left = status.accepted - status.completed
     table.add_row(number(status.completed), "of them completed", f"{number(left)} to go" if left else "all")
     table.add_row(number(status.classification), "  classification", percent(status.classification, status.completed))

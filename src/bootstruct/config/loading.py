@@ -142,9 +142,9 @@ def _shipped_checks(mapping: dict[str, Any], api: object) -> dict[str, dict[str,
     folder, own = resources.files("bootstruct.config") / "recipes", str(mapping.get("recipe"))
     named = own in recipe_names() and own not in ("paper", "chat") and (folder / own / "checks.yaml").is_file()
     by_api = "chat" if (api or mapping.get("api")) == "chat" else "paper"
-    shipped: dict[str, dict[str, Any]] = yaml.safe_load(
-        (folder / (own if named else by_api) / "checks.yaml").read_text(encoding="utf-8")
-    )
+    shipped: dict[str, dict[str, Any]] = yaml.safe_load((folder / by_api / "checks.yaml").read_text(encoding="utf-8"))
+    if named:  # a recipe's own file need not hold every kind
+        shipped |= yaml.safe_load((folder / own / "checks.yaml").read_text(encoding="utf-8"))
     return shipped
 
 
@@ -237,3 +237,9 @@ def check_prompts(name: str) -> dict[str, str]:
     usual = _shipped_checks(mapping, None).values()
     files = [value["prompt"] for kind in usual for value in (kind or {}).values() if _is_request(value)]
     return {file.rpartition("/")[2]: shipped_prompt(file) + "\n" for file in files}
+
+
+def document_prompts(recipe: str) -> dict[str, str]:
+    """File name -> text of the shipped prompts about documents that a recipe's YAML names; for `init --eject`."""
+    names = [f"{step}_{api}.jinja" for step in ("propose", "answer") for api in ("chat", "text")]
+    return {name: shipped_prompt(f"documents/{name}") + "\n" for name in names if f"documents/{name}" in recipe}

@@ -10,11 +10,13 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from bootstruct.types import LATER, Sampling, digest_of_value
+from bootstruct.types import LATER, Passage, Sampling, digest_of_value
 
 Reading = Literal["robust", "original"]
 
 ASKS: Final = {  # where a request is described in a recipe -> the step that makes it; those of checks are in `checks`
+    ("documents", "ask"): "propose",
+    ("documents", "answer"): "instances",
     ("propose", "ask"): "propose",
     ("propose", "evolve", "ask"): "propose",
     ("classify",): "kind",
@@ -191,6 +193,25 @@ class CheckRequests:
 
 
 @dataclass(frozen=True, slots=True)
+class Documents:
+    """Tasks about passages of documents: each request for instructions shows one (beyond the paper; docs/documents.md).
+
+    Attributes:
+        ask: the request for instructions, instead of `propose.ask`; its reply is read like that one's.
+        answer: the request for the output of a task; it sees the passage, and its reply is the output.
+        use: whether the passage is the input of a task (`input`), or an answer is learnt without it (`memory`).
+        tasks: how many tasks are asked for about a passage at a time.
+        passages: those in `passages.jsonl` of the run folder; they become part of the recipe when the run begins.
+    """
+
+    ask: Ask
+    answer: Ask
+    use: Literal["input", "memory"] = "input"
+    tasks: int = 4
+    passages: tuple[Passage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """A request about finished instances; those that do not pass are rejected (beyond the paper; see docs/checks.md).
 
@@ -199,7 +220,8 @@ class Check:
     request `judge` gives them beside the output; kept at `at_least` or more. solver-gap: `samples` answers of a weak and
     of a strong solver, scored by the same measures (docs/solver-gap.md).
     rubric: a grade of `scale` (worst first), kept at `level` or better. back-check: `samples` instructions written
-    from input and output, the best one's ROUGE-L with the real one; kept at `at_least` or more. decontamination:
+    from input and output, the best one's ROUGE-L with the real one; kept at `at_least` or more. grounded: a grade of
+    `scale` for how far the output follows from the task's passage; kept at `level` or better. decontamination:
     sends no request; rejects what shares `run_length` consecutive words with a kept-away text or one of `texts`, or
     is nearer to it than ROUGE-L `near`. ROUGE-L uses the words of `propose.novelty.tokenizer`.
 
@@ -218,7 +240,7 @@ class Check:
     """
 
     name: str
-    kind: Literal["agreement", "rubric", "back-check", "decontamination", "python", "solver-gap"]
+    kind: Literal["agreement", "rubric", "back-check", "grounded", "decontamination", "python", "solver-gap"]
     ask: Ask | None = None
     samples: int = 5
     measure: Literal["exact", "rouge", "final", "numeric", "choice", "judge"] = "exact"
@@ -287,6 +309,7 @@ class Recipe:
         language: the language of the tasks; templates see it.
         system: the system message of the requests for tasks, instances or outputs that have none of their own.
         constraints: constraints on the answers to tasks, checked by code.
+        documents: passages that the tasks are about.
         more_tokens: how much higher `max_tokens` is if a reply was cut off before its answer and is requested once more.
     """
 
@@ -306,6 +329,7 @@ class Recipe:
     more_tokens: int = field(default=4096, metadata=LATER)
     system: str = field(default="", metadata=LATER)
     constraints: Constraints | None = field(default=None, metadata=LATER)
+    documents: Documents | None = field(default=None, metadata=LATER)
 
     def digest(self) -> str:
         """A name for the recipe: equal recipes, equal digests."""

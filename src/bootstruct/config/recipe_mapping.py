@@ -63,6 +63,7 @@ def _faults(recipe: Recipe) -> list[tuple[bool, str]]:
         ),
         *_constraint_faults(recipe),
         *_evolve_faults(recipe),
+        *_document_faults(recipe),
         (recipe.more_tokens < 1, "more_tokens: must be at least 1"),
         (not 0 <= recipe.encode.drop_field_name <= 1, "encode.drop_field_name: must be in [0, 1]"),
         (
@@ -107,6 +108,34 @@ def _evolve_faults(recipe: Recipe) -> list[tuple[bool, str]]:
             propose.with_instances or recipe.reading == "original",
             "propose.evolve: rewrites instructions alone; leave it out with `with_instances` and `reading: original`",
         ),
+    ]
+
+
+def _document_faults(recipe: Recipe) -> list[tuple[bool, str]]:
+    propose, documents = recipe.propose, recipe.documents
+    if documents is None:
+        ungrounded = next((check.name for check in recipe.checks if check.kind == "grounded"), "")
+        return [(bool(ungrounded), f"checks: {ungrounded!r}: needs passages; `init --documents` adds them")]
+    return [
+        (not 1 <= documents.tasks <= 20, "documents.tasks: must be between 1 and 20"),
+        (
+            documents.ask.reply != propose.ask.reply or recipe.api_of(documents.ask) != recipe.api_of(propose.ask),
+            "documents.ask: needs the same `reply` and `api` as propose.ask, because both replies are read alike",
+        ),
+        (documents.answer.reply == "json", "documents.answer: its reply is the output; leave `reply: json` out"),
+        (
+            propose.with_instances or recipe.reading == "original",
+            "documents: need requests for outputs; leave them out with `with_instances` and `reading: original`",
+        ),
+        (
+            propose.evolve is not None,
+            "documents: cannot be used with propose.evolve, whose requests show a task and no passage",
+        ),
+        (
+            recipe.revising is not None,
+            "documents: cannot be used with `rounds`, whose requests show a task and no passage",
+        ),
+        (any(not passage.text.strip() for passage in documents.passages), "documents.passages: one of them is empty"),
     ]
 
 
@@ -195,7 +224,7 @@ def _check_check(check: Check, before: list[str], where: str) -> None:
         (check.run_length < 1, "run_length: must be at least 1"),
         (len(set(check.scale)) < max(2, len(check.scale)), "scale: needs two or more different grades, worst first"),
         (any(not re.fullmatch(r"\w+", grade) for grade in check.scale), "scale: a grade must be one word or number"),
-        (check.kind == "rubric" and check.level not in check.scale, "level: must be one of `scale`"),
+        (check.kind in ("rubric", "grounded") and check.level not in check.scale, "level: must be one of `scale`"),
     ]
     for wrong, message in faults:
         if wrong:

@@ -10,6 +10,7 @@ EXTRAS = {  # extra -> the modules that it installs, and what it is for
     "local": (("torch", "transformers", "gguf", "llguidance"), "models on this machine"),
     "train": (("trl", "peft"), "finetuning"),
     "report": (("lemminflect",), "verbs and objects in the report"),
+    "documents": (("pypdf",), "PDF files among --documents"),
     "review": (("starlette", "uvicorn"), "the review page"),
     "parquet": (("pyarrow",), "Parquet and Arrow files"),
     "zstd": (

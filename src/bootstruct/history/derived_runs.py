@@ -35,12 +35,17 @@ def init_rejudged(folder: Path, old: Path, recipe: str | None = None, **options:
         raise InputError(f"{old}: has no committed request yet, so there is nothing to rejudge.")
     if options.get("seeds") is None:
         options["seeds"] = list(state.seeds)
+    about = state.recipe.documents
+    options["passages"] = about.passages if about else ()
     has_same_model, code = options.get("model") is None, options.get("code") or NO_CODE
     if recipe is None:
         import yaml
 
         _require_names(old, state.recipe, code)
-        text = yaml.safe_dump(to_mapping(without_python(state.recipe)), sort_keys=False, allow_unicode=True)
+        mapping = to_mapping(without_python(state.recipe))
+        if about:
+            mapping["documents"] = {key: value for key, value in mapping["documents"].items() if key != "passages"}
+        text = yaml.safe_dump(mapping, sort_keys=False, allow_unicode=True)
         written = init_run(folder, state.recipe.recipe, recipe_text=text, **options)
     else:
         written = init_run(folder, recipe, **options)
@@ -104,6 +109,14 @@ def refuse_mixed(rejudge: Path | None, rewrite: Path | None, api: str) -> None:
         raise InputError("--rejudge and --rewrite-outputs are two ways of beginning a run: use one of them.")
     if api and rewrite is None:
         raise InputError("--api sets the form of the requests of --rewrite-outputs; use the two together.")
+
+
+def refuse_documents(documents: bool, passage_words: int | None, is_derived: bool) -> None:
+    """Raise InputError if documents are named for a run that takes over another one's, or a size of passages without any."""
+    if documents and is_derived:
+        raise InputError("--documents: is for a new run; one that begins with OLD's replies keeps OLD's passages.")
+    if passage_words is not None and not documents:
+        raise InputError("--passage-words: is the size of the passages of --documents; use the two together.")
 
 
 def _write_machine(folder: Path, machine: MachineSettings, base_url: tuple[str, ...]) -> None:

@@ -25,6 +25,7 @@ from bootstruct.run.task_provenance import text_of
 from bootstruct.stages.annotate import annotate_in, flow_reply
 from bootstruct.stages.custom import NO_CODE, CustomCode, PythonCheckCall
 from bootstruct.stages.instance_checks import InstanceChecks
+from bootstruct.stages.passages import passage_name
 from bootstruct.stages.pool import Pool
 from bootstruct.stages.propose import propose_prompt, read_candidates
 from bootstruct.stages.second_requests import later_reply, second_request
@@ -118,7 +119,8 @@ class _Previewer:
         candidates, unread = read_candidates(state.recipe, reply, shown, state.asks_again)
         verdicts = row.verdicts = self.pool.judge(index, candidates)
         row.unread = unread
-        apply(state, CandidatesJudged(index, shown, verdicts, unread=unread))
+        name = passage_name(state.recipe, index)
+        apply(state, CandidatesJudged(index, shown, verdicts, unread=unread, passage=name))
         self.pool.catch_up(state)
         accepted = state.accepted[self.result.accepted :]
         self.result.accepted += len(accepted)

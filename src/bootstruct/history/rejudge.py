@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootstruct.config.recipe import Recipe
 from bootstruct.engines.recorded import RecordedEngine
 from bootstruct.errors import InputError
 from bootstruct.io.files import write_whole
@@ -88,8 +89,10 @@ def rejudge(folder: Path, old: Path, code: CustomCode = NO_CODE) -> Rejudgement:
             return compare(source, folder / NAME)
         raise InputError(f"{folder}: has begun already; `bootstruct init` a new run for --rejudge.")
     requests, replies = _requests(source)
+    plan = read_plan(folder)
+    _require_same_passages(source, plan[0])
     name = f"{old} {digest_of_value([event.digest for event in replies.values()])[:16]}"
-    started = RunStarted(*read_plan(folder), "rejudge", name, len(requests))
+    started = RunStarted(*plan, "rejudge", name, len(requests))
     events: list[Event] = [started]
     state = begin(started)
 
@@ -103,6 +106,20 @@ def rejudge(folder: Path, old: Path, code: CustomCode = NO_CODE) -> Rejudgement:
     _keep_others(folder / TAKEN_OVER, source, started, taken)
     write_whole(folder / NAME, b"".join(encode_lines(events)))
     return compare(source, folder / NAME)
+
+
+def _require_same_passages(source: Path, recipe: Recipe) -> None:
+    """Raise InputError if the new recipe deals other passages to the old requests than they were about."""
+    began = next(event for _, event in read_events(source))
+    old = began.recipe if isinstance(began, RunStarted) else recipe
+    if old.documents is None and recipe.documents is None:
+        return
+    if old.documents is None or recipe.documents is None or old.documents.passages != recipe.documents.passages:
+        raise InputError(f"{source.parent}: its requests are about other passages; a run is judged again with its own.")
+    if old.seed != recipe.seed:
+        raise InputError(
+            f"{source.parent}: its passages were dealt by seed {old.seed}, not {recipe.seed}; keep the old seed."
+        )
 
 
 def _requests(source: Path) -> tuple[list[CandidatesJudged], dict[str, ReplyReceived]]:
@@ -138,7 +155,8 @@ def _judge(
         candidates, unread = read_candidates(state.recipe, reply, request.shown, state.asks_again)
         ancestors = [*state.ancestors(request.revises)] if request.revises else ()
         verdicts = pool.judge(request.index, candidates, ancestors)
-        record(CandidatesJudged(request.index, request.shown, verdicts, reply is None, unread, request.revises))
+        names = request.revises, request.passage
+        record(CandidatesJudged(request.index, request.shown, verdicts, reply is None, unread, *names))
         pool.catch_up(state)
 
 

@@ -112,7 +112,8 @@ def rewriting_recipe(recipe: Recipe, model: str, api: Api = "") -> Recipe:
     ask = recipe.instances.rewrite
     if ask is None:
         style = api or recipe.api
-        ask = Ask(shipped_prompt(f"rewrite/{style}.jinja"), SAMPLING[style])
+        shipped = f"rewrite/{style}.jinja" if recipe.documents is None else f"documents/answer_{style}.jinja"
+        ask = Ask(shipped_prompt(shipped), SAMPLING[style])
     ask = dataclasses.replace(ask, model=model, api="" if api == recipe.api else api or ask.api)
     checks = tuple(check for check in recipe.checks if not check.asks)
     rewriting = dataclasses.replace(recipe, checks=checks, instances=dataclasses.replace(recipe.instances, rewrite=ask))

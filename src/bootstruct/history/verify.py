@@ -15,7 +15,7 @@ from bootstruct.history.rederived_prompts import (
 )
 from bootstruct.history.verification import NO_REPLY, Verification
 from bootstruct.history.verify_imports import similarities_differ
-from bootstruct.history.verify_wording import checks_differ, completions_differ, listed, verdicts_differ
+from bootstruct.history.verify_wording import checks_differ, completions_differ, shown_differs, verdicts_differ
 from bootstruct.journal.events import (
     NOT_KEPT,
     CandidatesJudged,
@@ -40,6 +40,7 @@ from bootstruct.stages.custom import (
     UnrecordedRequestError,
 )
 from bootstruct.stages.instance_checks import InstanceChecks
+from bootstruct.stages.passages import passage_name
 from bootstruct.stages.pool import Pool
 from bootstruct.stages.propose import propose_prompt, read_candidates
 from bootstruct.stages.revisions import revised_task
@@ -183,10 +184,7 @@ class _Verifier:
             prompt, shown = propose_prompt(self.state, event.index)
             if reply and not has_second and self.state.asks_again and second_request(self.state.recipe, prompt, reply):
                 self.result.disagreements.append(f"{name}: recorded without the second request that its reply asks for")
-            if shown != event.shown:
-                self.result.disagreements.append(
-                    f"{name}: recorded examples {listed(event.shown)}, derived {listed(shown)}"
-                )
+            self.result.disagreements += shown_differs(event, shown, passage_name(self.state.recipe, event.index))
         if event.failed != (reply is None):
             self.result.disagreements.append(
                 f"{name}: recorded as {'failed' if event.failed else 'answered'}, derived differently from its reply"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from bootstruct.journal.events import InstancesChecked, TaskCompleted
+from bootstruct.journal.events import CandidatesJudged, InstancesChecked, TaskCompleted
 from bootstruct.types import CheckVerdict, Instance, Verdict
 
 LONGEST: Final = 60  # characters of a text that are shown
@@ -79,6 +79,23 @@ def checks_differ(old: InstancesChecked, new: InstancesChecked) -> str:
     fields = [(f"instance {number}", _checked(before.get(number)), _checked(after.get(number))) for number in numbers]
     fields.append(("", "failed" if old.failed else "decided", "failed" if new.failed else "decided"))
     return "; ".join(_sides(*field) for field in fields if field[1] != field[2]) or "recorded in another order"
+
+
+def shown_differs(event: CandidatesJudged, shown: tuple[str, ...], passage: str) -> list[str]:
+    """Say how the recorded examples and passage of a request differ from the derived ones; empty if they do not.
+
+    Args:
+        event: the decision about the request.
+        shown: the derived names of the examples.
+        passage: the derived name of the passage; empty if the run is not about documents.
+    """
+    found = []
+    if shown != event.shown:
+        found.append(f"request {event.index}: recorded examples {listed(event.shown)}, derived {listed(shown)}")
+    if passage != event.passage:
+        recorded, derived = event.passage or "none", passage or "none"
+        found.append(f"request {event.index}: recorded passage {recorded!r}, derived {derived!r}")
+    return found
 
 
 def listed(names: tuple[str, ...]) -> str:

@@ -112,11 +112,11 @@ def to_json(event: Event) -> dict[str, Any]:
         case RequestFailed(key, digest, status, reason, source):
             row = {"event": "failed", "key": key, "digest": digest, "status": status, "reason": reason}
             return row | ({"source": source} if source else {})
-        case CandidatesJudged(index, shown, verdicts, failed, unread, revises):
+        case CandidatesJudged(index, shown, verdicts, failed, unread, revises, passage):
             row = {"event": "proposed", "index": index, "shown": list(shown)}
             row |= {"verdicts": [_verdict_to_json(v) for v in verdicts]} | ({"failed": True} if failed else {})
             row |= {"unread": unread} if unread else {}
-            return row | ({"revises": revises} if revises else {})
+            return row | ({"revises": revises} if revises else {}) | ({"passage": passage} if passage else {})
         case TaskCompleted(task, is_classification, instances, rejected, failed, why):
             row = {"event": "annotated", "task": task, "is_classification": is_classification}
             row["instances"] = [_instance_to_json(i) for i in instances]
@@ -162,7 +162,7 @@ def _read(row: dict[str, Any]) -> Event:
             verdicts = tuple(_verdict_from_json(verdict) for verdict in row["verdicts"])
             shown = tuple(_text(name) for name in _list(row["shown"]))
             failed = _flag(row.get("failed", False))
-            texts = _text(row.get("unread", "")), _text(row.get("revises", ""))
+            texts = _text(row.get("unread", "")), _text(row.get("revises", "")), _text(row.get("passage", ""))
             return CandidatesJudged(_count(row["index"]), shown, verdicts, failed, *texts)
         case "annotated":
             instances = tuple(_instance_from_json(instance) for instance in row["instances"])

@@ -99,6 +99,7 @@ class CandidatesJudged:
         failed: whether the request failed for good.
         unread: why nothing could be read from the reply (`cut while thinking`, `unreadable` ...); empty if something was.
         revises: the name of the task that the request was to revise; else empty.
+        passage: name of the passage in its prompt, if the run is about documents.
     """
 
     index: int
@@ -107,6 +108,7 @@ class CandidatesJudged:
     failed: bool = False
     unread: str = ""
     revises: str = ""
+    passage: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,9 @@ def _row(
         requests[lineage.request] = {"shown": list(map(visible, lineage.shown))} | (
             _reply(first, shown) if first else {}
         )
+        if (passage := lineage.passage) is not None:
+            where = f"{passage.name}{f', {passage.heading}' if passage.heading else ''}"
+            requests[lineage.request]["passage"] = [visible(where), shown(passage.text)]
     return row, texts, requests
 
 

@@ -22,6 +22,7 @@ from bootstruct.reporting.subject import (
 )
 from bootstruct.run.folder import RECIPE, SEEDS, is_begun, read_plan
 from bootstruct.run.task_provenance import recorded_reply
+from bootstruct.stages.passages import passage_of
 from bootstruct.stages.rules import TOO_SIMILAR
 from bootstruct.stages.training_format import training_instances
 from bootstruct.types import Verdict
@@ -148,4 +149,5 @@ def _lineage(history: RunHistory, task: ReportTask) -> TaskLineage:
     near = tuple((score, text) for text, score in recorded.most_similar) if recorded else ()
     completed = state.completed.get(task.name)
     rejected = tuple((pair.rule, pair.instance) for pair in completed.rejected) if completed else ()
-    return TaskLineage(str(index), history.shown.get(index, ()), tuple(replies), near, rejected)
+    passage = passage_of(state.recipe, task.name)
+    return TaskLineage(str(index), history.shown.get(index, ()), tuple(replies), near, rejected, passage)

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from bootstruct import __version__, paper
 from bootstruct.journal.state import State
 from bootstruct.render.bars import share_bar
-from bootstruct.render.numbers import duration, money, percent
+from bootstruct.render.numbers import counted, duration, money, percent
 from bootstruct.render.sanitize import clip, in_script, visible
 from bootstruct.render.templates import environment, theme
 from bootstruct.reporting import sections, topic_figure, view
@@ -23,9 +23,11 @@ from bootstruct.reporting.browse import BUDGET, TaskBrowser, browsed
 from bootstruct.reporting.diversity import comparison_rows
 from bootstruct.reporting.funnel import Funnel, FunnelStep
 from bootstruct.reporting.measure import DatasetMeasures
+from bootstruct.run.documents import coverage, coverage_totals
 from bootstruct.run.status import sessions
 
 EXAMPLE_LONGEST = 400
+DOCUMENTS = 20  # documents whose coverage is shown
 
 
 def render(all_measured: Sequence[DatasetMeasures], rows: int | None, bounded: bool) -> bytes:
@@ -141,6 +143,23 @@ def _time(state: State, measured: DatasetMeasures) -> list[tuple[str, str]]:
     ]
 
 
+def _documents(state: State) -> list[tuple[str, str]]:
+    """Coverage of the documents of a run: in all, and of those with the most passages."""
+    rows, total = coverage(state), coverage_totals(state)
+    if not rows:
+        return []
+    count = (
+        f"{total['covered']:,} of {total['passages']:,} passages have an accepted task; {total['shown']:,} were shown"
+    )
+    facts = [(f"Documents: {total['documents']:,}", count)]
+    for row in sorted(rows, key=lambda row: -row.passages)[:DOCUMENTS]:
+        covered = f"{row.covered:,} of {counted(row.passages, 'passage')}; {counted(row.accepted, 'accepted task')}"
+        facts.append((visible(clip(row.document, 80)), covered))
+    if len(rows) > DOCUMENTS:
+        facts.append((f"{len(rows) - DOCUMENTS:,} more documents", "have fewer passages"))
+    return facts
+
+
 def _facts(measured: DatasetMeasures) -> list[tuple[str, str]]:
     """The origin of the data and the use."""
     facts, history = [("Read from", measured.subject.source)], measured.subject.history
@@ -151,6 +170,7 @@ def _facts(measured: DatasetMeasures) -> list[tuple[str, str]]:
             ("Model", visible(recipe.model)),
             *([("Outputs rewritten by", visible(recipe.model_at("rewrite")))] if recipe.instances.rewrite else []),
             ("Seeds", f"{len(state.seeds):,}"),
+            *_documents(state),
             ("Origin", visible(state.origin)),
             ("Replies cut at max_tokens", f"{history.cut:,}"),
             ("Requests that failed for good", f"{state.failures:,}"),

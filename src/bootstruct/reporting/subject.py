@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bootstruct.io.accounts import RowAccount
 from bootstruct.journal.state import State
-from bootstruct.types import Instance
+from bootstruct.types import Instance, Passage
 
 WITH, WITHOUT, FAILED, WAITING = "with instances", "without instances", "failed", "waiting"
 
@@ -44,13 +44,17 @@ class RecordedReply:
 
 @dataclass(frozen=True, slots=True)
 class TaskLineage:
-    """The lineage of a task: its request, the names of the examples shown, the raw replies, the recorded neighbours."""
+    """The lineage of a task: its request, the names of the examples shown, the raw replies, the recorded neighbours.
+
+    `passage` is the part of a document that it is about.
+    """
 
     request: str = ""
     shown: tuple[str, ...] = ()
     replies: tuple[RecordedReply, ...] = ()
     neighbours: tuple[tuple[float, str], ...] = ()
     rejected: tuple[tuple[str, Instance], ...] = ()
+    passage: Passage | None = None
 
 
 @dataclass(frozen=True, slots=True)

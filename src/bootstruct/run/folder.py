@@ -1,7 +1,7 @@
 """A run folder: what `init` writes, what the first `generate` fixes, and how it is opened again.
 
-recipe.yaml, seeds.jsonl, prompts/, keep_away.jsonl and machine.yaml may be edited until the first `generate`; then
-the journal's first event holds all of it except the machine settings, and counts from then on.
+recipe.yaml, seeds.jsonl, prompts/, keep_away.jsonl, passages.jsonl and machine.yaml may be edited until the first
+`generate`; then the journal's first event holds all of it except the machine settings, and counts from then on.
 """
 
 import dataclasses
@@ -20,6 +20,7 @@ from bootstruct.journal.events import RunStarted
 from bootstruct.journal.file import NAME, Journal, read_state
 from bootstruct.journal.reviews import NAME as REVIEWS
 from bootstruct.journal.state import State, begin
+from bootstruct.run.documents import PASSAGES, with_passages
 from bootstruct.stages.custom import CustomCode, declare
 from bootstruct.stages.dry_run import dry_run
 from bootstruct.types import Seed
@@ -29,7 +30,17 @@ SUSPENDED, SUSPENDED_SECONDS = "aside.json", 15.0  # rewritten more often than t
 PYTHON = "python.json"  # names and versions of the rules and checks in Python that the run needs
 PREVIEW, PREVIEWS = "preview.jsonl", "preview*.jsonl"
 TAKEN_OVER = "taken_over.jsonl"  # replies of the run that this one was rejudged from, beside those in its journal
-RUN_FILES = (NAME, RECIPE, SEEDS, KEEP_AWAY, MACHINE, PYTHON, TAKEN_OVER, REVIEWS)  # never written over by an output
+RUN_FILES = (
+    NAME,
+    RECIPE,
+    SEEDS,
+    KEEP_AWAY,
+    PASSAGES,
+    MACHINE,
+    PYTHON,
+    TAKEN_OVER,
+    REVIEWS,
+)  # never written over by an output
 
 
 def is_begun(folder: Path) -> bool:
@@ -66,6 +77,7 @@ def read_plan(folder: Path, begun: Recipe | None = None) -> tuple[Recipe, tuple[
     if (folder / KEEP_AWAY).is_file():
         texts = tuple(str(row.get("text", "")) for _, row in read_rows(folder / KEEP_AWAY, folder=folder))
         recipe = dataclasses.replace(recipe, keep_away=texts)
+    recipe = with_passages(recipe, folder)
     if (folder / PYTHON).is_file():
         recipe = declare(recipe, *_declared(folder / PYTHON))
     try:
@@ -160,6 +172,11 @@ def _first_difference(old: object, new: object, path: str) -> str:
         for key in old:
             if old[key] != new.get(key):
                 return _first_difference(old[key], new.get(key), f"{path}.{key}" if path else key)
+    if path == "documents.passages" and isinstance(old, tuple) and isinstance(new, tuple):
+        same = zip(old, new, strict=False)
+        return (
+            f"passage {next((n for n, (a, b) in enumerate(same) if a != b), min(len(old), len(new))) + 1} of {PASSAGES}"
+        )
     return path or "the recipe"
 
 

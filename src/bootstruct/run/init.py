@@ -8,21 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from bootstruct.config.addresses import require_no_secrets
-from bootstruct.config.loading import check_prompts, prompt_files, recipe_folder
+from bootstruct.config.loading import check_prompts, document_prompts, prompt_files, recipe_folder
 from bootstruct.config.machine import PROVIDERS, read_machine
 from bootstruct.config.seeds import MERGED, OURS, read_seeds, seeds_of, shipped_seeds
 from bootstruct.errors import InputError
 from bootstruct.io.accounts import RowAccount
+from bootstruct.io.documents import WORDS, read_documents
 from bootstruct.io.files import write_whole
 from bootstruct.io.row_texts import instruction_of
 from bootstruct.io.rows import read_rows, read_text
 from bootstruct.io.tasks import require_used
 from bootstruct.io.trust import require_inside
 from bootstruct.journal.codec import seed_to_json
+from bootstruct.run.documents import PASSAGES, passages_file, passages_in_words, recipe_with_documents
 from bootstruct.run.folder import KEEP_AWAY, MACHINE, PYTHON, RECIPE, SEEDS, declaration, is_begun, read_plan
 from bootstruct.run.topics import without_topics
 from bootstruct.stages.custom import NO_CODE, CustomCode
-from bootstruct.types import Seed
+from bootstruct.types import Passage, Seed
 
 SeedSource = Path | str | Sequence[Mapping[str, Any] | Seed | str]  # a file, the name of a shipped set, or rows
 
@@ -58,6 +60,9 @@ def init_run(
     code: CustomCode = NO_CODE,
     fields: Mapping[str, str] | None = None,
     accounts: list[RowAccount] | None = None,
+    documents: Sequence[Path] = (),
+    passage_words: int = WORDS,
+    passages: Sequence[Passage] = (),
 ) -> dict[str, str]:
     """Make the folder. Nothing is written if anything is wrong.
 
@@ -72,7 +77,10 @@ def init_run(
         recipe_text: the YAML text to write instead of that of `recipe`.
         code: rules and checks in Python that the run needs.
         fields: names of fields of the seed file and of `keep_away` by what they hold, as `--fields` gives them.
-        accounts: takes an account of the rows of each file given.
+        accounts: takes an account of the rows of each file given, and of the files of each of `documents`.
+        documents: files and folders of documents that the tasks are to be about.
+        passage_words: the most words of a passage of these.
+        passages: passages that are cut already, instead of `documents`.
 
     Returns:
         What was written: name of the file -> what it is.
@@ -83,17 +91,25 @@ def init_run(
     if (folder / RECIPE).exists() or is_begun(folder):
         raise InputError(f"{folder}: already holds a run; choose another folder, or edit its {RECIPE}.")
     from_file = recipe if Path(recipe).suffix in (".yaml", ".yml") else None
-    text, engine = _with_model(recipe_text or _recipe_text(recipe), model, recipe)
-    text, topics = (text, 0) if seeds is None or from_file or recipe_text else without_topics(text)
-    left = f"; its {topics} topics fit the 175 shipped seeds and are left out (--topics-from-seeds finds topics that fit yours)"
-    files = {RECIPE: (text, f"recipe {recipe}{left if topics else ''}")}
     accounts = accounts if accounts is not None else []
+    passages = passages or (read_documents(documents, passage_words, accounts) if documents else ())
+    text, engine = _with_model(recipe_text or _recipe_text(recipe), model, recipe)
+    is_general = seeds is None and not passages
+    text, topics = (text, 0) if is_general or from_file or recipe_text else without_topics(text)
+    left = f"; its {topics} topics fit the 175 shipped seeds and are left out (--topics-from-seeds finds topics that fit yours)"
+    left = f"; its {topics} topics are left out, because the documents take their place" if passages else left
+    text = recipe_with_documents(text, passages, recipe) if passages else text
+    files = {RECIPE: (text, f"recipe {recipe}{left if topics else ''}")}
+    if passages:
+        files[PASSAGES] = (passages_file(passages), passages_in_words(passages))
     files[SEEDS] = _seed_file(seeds, None if from_file else recipe, fields, accounts)
     files[MACHINE] = (machine_file(engine, (base_url,) if base_url else ()), "how the model is reached")
     if away := [text for path in keep_away for text in texts_to_keep_away(path, fields, accounts)]:
         lines = "".join(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in away)
         files[KEEP_AWAY] = (lines, f"{len(away)} texts to keep away from")
-    for name, content in _prompts(Path(from_file) if from_file else recipe, bool(from_file), eject).items():
+    prompts = _prompts(Path(from_file) if from_file else recipe, bool(from_file), eject)
+    prompts |= document_prompts(text) if eject and passages else {}
+    for name, content in prompts.items():
         files[f"prompts/{name}"] = (content, "prompt")
     if code.rules or code.checks:
         files[PYTHON] = (declaration(code), "rules and checks in Python")

@@ -11,6 +11,7 @@ from bootstruct.journal.cost import cost_of, saved_by_batch
 from bootstruct.journal.keys import check_of
 from bootstruct.journal.state import State
 from bootstruct.journal.usage import Usage
+from bootstruct.run.documents import coverage_totals
 from bootstruct.run.failure_reasons import FailureReason, failure_reasons
 from bootstruct.stages.draw import draw_evolution, visible_count
 
@@ -21,7 +22,7 @@ class CheckStatus:
 
     Attributes:
         name: the check's name in the recipe.
-        kind: `agreement`, `rubric`, `back-check` or `decontamination`.
+        kind: `agreement`, `rubric`, `back-check`, `grounded`, `decontamination` or `python`.
         asked: instances it decided on.
         kept: of those, instances that passed.
         rejected: of those, instances it rejected, by rule.
@@ -65,6 +66,8 @@ class Status:
         evolved: of a recipe that rewrites instructions, `requests` that did so and instructions `accepted` from these.
         revised: of a recipe with `rounds`, `requests` that revised a rejected task, instructions `accepted` from these, and
             tasks among these of which an instance `passed` all checks.
+        documents: of a run about documents, how many `documents` and `passages` there are, the passages that were `shown` and
+            those `covered` by an accepted task, and the tasks `accepted` about them.
         completed: accepted instructions whose task type and instances are decided.
         classification: of those, classification tasks.
         without_instances: of those, tasks without a usable instance.
@@ -101,6 +104,7 @@ class Status:
     accepted: int
     evolved: dict[str, int]
     revised: dict[str, int]
+    documents: dict[str, int]
     completed: int
     classification: int
     without_instances: int
@@ -155,6 +159,7 @@ def status_of(state: State, prices: Prices, suspended: Mapping[str, str] | None 
         accepted=len(state.accepted),
         evolved=evolved(state),
         revised=revised(state),
+        documents=coverage_totals(state),
         completed=len(done),
         classification=sum(a.is_classification for a in done),
         without_instances=sum(not a.instances for a in done),

@@ -8,6 +8,7 @@ from bootstruct.journal.events import CUT, UNREADABLE, TaskCompleted
 from bootstruct.journal.keys import AGAIN, SHARED
 from bootstruct.journal.state import State, siblings
 from bootstruct.stages import schemas
+from bootstruct.stages.answer_from_passage import answer_from_passage
 from bootstruct.stages.constraints import apply_constraints, constrained_text, deal_constraints
 from bootstruct.stages.draw import sample_number
 from bootstruct.stages.house_style import draw_worked_seeds
@@ -133,11 +134,14 @@ def _task_types_prompt(together: _Together) -> Prompt:
 def _instances(
     recipe: Recipe, task: Instruction, is_classification: bool, again: bool, seeds: Sequence[Seed], unread: Unread
 ) -> Generator[Prompt, Reply, ParsedInstances]:
-    """Ask for instances and parse them."""
+    """Ask for instances and parse them; of a task about a passage, for its one output."""
+    worked = draw_worked_seeds(recipe.instances, recipe.seed, task, is_classification, seeds)
+    if recipe.documents is not None:
+        about = recipe, recipe.documents, task, is_classification
+        return (yield from answer_from_passage(*about, again, worked, unread))
     ask = recipe.instances.output_first if is_classification else recipe.instances.input_first
     schema = schemas.LABEL_FIRST if is_classification else schemas.INPUT_FIRST
     sample = sample_number(recipe.seed, "instances", task.text)
-    worked = draw_worked_seeds(recipe.instances, recipe.seed, task, is_classification, seeds)
     constraints = deal_constraints(recipe, task.name, is_classification)
     text = constrained_text(task.text, constraints)
     prompt = build_prompt(recipe, ask, "instances", sample, schema, instruction=text, worked=worked)

@@ -9,11 +9,14 @@ from bootstruct.stages.constraints import check_constraints
 from bootstruct.stages.draw import draw_hints
 from bootstruct.stages.house_style import draw_worked_seeds
 from bootstruct.stages.instance_checks import InstanceChecks
+from bootstruct.stages.passages import passage_values
 from bootstruct.stages.pool import Pool
 from bootstruct.stages.propose import build_prompt, template_values
 from bootstruct.stages.revisions import example_values
 from bootstruct.stages.templates import fill
-from bootstruct.types import Instance, Instruction, Seed
+from bootstruct.types import Instance, Instruction, Passage, Seed
+
+_PASSAGE = Passage("a.txt", 0, 10, "A passage.", "A heading")
 
 
 def dry_run(recipe: Recipe) -> None:
@@ -37,7 +40,9 @@ def dry_run(recipe: Recipe) -> None:
         build_prompt(recipe, ask, "instances", 0, instruction="An instruction.", worked=worked)
     if recipe.instances.rewrite is not None:
         values = {"instruction": "An instruction.", "input": "An input.", "is_classification": False}
+        values |= {**passage_values(recipe, _PASSAGE), "worked": ()} if recipe.documents else {}
         build_prompt(recipe, recipe.instances.rewrite, "rewrite/0", 0, **values)
+    _documents(recipe)
     checks, task = InstanceChecks(recipe), Instruction("0.0", "An instruction.")
     for check in recipe.checks:
         if check.revise is not None:
@@ -53,6 +58,19 @@ def dry_run(recipe: Recipe) -> None:
         *rules.completion_without_input,
     ):
         fill(template, instruction="An instruction.", input="An input.", output="An output.")
+
+
+def _documents(recipe: Recipe) -> None:
+    """Build the requests about a passage, with that of the first one."""
+    if recipe.documents is None:
+        return
+    shown = [Instruction("0.0", "An example.", (Instance("An input.", "An output."),))]
+    values = {**template_values(recipe, shown), "hints": draw_hints(recipe.propose, recipe.seed, 0)}
+    values |= passage_values(recipe, _PASSAGE)
+    build_prompt(recipe, recipe.documents.ask, "propose", 0, **values)
+    values = {"instruction": "An instruction.", "is_classification": False, "worked": []}
+    values |= passage_values(recipe, _PASSAGE)
+    build_prompt(recipe, recipe.documents.answer, "instances", 0, **values)
 
 
 class _RecordedHints(Mapping[str, str]):

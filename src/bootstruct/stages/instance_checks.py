@@ -24,12 +24,13 @@ from bootstruct.stages.contamination import KeepAwayIndex
 from bootstruct.stages.custom import NO_CODE, CustomCode, PythonCheckCall
 from bootstruct.stages.draw import sample_number
 from bootstruct.stages.parsing.check_replies import parse_answer, parse_grade, parse_task_text
+from bootstruct.stages.passages import passage_of, passage_values
 from bootstruct.stages.propose import build_prompt
 from bootstruct.stages.second_requests import second_request
 from bootstruct.types import CheckVerdict, Instance, Instruction, Prompt, Reply
 
 DISAGREES, GRADED_LOW, NOT_RECOVERED = "answers disagree", "graded too low", "instruction not recovered"
-TOO_HARD, TOO_EASY, GAP_TOO_SMALL = "too hard", "too easy", "gap too small"
+TOO_HARD, TOO_EASY, GAP_TOO_SMALL, NOT_GROUNDED = "too hard", "too easy", "gap too small", "not grounded"
 NO_ANSWER, NO_GRADE, NO_INSTRUCTION = "no readable answer", "no readable grade", "no readable instruction"
 
 PromptsByKey = Mapping[str, Prompt]
@@ -259,7 +260,8 @@ class InstanceChecks:
         number = sample_number(self.recipe.seed, "check", name, *about, sample)
         texts = {"instruction": task.text, "input": instance.input}
         texts |= {} if check.kind == "solver-gap" else {"output": instance.output}
-        return build_prompt(self.recipe, ask, f"check {name}", number, "", **texts, scale=check.scale)
+        shown = passage_values(self.recipe, passage_of(self.recipe, task.name)) if check.kind == "grounded" else {}
+        return build_prompt(self.recipe, ask, f"check {name}", number, "", **shown, **texts, scale=check.scale)
 
     def judge(
         self,
@@ -296,10 +298,11 @@ class InstanceChecks:
                 return CheckVerdict(number, found, score)
             nothing = NO_GRADE if check.judge is not None and any(parse_answer(r.text) for r in replies) else NO_ANSWER
             least, rule = check.at_least, DISAGREES
-        elif check.kind == "rubric":
+        elif check.kind in ("rubric", "grounded"):
             grade = parse_grade(replies[0].text, check.scale)
             score = None if grade is None else float(check.scale.index(grade))
-            least, rule, nothing = float(check.scale.index(check.level)), GRADED_LOW, NO_GRADE
+            least, nothing = float(check.scale.index(check.level)), NO_GRADE
+            rule = GRADED_LOW if check.kind == "rubric" else NOT_GROUNDED
         else:
             written = [text for reply in replies if (text := parse_task_text(reply.text))]
             score = max((rouge_l(task.text, text, self._tokenizer) for text in written), default=None)

@@ -20,6 +20,7 @@ from bootstruct.stages.draw import (
 from bootstruct.stages.parsing import instructions, json_replies, original, whole_tasks
 from bootstruct.stages.parsing.cleanup import clean_reply
 from bootstruct.stages.parsing.refusals import is_refusal
+from bootstruct.stages.passages import deal_passage, passage_values
 from bootstruct.stages.revisions import revised_task, revision_values
 from bootstruct.stages.rules import broken_output_rule
 from bootstruct.stages.templates import fill
@@ -57,7 +58,8 @@ def build_prompt(recipe: Recipe, ask: Ask, step: str, sample: int, schema: str =
 def propose_prompt(state: State, index: int) -> tuple[Prompt, tuple[str, ...]]:
     """Return the prompt of request `index` and the names of the examples in it, in the order shown (section 2.2).
 
-    A request that rewrites or revises an accepted instruction shows that one alone.
+    A request that rewrites or revises an accepted instruction shows that one alone. In a run about documents, a request also
+    shows the passage that is dealt to it.
     """
     recipe = state.recipe
     propose = recipe.propose
@@ -70,7 +72,9 @@ def propose_prompt(state: State, index: int) -> tuple[Prompt, tuple[str, ...]]:
     sample = sample_number(recipe.seed, "propose", index)
     values = {**template_values(recipe, shown), "hints": draw_hints(propose, recipe.seed, index)}
     schema = schemas.TASKS_WITH_INSTANCES if propose.with_instances else schemas.TASKS
-    prompt = build_prompt(recipe, propose.ask, "propose", sample, schema, **values)
+    ask = propose.ask if recipe.documents is None else recipe.documents.ask
+    values |= passage_values(recipe, deal_passage(recipe, index))
+    prompt = build_prompt(recipe, ask, "propose", sample, schema, **values)
     prompt = replace(prompt, ordered=True)  # the examples of later requests are drawn from its reply
     return prompt, tuple(name_and_text(task)[0] for task in shown)
 

@@ -8,6 +8,7 @@ from bootstruct.stages.constraints import broken_constraint, deal_constraints
 from bootstruct.stages.draw import sample_number
 from bootstruct.stages.parsing.cleanup import CUT_OFF, LABEL, OUTPUT, SHORT_LABEL, clean_reply
 from bootstruct.stages.parsing.instances import DUPLICATE
+from bootstruct.stages.passages import NO_ANSWER, is_no_answer, passage_of, passage_values
 from bootstruct.stages.propose import build_prompt
 from bootstruct.stages.rules import broken_instance_rule, broken_output_rule
 from bootstruct.stages.second_requests import ask_twice
@@ -43,15 +44,17 @@ def rewrite(
     rewritten: dict[Instance, None] = {}  # a set in order
     rejected, unread = [], []
     constraints = deal_constraints(recipe, task.name, is_classification)
+    shown = {**passage_values(recipe, passage_of(recipe, task.name)), **({"worked": ()} if recipe.documents else {})}
     for number, old in enumerate(kept):
         sample = sample_number(recipe.seed, "rewrite", number, task.text)
-        values = {"instruction": task.text, "input": old.input, "is_classification": is_classification}
+        values = {"instruction": task.text, "input": old.input, "is_classification": is_classification, **shown}
         prompt = build_prompt(recipe, ask, f"rewrite/{number}", sample, **values)
         reply = yield from ask_twice(recipe, prompt, again)
         new = Instance(old.input, parse_output(reply, is_classification))
         reason = (unread_reason(reply) or (CUT if reply.is_cut else "")) if again else ""
         unread += [(prompt.step, reason)] if reason else []
-        rule = CUT_OFF if reply.is_cut else broken_instance_rule(new, robust=True, instruction=task.text)
+        rule = CUT_OFF if reply.is_cut else NO_ANSWER if recipe.documents and is_no_answer(new.output) else None
+        rule = rule or broken_instance_rule(new, robust=True, instruction=task.text)
         rule = rule or broken_output_rule(recipe.instances.output_rules, new)
         rule = rule or broken_constraint(constraints, new.output)
         rule = reason if reason not in ("", CUT, EMPTY) else rule

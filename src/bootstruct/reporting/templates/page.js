@@ -143,6 +143,7 @@
       box.append(el("h4", "", `Examples shown in request ${row.r}`));
       asked.shown.forEach((name) => box.append(named(name)));
     }
+    if (asked && asked.passage) box.append(folded(`The passage: ${asked.passage[0]}`, said(asked.passage[1])));
     if (asked && asked.question) box.append(folded("The prompt as recorded", said(asked.question)));
     if (asked && asked.text !== undefined) box.append(folded(`The raw reply of request ${row.r}`, said(asked.text, asked.finish && `ended by: ${asked.finish}`)));
     for (const reply of row.replies || []) {
