@@ -336,6 +336,9 @@ def test_each_request_has_its_own_model_at_its_step(path: tuple[str, ...], step:
     for name in path[:-1]:
         place = place.setdefault(name, {})
     place[path[-1]] = dict(place.get(path[-1]) or row["classify"], model="another")
+    for other in ASKS:  # a part of a recipe needs all of its requests
+        if len(path) > 1 and other[:-1] == path[:-1] and path[0] != "instances":
+            place.setdefault(other[-1], row["classify"])
     recipe = from_mapping(row, "here")
     others = {("instances", "output_first"), ("propose", "evolve", "ask")}  # their steps are those of another request
     expected = recipe.model if path in others else "another"

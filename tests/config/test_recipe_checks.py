@@ -207,6 +207,7 @@ def test_ejected_prompts_of_checks_are_those_that_are_asked_with(tmp_path: Path,
         "check_agreement.jinja",
         "check_rubric.jinja",
         "check_back.jinja",
+        "check_grounded.jinja",
         "check_judge.jinja",
         "check_revise.jinja",
     )
