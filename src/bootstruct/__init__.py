@@ -41,6 +41,7 @@ _HOMES = {  # public name -> the module that defines it (or is it), imported at 
     "GenerateResult": "api.generation",
     "agenerate": "api.generation",
     "generate": "api.generation",
+    "serve": "api.serving",
     "Preview": "history.estimate",
     "apreview": "api.tools",
     "preview": "api.tools",
@@ -148,6 +149,7 @@ __all__ = [
     "review",
     "rule",
     "select",
+    "serve",
     "topics_from_seeds",
 ]
 
@@ -168,6 +170,7 @@ if TYPE_CHECKING:
     from bootstruct.api.measuring import diversity
     from bootstruct.api.runs import Rejection, Run, Task, init, open
     from bootstruct.api.selecting import select
+    from bootstruct.api.serving import serve
     from bootstruct.api.tools import apreview, atopics_from_seeds, finetune, preview, report, topics_from_seeds
     from bootstruct.config.recipe import Recipe
     from bootstruct.deduplication.filter import DedupResult

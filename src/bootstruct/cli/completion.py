@@ -32,6 +32,15 @@ def complete_servers(context: click.Context, parameter: click.Parameter, incompl
     return _items({name: f"{server.base_url}: {server.note}" for name, server in shipped_servers().items()}, incomplete)
 
 
+def complete_started_servers(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the servers that can be started that begin with what was typed."""
+    from bootstruct.engines.model_server import SERVERS
+
+    return _items(dict.fromkeys(SERVERS, "started on this machine, if it is installed"), incomplete)
+
+
 def complete_seeds(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the shipped sets of seeds that begin with what was typed, then the files."""
     from bootstruct.config.seeds import SEED_SETS

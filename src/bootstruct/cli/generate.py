@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bootstruct.cli.echo import echo, echo_json
+from bootstruct.cli.serve_option import serve, serving
 from bootstruct.cli.shared_options import (
     concurrency,
     max_cost,
@@ -47,6 +48,7 @@ FOLDER = click.Path(path_type=Path)
 @click.option("--max-tokens", type=click.IntRange(1), help="Stop before the whole run has used more tokens than this.")
 @max_cost
 @server_option("; repeat the option for several equal servers", multiple=True)
+@serve
 @click.option(
     "--engine",
     metavar="ENGINE",
@@ -119,6 +121,7 @@ def generate_command(
     api: "Api | None",
     reuse: tuple[Path, ...],
     no_grow: bool,
+    serve: str | None,
     quiet: bool,
     as_json: bool,
     **options: Any,
@@ -136,6 +139,7 @@ def generate_command(
       bootstruct generate runs/a --instances 5000
       bootstruct generate runs/a --no-grow              (completes what is accepted)
       bootstruct generate runs/b --base-url http://127.0.0.1:8000/v1 --concurrency 64
+      bootstruct generate runs/b --serve vllm       (starts it, and stops it at the end)
       bootstruct generate runs/b --batch            (if interrupted, run it again: it continues)
       bootstruct generate runs/b --tasks 50000 --log run.log --quiet --json    (unattended)
       bootstruct generate runs/c --reuse runs/a     (after changing prompts: replies to equal requests are free)
@@ -150,12 +154,13 @@ def generate_command(
         return
     options["grow"] = not no_grow
     options["reuse"] = (*reuse, *((rejudge,) if rejudge else ()))
-    options["trust"] = confirmed(run, options["trust"], options)
     options["batch"] = _batch_options(run, batch, batch_file, batch_results)
     display = ProgressDisplay(quiet)
     try:
-        with display, _tracing(options["trace"]):
-            result = generate(run, on_progress=display.update, **options)
+        with serving(run, serve, options["base_url"], options["engine"], quiet) as options["base_url"]:
+            options["trust"] = confirmed(run, options["trust"], options)
+            with display, _tracing(options["trace"]):
+                result = generate(run, on_progress=display.update, **options)
     except KeyboardInterrupt:
         if display.last is not None:
             echo(closing_summary(display.last, run), err=True)

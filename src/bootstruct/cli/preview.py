@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from bootstruct.cli.echo import StyledText, echo, echo_json, styled
+from bootstruct.cli.serve_option import serve as serve_option
+from bootstruct.cli.serve_option import serving
 from bootstruct.cli.shared_options import number_option, ray_address, server_option
 from bootstruct.cli.shared_options import trust_remote_code as trust_remote_code_option
 from bootstruct.cli.trust_option import confirmed
@@ -35,6 +37,7 @@ STEPS = {
 @number_option("--requests", "Send N requests for instructions.", most=5, default=2)
 @number_option("--tasks", "Estimate a run of N accepted instructions.", default=1000)
 @server_option()
+@serve_option
 @click.option("--engine", metavar="ENGINE", help="Another engine for the preview: openai, hf, or recorded:RUN.")
 @trust_remote_code_option
 @trust_option
@@ -46,6 +49,7 @@ def preview_command(
     requests: int,
     tasks: int,
     base_url: str | None,
+    serve: str | None,
     engine: str | None,
     trust_remote_code: bool,
     trust: bool,
@@ -66,8 +70,9 @@ def preview_command(
     from bootstruct.history.estimate import NOTHING_ACCEPTED, NOTHING_USABLE
 
     flags = {"engine": engine, "trust_remote_code": trust_remote_code, "ray_address": ray_address}
-    flags["trust"] = confirmed(run, trust, flags | {"base_url": (base_url,) if base_url else ()})
-    result = preview(run, requests, tasks, base_url=base_url, **flags)  # type: ignore[arg-type]
+    with serving(run, serve, (base_url,) if base_url else (), engine, as_json) as addresses:
+        flags["trust"] = confirmed(run, trust, flags | {"base_url": addresses})
+        result = preview(run, requests, tasks, base_url=next(iter(addresses), None), **flags)  # type: ignore[arg-type]
     if as_json:
         echo_json(dataclasses.asdict(result))
     else:

@@ -367,6 +367,13 @@ def asks_of(recipe: Recipe) -> dict[tuple[str, ...], Ask]:
     return found
 
 
+def models_of(recipe: Recipe) -> set[str]:
+    """The models that the requests of a recipe are sent to, those of its checks and revisions included."""
+    asks = [*asks_of(recipe).values(), *(made.ask for check in recipe.checks for made in check.all_requests)]
+    asks += [check.revise for check in recipe.checks if check.revise is not None]
+    return {recipe.model_of(ask) for ask in asks}
+
+
 def to_mapping(recipe: Recipe) -> dict[str, Any]:
     """The recipe as plain JSON values, including defaults (except of LATER fields); `from_mapping` reads it back."""
     mapping: dict[str, Any] = _plain(recipe)
