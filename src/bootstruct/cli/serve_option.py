@@ -10,7 +10,7 @@ from bootstruct.cli.completion import complete_started_servers
 from bootstruct.cli.echo import echo
 from bootstruct.errors import InputError
 
-SAY_EVERY = 15.0  # seconds between two lines while the server starts
+NOTE_SECONDS = 15.0  # between two notes while the server starts
 
 serve = click.option(
     "--serve",
@@ -44,15 +44,15 @@ def serving(
         raise InputError("--serve starts the server that is used; leave out --base-url, --server and --engine.")
     from bootstruct.api.serving import LOG, serve
 
-    said = 0.0
+    next_note = 0.0
 
-    def say(seconds: float) -> None:
-        nonlocal said
-        if not quiet and seconds >= said:
-            said += SAY_EVERY
+    def note(seconds: float) -> None:
+        nonlocal next_note
+        if not quiet and seconds >= next_note:
+            next_note += NOTE_SECONDS
             echo(f"starting {server.split()[0]}: {seconds:.0f} s; its output goes to {run / LOG}", err=True)
 
-    with serve(run, server, on_wait=say) as address:
+    with serve(run, server, on_wait=note) as address:
         if not quiet:
             echo(f"{server.split()[0]} answers at {address}", err=True)
         yield (address,)
