@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from evaluation_rows import Row
 
+from bootstruct.engines.local.likelihood import TokenPair, text_losses
 from bootstruct.finetuning.data import TrainingExample
 from bootstruct.finetuning.settings import FinetuneSettings
 from bootstruct.finetuning.tokens import chat_texts, split_tokens
@@ -66,18 +66,5 @@ class Likelihood:
     def _block(self, parts: Sequence[tuple[list[int], list[int]]]) -> list[float]:
         import torch
 
-        longest = max(len(read) + len(written) for read, written in parts)
-        ids = torch.zeros((len(parts), longest), dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        for n, (read, written) in enumerate(parts):
-            size = len(read) + len(written)
-            ids[n, :size] = torch.tensor(read + written)
-            mask[n, :size] = 1
-        losses = []
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=self.is_bf16):
-            hidden: Any = self.model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state
-            for n, (read, written) in enumerate(parts):
-                places = hidden[n, len(read) - 1 : len(read) + len(written) - 1]
-                scores = self.model.get_output_embeddings()(places).float().log_softmax(-1)
-                losses.append(-float(scores[torch.arange(len(written)), torch.tensor(written, dtype=torch.long)].sum()))
-        return losses
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.is_bf16):
+            return list(text_losses(self.model, [TokenPair(read, written) for read, written in parts]))

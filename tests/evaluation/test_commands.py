@@ -16,7 +16,19 @@ from bootstruct.journal.events import ReplyReceived
 from tests.support.commands import CLI, environment, simulator
 from tests.support.evaluate_commands import answering, evaluate
 
-COMMANDS = ("superni", "user-tasks", "ifeval", "score", "overlap", "sheet", "judge", "agree", "compare")
+COMMANDS = (
+    "superni",
+    "user-tasks",
+    "ifeval",
+    "mc",
+    "perplexity",
+    "score",
+    "overlap",
+    "sheet",
+    "judge",
+    "agree",
+    "compare",
+)
 
 
 def checkout(folder: Path, instances: int = 30) -> Path:

@@ -177,5 +177,5 @@ def test_likelihoods_of_the_pocket_model(tmp_path: Path) -> None:
         losses = torch.log_softmax(model.model(whole).logits[0].float(), -1)
     counted = [-float(losses[place - 1, whole[0, place]]) for place in range(len(ids[0]) + 1, whole.shape[1])]
     assert after[1] == pytest.approx(np.exp(np.mean(counted)), rel=1e-3)
-    with pytest.raises(InputError, match="unknown; use pocket"):
+    with pytest.raises(InputError, match="use pocket or hf"):
         perplexities(available, "gpt")

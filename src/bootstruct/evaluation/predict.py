@@ -31,7 +31,7 @@ GREEDY: Final = Sampling(
 )  # the paper and its code: temperature 0, 1,024 tokens, no stop
 
 Api = Literal["text", "chat"]
-Kind = Literal["superni", "user-tasks", "ifeval", "judge-absolute", "judge-pairwise"]
+Kind = Literal["superni", "user-tasks", "ifeval", "mc", "perplexity", "judge-absolute", "judge-pairwise"]
 
 
 @dataclass(frozen=True, slots=True)

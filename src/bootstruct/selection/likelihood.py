@@ -4,13 +4,13 @@ IFD (instruction-following difficulty; Li et al. 2024, arXiv:2402.00530) is the 
 divided by that of the output alone: near 1 if the prompt does not help, above 1 if it misleads.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
 
-from bootstruct.engines.local.load import POCKET, load
-from bootstruct.errors import InputError
+from bootstruct.engines.local.likelihood import LikelihoodModel, TokenPair, text_losses
 from bootstruct.selection.rules import Floats, SelectableRow
 
 MOST_TOKENS: Final = 1024  # of prompt and output; longer outputs are cut
@@ -33,13 +33,8 @@ def perplexities(
         InputError: the name is unknown, the model is not causal, or packages are missing.
         EngineUnavailableError: it cannot be loaded.
     """
-    provider, _, place = name.partition("/")
-    if name != POCKET and not (provider == "hf" and place):
-        raise InputError(f"--model {name}: unknown; use pocket or hf/FOLDER, a small model on this machine.")
-    loaded = load(place or name, is_pocket=name == POCKET)
-    tokenization = loaded.tokenization
-    if tokenization.is_encoder:
-        raise InputError(f"--model {name}: is an encoder-decoder model; use a causal one.")
+    likelihood = LikelihoodModel(name)
+    tokenization = likelihood.tokenization
     most = min(MOST_TOKENS, tokenization.context)
 
     def ids(text: str) -> list[int]:
@@ -55,31 +50,16 @@ def perplexities(
     for start in range(0, len(order), BATCH):
         batch = order[start : start + BATCH]
         given = [(pairs[number][0], pairs[number][1]) for number in batch]
-        after[batch] = _of(loaded.model, given)
-        alone[batch] = _of(loaded.model, [([], output) for _, output in given])
+        after[batch] = _of(likelihood.model, given)
+        alone[batch] = _of(likelihood.model, [([], output) for _, output in given])
         tell(min(start + BATCH, len(order)), len(order))
     return after, alone
 
 
-def _of(model: Any, given: Sequence[tuple[list[int], list[int]]]) -> Floats:
-    """The perplexities of outputs after prompts, both as tokens."""
-    import torch
-
-    longest = max(1, max(len(prompt) + len(output) for prompt, output in given))
-    ids = torch.zeros((len(given), longest), dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    counted = torch.zeros((len(given), longest), dtype=torch.bool)
-    for row, (prompt, output) in enumerate(given):
-        whole = [*prompt, *output]
-        ids[row, : len(whole)] = torch.tensor(whole, dtype=torch.long)
-        mask[row, : len(whole)] = 1
-        counted[row, len(prompt) + 1 : len(whole)] = True
-    mask[:, 0] = 1  # an empty row is useless but not a fault
-    device = next(model.parameters()).device
-    with torch.inference_mode():
-        logits = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits.float().cpu()
-    losses = torch.nn.functional.cross_entropy(logits[:, :-1].transpose(1, 2), ids[:, 1:], reduction="none")
-    counted = counted[:, 1:]
-    sums, counts = (losses * counted).sum(1).double(), counted.sum(1)
-    found: Floats = torch.where(counts > 0, torch.exp(sums / counts), torch.nan).numpy()
-    return found
+def _of(model: Any, given: Sequence[tuple[list[int], list[int]]]) -> list[float]:
+    """The perplexities of outputs after prompts, both as tokens, from the second token of each output."""
+    pairs = [TokenPair([*prompt, *output[:1]], output[1:]) for prompt, output in given]
+    losses = text_losses(model, pairs)
+    return [
+        math.exp(loss / len(pair.text)) if pair.text else math.nan for pair, loss in zip(pairs, losses, strict=True)
+    ]

@@ -6,17 +6,21 @@ Public as `bootstruct.evaluate`. Functions that use a model record every reply i
 from bootstruct.api.evaluate.answers import OverlapResult, agree, compare, overlap, score, sheet
 from bootstruct.api.evaluate.following import IfevalResult, aifeval, ifeval
 from bootstruct.api.evaluate.judging import ajudge, judge
+from bootstruct.api.evaluate.likelihoods import mc, perplexity
 from bootstruct.api.evaluate.models import EvaluationResult, asuperni, auser_tasks, superni, user_tasks
 from bootstruct.evaluation.collect_replies import EvaluationProgress, ModelOptions
 from bootstruct.evaluation.compare import ModelComparison
 from bootstruct.evaluation.ifeval import IfevalScores
 from bootstruct.evaluation.judge import JudgeResult
+from bootstruct.evaluation.multiple_choice import ChoiceScores
+from bootstruct.evaluation.perplexity import PerplexityScores
 from bootstruct.evaluation.rating_agreement import AgreementResult
 from bootstruct.evaluation.ratings import SheetResult
 from bootstruct.evaluation.scorecard import Scorecard
 
 __all__ = [
     "AgreementResult",
+    "ChoiceScores",
     "EvaluationProgress",
     "EvaluationResult",
     "IfevalResult",
@@ -25,6 +29,7 @@ __all__ = [
     "ModelComparison",
     "ModelOptions",
     "OverlapResult",
+    "PerplexityScores",
     "Scorecard",
     "SheetResult",
     "agree",
@@ -35,7 +40,9 @@ __all__ = [
     "compare",
     "ifeval",
     "judge",
+    "mc",
     "overlap",
+    "perplexity",
     "score",
     "sheet",
     "superni",

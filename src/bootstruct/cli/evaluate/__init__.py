@@ -2,7 +2,7 @@
 
 import click
 
-from bootstruct.cli.evaluate.benchmarks import ifeval_command
+from bootstruct.cli.evaluate.benchmarks import ifeval_command, mc_command, perplexity_command
 from bootstruct.cli.evaluate.ratings import agree_command, compare_command, judge_command, sheet_command
 from bootstruct.cli.evaluate.scores import overlap_command, score_command, superni_command, user_tasks_command
 
@@ -24,6 +24,8 @@ for _command in (
     superni_command,
     user_tasks_command,
     ifeval_command,
+    mc_command,
+    perplexity_command,
     score_command,
     overlap_command,
     sheet_command,
