@@ -21,6 +21,7 @@ from bootstruct.stages.passages import passage_name
 from bootstruct.stages.pool import Pool
 from bootstruct.stages.propose import propose_prompt, read_candidates
 from bootstruct.stages.revisions import revised_task, verdicts_are_in
+from bootstruct.stages.steering import recorded_hints
 from bootstruct.types import Reply
 
 STALL_AFTER = 100  # committed requests in a row without a kept instruction before a run stops by itself
@@ -62,7 +63,8 @@ async def grow_pool(run: ActiveRun, stall_after: int | None) -> None:
             if not await run.pacer.may_judge(sum(verdict.kept for verdict in verdicts)):
                 break
             names = revised.name if revised else "", passage_name(state.recipe, index)
-            run.record(CandidatesJudged(index, shown, verdicts, reply is None, unread, *names))
+            hints = recorded_hints(state, index)
+            run.record(CandidatesJudged(index, shown, verdicts, reply is None, unread, *names, hints))
             pool.catch_up(state)
             if run.pacer.goal.has_enough_tasks(state):
                 break

@@ -36,6 +36,7 @@ from bootstruct.run.pacing import Pacer
 from bootstruct.run.progress import Progress, ProgressMeter
 from bootstruct.run.scheduler import ActiveRun
 from bootstruct.run.shortfall import no_instances_reason, nothing_usable
+from bootstruct.run.steering import steer_run
 from bootstruct.stages.custom import PythonCheck, PythonRule, custom_code
 
 PROGRESS_SECONDS = 0.25  # between two calls of on_progress
@@ -91,6 +92,7 @@ async def agenerate(
     *,
     instances: int | None = None,
     grow: bool = True,
+    steer: bool = False,
     engine: str | Engine | None = None,
     base_url: str | Sequence[str] = (),
     concurrency: int | None = None,
@@ -124,6 +126,8 @@ async def agenerate(
         instances: instances to reach, of those that passed the recipe's checks; with `tasks`, the goal that is
             reached first counts.
         grow: whether new instructions may be requested; if not, only accepted ones are completed.
+        steer: deal the recipe's hints towards values of which the run has few tasks (docs/recipes.md). This is written into the
+            recipe of a run that has not begun, and stays so.
         engine: an engine of your own (anything with `complete` and `aclose`), or the name of one: `openai`, `hf`, `pocket`,
             or `recorded:RUN` for another run's replies. By default, the run's machine settings decide.
         base_url: the server, or several equal ones.
@@ -178,6 +182,8 @@ async def agenerate(
     )
     if engine is None or isinstance(engine, str):
         machine.require_confirmed()
+    if steer:
+        steer_run(folder)
     limits = BudgetLimits(max_requests, max_tokens, max_cost)
     observers = _observers(log, trace, folder)
     replies = _reused(folder, reuse)

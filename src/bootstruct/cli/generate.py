@@ -38,6 +38,11 @@ FOLDER = click.Path(path_type=Path)
     "Stop at N accepted instructions, all of them completed. [default: 100, or all existing ones if there are more]",
 )
 @number_option("--instances", "Stop at N instances that passed the recipe's checks.")
+@click.option(
+    "--steer",
+    is_flag=True,
+    help="Deal hints towards topics, kinds and lengths of which the run has few tasks. Fixed when the run begins.",
+)
 @click.option("--no-grow", is_flag=True, help="Request no new instructions; complete those that are accepted.")
 @number_option(
     "--ahead",
@@ -137,6 +142,7 @@ def generate_command(
       bootstruct generate runs/a --tasks 50
       bootstruct generate runs/a --tasks 1000 --max-cost 5
       bootstruct generate runs/a --instances 5000
+      bootstruct generate runs/a --tasks 1000 --steer   (hints towards thin topics)
       bootstruct generate runs/a --no-grow              (completes what is accepted)
       bootstruct generate runs/b --base-url http://127.0.0.1:8000/v1 --concurrency 64
       bootstruct generate runs/b --serve vllm       (starts it, and stops it at the end)

@@ -10,6 +10,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from bootstruct.config.recipe_steer import Steer
 from bootstruct.types import LATER, Passage, Sampling, digest_of_value
 
 Reading = Literal["robust", "original"]
@@ -121,6 +122,7 @@ class Propose:
         with_instances: a reply also contains instances, and no further request is made for them (Alpaca's variant).
         evolve: requests that rewrite accepted instructions.
         one_kind: whether all seeds in a prompt have the task type of the first one drawn.
+        steer: whether hints are dealt towards thin places of the pool.
     """
 
     ask: Ask
@@ -134,6 +136,7 @@ class Propose:
     with_instances: bool = field(default=False, metadata=LATER)
     evolve: Evolve | None = field(default=None, metadata=LATER)
     one_kind: bool = field(default=False, metadata=LATER)
+    steer: Steer | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

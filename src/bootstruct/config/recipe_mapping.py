@@ -4,7 +4,7 @@ import dataclasses
 import re
 from typing import Final
 
-from bootstruct.config.recipe import Check, Recipe, Rule, asks_of
+from bootstruct.config.recipe import Check, Propose, Recipe, Rule, asks_of
 from bootstruct.config.validation import build, expression_fault
 from bootstruct.errors import InputError
 from bootstruct.types import Sampling
@@ -157,6 +157,7 @@ def _check(recipe: Recipe, where: str) -> None:
     if recipe.instances.rewrite is not None and recipe.instances.rewrite.reply == "json":
         raise InputError(f"{where}: instances.rewrite: a rewritten output is text; leave `reply: json` out.")
     _check_hints(recipe.propose.hints, where)
+    _check_steer(recipe.propose, where)
     for number, check in enumerate(recipe.checks):
         _check_check(check, [entry.name for entry in recipe.checks[:number]], where)
         if fault := next((message for wrong, message in _round_faults(recipe, check) if wrong), None):
@@ -181,6 +182,23 @@ def _check_hints(hints: dict[str, tuple[str, ...]], where: str) -> None:
             )
         if not values or not all(value.strip() for value in values):
             raise InputError(f"{where}: propose.hints.{name}: needs at least one value, and none may be empty.")
+
+
+def _check_steer(propose: Propose, where: str) -> None:
+    steer = propose.steer
+    if steer is None:
+        return
+    values = {value for column in propose.hints.values() for value in column}
+    unknown = next((name for name in steer.words if name not in values), None)
+    faults = [
+        (not propose.hints, "deals hints, and the recipe has none; give it `propose.hints`, such as a list of topics"),
+        (not 0 < steer.share <= 1, "share: must be above 0 and at most 1"),
+        (not 1 <= steer.most <= 1000, "most: must be between 1 and 1000"),
+        (unknown is not None, f"words: {unknown!r:.60} is not a value of a hint"),
+    ]
+    for wrong, message in faults:
+        if wrong:
+            raise InputError(f"{where}: propose.steer: {message}.")
 
 
 def _check_check(check: Check, before: list[str], where: str) -> None:

@@ -29,6 +29,7 @@ from bootstruct.stages.passages import passage_name
 from bootstruct.stages.pool import Pool
 from bootstruct.stages.propose import propose_prompt, read_candidates
 from bootstruct.stages.second_requests import later_reply, second_request
+from bootstruct.stages.steering import recorded_hints
 from bootstruct.types import Instruction, Prompt, Reply, Seed
 
 
@@ -119,8 +120,8 @@ class _Previewer:
         candidates, unread = read_candidates(state.recipe, reply, shown, state.asks_again)
         verdicts = row.verdicts = self.pool.judge(index, candidates)
         row.unread = unread
-        name = passage_name(state.recipe, index)
-        apply(state, CandidatesJudged(index, shown, verdicts, unread=unread, passage=name))
+        name, hints = passage_name(state.recipe, index), recorded_hints(state, index)
+        apply(state, CandidatesJudged(index, shown, verdicts, unread=unread, passage=name, hints=hints))
         self.pool.catch_up(state)
         accepted = state.accepted[self.result.accepted :]
         self.result.accepted += len(accepted)

@@ -155,8 +155,8 @@ def _judge(
         candidates, unread = read_candidates(state.recipe, reply, request.shown, state.asks_again)
         ancestors = [*state.ancestors(request.revises)] if request.revises else ()
         verdicts = pool.judge(request.index, candidates, ancestors)
-        names = request.revises, request.passage
-        record(CandidatesJudged(request.index, request.shown, verdicts, reply is None, unread, *names))
+        recorded = request.revises, request.passage, request.hints
+        record(CandidatesJudged(request.index, request.shown, verdicts, reply is None, unread, *recorded))
         pool.catch_up(state)
 
 

@@ -45,6 +45,7 @@ from bootstruct.stages.pool import Pool
 from bootstruct.stages.propose import propose_prompt, read_candidates
 from bootstruct.stages.revisions import revised_task
 from bootstruct.stages.second_requests import second_request
+from bootstruct.stages.steering import recorded_hints
 from bootstruct.types import Candidate, Instruction, Prompt, Reply, Verdict, digest_of
 
 PROGRESS_EVENTS = 1000  # events between two calls of on_progress
@@ -184,7 +185,8 @@ class _Verifier:
             prompt, shown = propose_prompt(self.state, event.index)
             if reply and not has_second and self.state.asks_again and second_request(self.state.recipe, prompt, reply):
                 self.result.disagreements.append(f"{name}: recorded without the second request that its reply asks for")
-            self.result.disagreements += shown_differs(event, shown, passage_name(self.state.recipe, event.index))
+            passage, hints = passage_name(self.state.recipe, event.index), recorded_hints(self.state, event.index)
+            self.result.disagreements += shown_differs(event, shown, passage, hints)
         if event.failed != (reply is None):
             self.result.disagreements.append(
                 f"{name}: recorded as {'failed' if event.failed else 'answered'}, derived differently from its reply"

@@ -81,15 +81,21 @@ def checks_differ(old: InstancesChecked, new: InstancesChecked) -> str:
     return "; ".join(_sides(*field) for field in fields if field[1] != field[2]) or "recorded in another order"
 
 
-def shown_differs(event: CandidatesJudged, shown: tuple[str, ...], passage: str) -> list[str]:
-    """Say how the recorded examples and passage of a request differ from the derived ones; empty if they do not.
+def shown_differs(
+    event: CandidatesJudged, shown: tuple[str, ...], passage: str, hints: tuple[tuple[str, str], ...]
+) -> list[str]:
+    """Say how the recorded examples, passage and hints of a request differ from the derived ones; empty if they do not.
 
     Args:
         event: the decision about the request.
         shown: the derived names of the examples.
         passage: the derived name of the passage; empty if the run is not about documents.
+        hints: the derived hints; none if the recipe does not steer.
     """
     found = []
+    if hints != event.hints:
+        old, new = (listed(tuple(value for _, value in some)) for some in (event.hints, hints))
+        found.append(f"request {event.index}: recorded hints {old}, derived {new}")
     if shown != event.shown:
         found.append(f"request {event.index}: recorded examples {listed(event.shown)}, derived {listed(shown)}")
     if passage != event.passage:

@@ -112,11 +112,12 @@ def to_json(event: Event) -> dict[str, Any]:
         case RequestFailed(key, digest, status, reason, source):
             row = {"event": "failed", "key": key, "digest": digest, "status": status, "reason": reason}
             return row | ({"source": source} if source else {})
-        case CandidatesJudged(index, shown, verdicts, failed, unread, revises, passage):
+        case CandidatesJudged(index, shown, verdicts, failed, unread, revises, passage, hints):
             row = {"event": "proposed", "index": index, "shown": list(shown)}
             row |= {"verdicts": [_verdict_to_json(v) for v in verdicts]} | ({"failed": True} if failed else {})
             row |= {"unread": unread} if unread else {}
-            return row | ({"revises": revises} if revises else {}) | ({"passage": passage} if passage else {})
+            row |= ({"revises": revises} if revises else {}) | ({"passage": passage} if passage else {})
+            return row | ({"hints": dict(hints)} if hints else {})
         case TaskCompleted(task, is_classification, instances, rejected, failed, why):
             row = {"event": "annotated", "task": task, "is_classification": is_classification}
             row["instances"] = [_instance_to_json(i) for i in instances]
@@ -163,16 +164,17 @@ def _read(row: dict[str, Any]) -> Event:
             shown = tuple(_text(name) for name in _list(row["shown"]))
             failed = _flag(row.get("failed", False))
             texts = _text(row.get("unread", "")), _text(row.get("revises", "")), _text(row.get("passage", ""))
-            return CandidatesJudged(_count(row["index"]), shown, verdicts, failed, *texts)
+            hints = tuple((_text(name), _text(value)) for name, value in row.get("hints", {}).items())
+            return CandidatesJudged(_count(row["index"]), shown, verdicts, failed, *texts, hints)
         case "annotated":
             instances = tuple(_instance_from_json(instance) for instance in row["instances"])
             rejected = tuple(
                 RejectedInstance(_instance_from_json(pair), _text(pair["rule"])) for pair in row["refused"]
             )
             kind = _flag(row["is_classification"])
-            unread = tuple((_text(step), _text(why)) for step, why in row.get("unread", {}).items())
+            steps = tuple((_text(step), _text(why)) for step, why in row.get("unread", {}).items())
             failed = _flag(row.get("failed", False))
-            return TaskCompleted(_text(row["task"]), kind, instances, rejected, failed, unread)
+            return TaskCompleted(_text(row["task"]), kind, instances, rejected, failed, steps)
         case "failed":
             source = _text(row.get("source", ""))
             return RequestFailed(

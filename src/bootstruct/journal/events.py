@@ -100,6 +100,7 @@ class CandidatesJudged:
         unread: why nothing could be read from the reply (`cut while thinking`, `unreadable` ...); empty if something was.
         revises: the name of the task that the request was to revise; else empty.
         passage: name of the passage in its prompt, if the run is about documents.
+        hints: (name, value) of the hints in its prompt, if the recipe steers.
     """
 
     index: int
@@ -109,6 +110,7 @@ class CandidatesJudged:
     unread: str = ""
     revises: str = ""
     passage: str = ""
+    hints: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

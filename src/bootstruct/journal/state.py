@@ -61,6 +61,7 @@ class State:
         busy_spans: (first, last) second since 1970 between which at least one request was being answered, apart and in
             order; empty if the journal does not tell.
         adaptations: by (server, model, field), how requests were changed because the server refused them.
+        steering: what `stages.steering` has derived from the state; no event changes it.
     """
 
     recipe: Recipe
@@ -89,6 +90,7 @@ class State:
     usage: dict[tuple[str, str], Usage] = field(default_factory=dict)
     busy_spans: list[tuple[float, float]] = field(default_factory=list)
     adaptations: dict[tuple[str, str, str], RequestAdapted] = field(default_factory=dict)
+    steering: object = None
 
     @property
     def has_success(self) -> bool:

@@ -18,7 +18,7 @@ from bootstruct.render.bars import share_bar
 from bootstruct.render.numbers import counted, duration, money, percent
 from bootstruct.render.sanitize import clip, in_script, visible
 from bootstruct.render.templates import environment, theme
-from bootstruct.reporting import sections, topic_figure, view
+from bootstruct.reporting import hint_places, sections, topic_figure, view
 from bootstruct.reporting.browse import BUDGET, TaskBrowser, browsed
 from bootstruct.reporting.diversity import comparison_rows
 from bootstruct.reporting.funnel import Funnel, FunnelStep
@@ -57,6 +57,9 @@ def render(all_measured: Sequence[DatasetMeasures], rows: int | None, bounded: b
         topics=[
             topic_figure.topics_view(one.topics, one.diversity.coverage if one.diversity else None)
             for one in all_measured
+        ],
+        hints=[
+            hint_places.hints_view(one.subject.history.state if one.subject.history else None) for one in all_measured
         ],
         qualities=[sections.quality_view(measured.quality) for measured in all_measured],
         nearby=[sections.nearby_views(measured.nearby) for measured in all_measured],

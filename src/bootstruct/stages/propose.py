@@ -12,7 +12,6 @@ from bootstruct.stages import schemas
 from bootstruct.stages.draw import (
     draw_evolution,
     draw_examples,
-    draw_hints,
     name_and_text,
     sample_number,
     visible_count,
@@ -23,6 +22,7 @@ from bootstruct.stages.parsing.refusals import is_refusal
 from bootstruct.stages.passages import deal_passage, passage_values
 from bootstruct.stages.revisions import revised_task, revision_values
 from bootstruct.stages.rules import broken_output_rule
+from bootstruct.stages.steering import hints_of
 from bootstruct.stages.templates import fill
 from bootstruct.stages.unread_replies import unread_reason
 from bootstruct.types import Candidate, Instruction, Message, Prompt, Reply, Seed
@@ -70,7 +70,7 @@ def propose_prompt(state: State, index: int) -> tuple[Prompt, tuple[str, ...]]:
         return _evolve_prompt(recipe, propose.evolve, index, state.accepted[drawn[0]], drawn[1])
     shown = draw_examples(propose, recipe.seed, index, state.seeds, state.accepted, visible)
     sample = sample_number(recipe.seed, "propose", index)
-    values = {**template_values(recipe, shown), "hints": draw_hints(propose, recipe.seed, index)}
+    values = {**template_values(recipe, shown), "hints": hints_of(state, index)}
     schema = schemas.TASKS_WITH_INSTANCES if propose.with_instances else schemas.TASKS
     ask = propose.ask if recipe.documents is None else recipe.documents.ask
     values |= passage_values(recipe, deal_passage(recipe, index))
