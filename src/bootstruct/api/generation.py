@@ -185,8 +185,7 @@ async def agenerate(
     if steer:
         steer_run(folder)
     limits = BudgetLimits(max_requests, max_tokens, max_cost)
-    observers = _observers(log, trace, folder)
-    replies = _reused(folder, reuse)
+    observers, replies = _observers(log, trace, folder), _reused(folder, reuse)
     state, journal = open_run(folder)
     try:
         goal = goal_of(state, tasks, instances, grow)
