@@ -114,7 +114,7 @@ def test_a_preview_warns_of_what_is_unusable(run: Path, monkeypatch: pytest.Monk
     monkeypatch.setitem(REPLIES, "kind", "It depends.")
     monkeypatch.setitem(REPLIES, "kind/again", "It depends.")
     done = CliRunner().invoke(preview_command, [str(run), "--requests", "1"], catch_exceptions=False)
-    assert "warning: 1 of 1 replies about task types could not be read (unreadable 1)." in done.stderr
+    assert "warning: 1 of 1 replies about task types could not be read (unreadable 1)." in done.output
     assert "Next: " in done.stdout
     monkeypatch.setitem(REPLIES, "instances", "I'm sorry, but I can't help with that request.")
     monkeypatch.setitem(REPLIES, "propose", " Name a long road in Asia.\n10. Describe the tall and cold mountain.")

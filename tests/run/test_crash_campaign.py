@@ -47,11 +47,13 @@ def succeeds(*words: object, code: int = 0) -> None:
     assert done.returncode == code, (words, done.stdout[-500:], done.stderr[-1500:])
 
 
-def campaign(words: list[object], check: Callable[[], None], renew: Callable[[], None], name: str) -> None:
+def campaign(
+    words: list[object], check: Callable[[], None], renew: Callable[[], None], name: str, longest: float | None = None
+) -> None:
     """Kill `words` until it was killed often enough while it ran; where it ends by itself, `renew` its work."""
     rng, kills, began = random.Random(name), 0, time.monotonic()
     succeeds("--version")
-    longest = max(1.6, 4 * (time.monotonic() - began))  # on a busy machine, commands take longer to get to their work
+    longest = longest or max(1.6, 4 * (time.monotonic() - began))  # a busy machine takes longer to get to the work
     for _ in range(10 * KILLS):
         was_running = killed(words, rng.uniform(0.25, longest))
         check()
@@ -142,7 +144,17 @@ def test_review(tmp_path: Path) -> None:
             read_reviews(run / "reviews.jsonl")
         assert read_state(run / "journal.jsonl") is not None
 
-    campaign(["review", run, "--port", 0, "--tasks", 20], check, lambda: None, "review")
+    words: list[object] = ["review", run, "--port", 0, "--tasks", 20]
+    began = time.monotonic()
+    serving = subprocess.Popen([*CLI, *map(str, words)], env=environment(), stdout=subprocess.PIPE, start_new_session=True)
+    assert serving.stdout is not None
+    assert b"http://127.0.0.1" in serving.stdout.readline()
+    until_it_serves = time.monotonic() - began
+    os.killpg(serving.pid, signal.SIGKILL)
+    serving.wait()
+    (run / "reviews.jsonl").unlink()
+    campaign(words, check, lambda: None, "review", 2 * until_it_serves)
+    assert (run / "reviews.jsonl").exists()
     succeeds("review", run, "--export", tmp_path / "x.jsonl")
 
 
