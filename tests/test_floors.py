@@ -39,7 +39,7 @@ FLOORS: list[set[str]] = [
     {"embeddings"},
     {"export", "deduplication"},
     {"selection"},
-    {"history", "diagnosis", "reporting", "reviewing", "finetuning", "evaluation"},
+    {"history", "diagnosis", "reporting", "reviewing", "finetuning", "evaluation", "publishing"},
     {"pocket.demo"},
     {"api"},
     {"cli"},

@@ -57,6 +57,8 @@ _HOMES = {  # public name -> the module that defines it (or is it), imported at 
     "dedup": "api.data",
     "import_run": "api.data",
     "export_for": "api.exporting",
+    "push": "api.publishing",
+    "PushResult": "api.publishing",
     "export_runs": "api.exporting",
     "ExportResult": "export.files",
     "TrainerExport": "export.for_trainer",
@@ -108,6 +110,7 @@ __all__ = [
     "Preview",
     "Progress",
     "Prompt",
+    "PushResult",
     "Recipe",
     "Rejection",
     "Rejudgement",
@@ -145,6 +148,7 @@ __all__ = [
     "init",
     "open",
     "preview",
+    "push",
     "report",
     "review",
     "rule",
@@ -168,6 +172,7 @@ if TYPE_CHECKING:
     from bootstruct.api.exporting import export_for, export_runs
     from bootstruct.api.generation import GenerateResult, agenerate, generate
     from bootstruct.api.measuring import diversity
+    from bootstruct.api.publishing import PushResult, push
     from bootstruct.api.runs import Rejection, Run, Task, init, open
     from bootstruct.api.selecting import select
     from bootstruct.api.serving import serve

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from bootstruct.errors import InputError
+from bootstruct.io.hub import is_on_hub
 
 if TYPE_CHECKING:
     from bootstruct.deduplication.comparison import On
@@ -99,7 +100,7 @@ def dedup(
     if not paths:
         raise InputError("dedup: name a file of texts.")
     for path in (*paths, *away):
-        if path != STDIN and not path.exists():
+        if path != STDIN and not is_on_hub(path) and not path.exists():
             raise InputError(f"{path}: no such file.")
     if not ray and (ray_address or shards):
         raise InputError("--ray-address and --shards belong to --ray; add it.")

@@ -37,6 +37,7 @@ COMMANDS = {  # name -> (module, the line `--help` shows); in the order of a run
     "export": ("export", "Write training files from a run."),
     "finetune": ("finetune", "Finetune a model on runs and files."),
     "report": ("report", "Write a page that shows the data set at a glance, and its card."),
+    "push": ("push", "Put a data set on the Hugging Face hub."),
     "select": ("select", "Choose rows to train on, each choice explained."),
     "diversity": ("diversity", "Measure how diverse data sets are, side by side."),
     "review": ("review", "Serve a local page on which people judge tasks and rate answers."),

@@ -18,6 +18,7 @@ EXTRAS = {  # extra -> the modules that it installs, and what it is for
         "files compressed with zstd",
     ),
     "ray": (("ray",), "more than one machine"),
+    "hub": (("huggingface_hub",), "data sets on the Hugging Face hub"),
     "ifeval": (("langdetect", "nltk"), "IFEval's verdicts on language and sentences as in its reference"),
     "trace": (("opentelemetry",), "spans for OpenTelemetry"),
 }

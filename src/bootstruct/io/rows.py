@@ -2,13 +2,14 @@
 
 import contextlib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from bootstruct.errors import InputError
 from bootstruct.io.accounts import RowAccount
 from bootstruct.io.containers import container_of, folder_container
+from bootstruct.io.hub import fetch, is_on_hub
 from bootstruct.io.json_values import SourceRow
 from bootstruct.io.row_faults import RowFault
 from bootstruct.io.streams import STDIN, all_of, as_utf8, decoded, opened
@@ -66,7 +67,7 @@ def read_rows(
     which an object has a name twice, with different values, cannot be read.
 
     Args:
-        path: the file; `-` is the standard input.
+        path: the file; `-` is the standard input, and `hub:org/name` a data set on the Hugging Face hub (see `io.hub`).
         surrogates: what happens to half a character (`\ud800` to `\udfff` alone): `refuse` the row with an error, as where
             it would go into a prompt or a training file, or `keep` it, as where other people's files are shown or filtered.
         bare_text: whether a row may be a text instead of an object; it is then read as `{"text": ...}`. A file that holds
@@ -80,6 +81,9 @@ def read_rows(
     Raises:
         InputError: the file cannot be read, or a row of it, with its place.
     """
+    if folder is None and is_on_hub(path):
+        yield from _rows_of_files(fetch(path), surrogates, bare_text, account, columns, is_raw)
+        return
     with contextlib.ExitStack() as stack:
         if folder is None and path.is_dir():
             container = folder_container(path)
@@ -102,6 +106,23 @@ def read_rows(
                 raise InputError(f"{where}: {fault.sentence}.")
         if account is not None:
             account.notes.update(container.notes)
+
+
+def _rows_of_files(
+    paths: Sequence[Path],
+    surrogates: Surrogates,
+    bare_text: bool,
+    account: RowAccount | None,
+    columns: Collection[str],
+    is_raw: bool,
+) -> Iterator[tuple[int, Row]]:
+    """The rows of several files as those of one, numbered through."""
+    before = last = 0
+    for path in paths:
+        for number, row in read_rows(path, surrogates, bare_text, account, None, columns, is_raw):
+            last = before + number
+            yield last, row
+        before = last
 
 
 def _fault(row: object, surrogates: Surrogates, bare_text: bool) -> RowFault | None:

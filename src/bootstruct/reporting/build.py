@@ -97,6 +97,21 @@ def make_report(
     return ReportResult({path: len(content) for path, content in contents.items()}, measured, known, tuple(accounts))
 
 
+def card_of(path: Path, tell: Tell = lambda text: None) -> tuple[str, tuple[RowAccount, ...]]:
+    """Return the card of one data set, and an account of its rows if it is a file.
+
+    Args:
+        path: a run, an export, or any file of instruction data.
+        tell: called with a line about the current step.
+
+    Raises:
+        InputError: the source cannot be used.
+    """
+    (subject,) = read_subjects([path])
+    accounts = () if subject.account is None else (subject.account,)
+    return card(measure(subject, reader(), tell)), accounts
+
+
 def default_out(path: Path) -> Path:
     """report.html in a run folder; beside a file, named after it."""
     if path.is_dir():
