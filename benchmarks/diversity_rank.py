@@ -258,8 +258,24 @@ def table(results: list[Json]) -> Json:
         "subsets": len(names), "size": SIZE, "steps": STEPS, "rate": RATE, "trainings": len(results),
         "agreement of two trainings of a subset": rank_correlation([a for a, _ in twice], [b for _, b in twice]) if len(twice) > 4 else None,
         "all": correlations(results, keys, names), "natural": correlations(results, keys, natural), "natural subsets": len(natural),
+        "over random": over_random(kinds),
         "scores": {kind: {"mean": statistics.fmean(values), "each": values} for kind, values in kinds.items()},
     }  # fmt: skip
+
+
+def over_random(scores: dict[str, list[float]]) -> dict[str, tuple[float, float, float]]:
+    """By kind of subset, the mean score less that of random ones, with its 95% t interval over subsets (equal variances)."""
+    base, found = scores["random"], {}
+    for kind, values in scores.items():
+        if kind == "random" or len(values) < 2:
+            continue
+        free = len(values) + len(base) - 2
+        pooled = ((len(values) - 1) * statistics.variance(values) + (len(base) - 1) * statistics.variance(base)) / free
+        t = 1.96 + 2.372 / free + 2.823 / free**2  # the 97.5% point, to three digits from 8 degrees of freedom on
+        wide = t * math.sqrt(pooled * (1 / len(values) + 1 / len(base)))
+        difference = statistics.fmean(values) - statistics.fmean(base)
+        found[kind] = (difference, difference - wide, difference + wide)
+    return found
 
 
 def show(found: Json) -> None:
@@ -269,6 +285,8 @@ def show(found: Json) -> None:
     for row in found["all"]:
         other = natural[row["measure"]]
         print(f"| {row['label']} | {row['rho']:+.2f} ({row['low']:+.2f} to {row['high']:+.2f}) | {other['rho']:+.2f} ({other['low']:+.2f} to {other['high']:+.2f}) |")  # fmt: skip
+    for kind, (difference, low, high) in found["over random"].items():
+        print(f"| {kind} | {len(found['scores'][kind]['each'])} | {difference:+.1f} ({low:+.1f} to {high:+.1f}) |")
     for kind, score in found["scores"].items():
         print(f"{kind}: {score['mean']:.1f}  ({', '.join(f'{value:.1f}' for value in score['each'])})")
 

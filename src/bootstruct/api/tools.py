@@ -218,7 +218,8 @@ def finetune(
         resume: continue from the last checkpoint in `out`.
         on_step: called with a line about the current step.
         flags: settings by name, which override those of the file: `tasks`, `format`, `method`, `merge`, `epochs`, `max_steps`,
-            `learning_rate`, `held_out`, `patience`, `packing`, `seed`, `like_paper`.
+            `learning_rate`, `held_out`, `patience`, `packing`, `seed`, `like_paper`; `select`, as in
+            `{"rule": "longest", "size": 1000}`, trains on chosen examples only (docs/selection.md).
 
     Raises:
         InputError: something cannot be used; nothing was trained.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bootstruct.cli.echo import echo, echo_accounts, echo_json
-from bootstruct.cli.shared_options import fields, list_left_out, superni_tasks
+from bootstruct.cli.shared_options import fields, list_left_out, number_option, superni_tasks
 from bootstruct.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,6 +37,20 @@ FOLDER = click.Path(path_type=Path)
     type=click.IntRange(1),
     metavar="N",
     help="Train on N tasks only; a smaller set is always part of a larger one.",
+)
+@click.option(
+    "--select",
+    "select_rule",
+    type=click.Choice(["random", "longest", "perplexity", "ifd", "k-center", "mixture"]),
+    help="Train on --select-size examples only, chosen by a rule of `bootstruct select` (docs/selection.md).",
+)
+@number_option("--select-size", "With --select: how many examples; a run's seed tasks come on top.")
+@click.option("--select-model", metavar="MODEL", help="With --select perplexity or ifd: pocket or hf/FOLDER.")
+@click.option("--embed", metavar="MODEL", help="With --select k-center or mixture: hf/FOLDER, static/FOLDER or hashed.")
+@click.option(
+    "--quality",
+    type=click.Choice(["longest", "perplexity", "ifd"]),
+    help="With --select mixture: the rule whose rank is multiplied by the distance.",
 )
 @click.option(
     "--format",
@@ -106,6 +120,11 @@ def finetune_command(
     file: Path | None,
     mix: tuple[tuple[Path, float], ...],
     format_: str | None,
+    select_rule: str | None,
+    select_size: int | None,
+    select_model: str | None,
+    embed: str | None,
+    quality: str | None,
     fields: dict[str, str] | None,
     test_tasks: bool,
     other_languages: bool,
@@ -135,6 +154,7 @@ def finetune_command(
       bootstruct finetune runs/a --model Qwen/Qwen3-0.6B --out models/a
       bootstruct finetune pairs.jsonl --model models/a --method dpo --out models/better
       bootstruct finetune runs/a --model models/base --method lora --merge --out models/b --set warmup_steps=20
+      bootstruct finetune runs/a --select longest --select-size 1000 --model models/base --out models/few
       bootstruct finetune runs/a --provider openai --model gpt-4.1-mini-2025-04-14 --out models/there
       bootstruct finetune runs/a --model google/t5-v1_1-base --like-paper --out models/t5
       bootstruct finetune runs/a --mix superni/tasks 0.5 --settings my.yaml --model models/base --out models/c
@@ -148,7 +168,11 @@ def finetune_command(
         MixturePart(str(path), weight, 0, 0, seeds, fields or {}, test_tasks, other_languages)
         for path, weight in sources
     ]
-    given = {**flags, "format": format_, "mixture": tuple(parts) or None}
+    chosen = {"rule": select_rule, "size": select_size, "model": select_model, "embed": embed, "quality": quality}
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    if chosen and select_rule is None:
+        raise InputError("--select-size, --select-model, --embed and --quality belong to --select; name a rule.")
+    given = {**flags, "format": format_, "mixture": tuple(parts) or None, "select": chosen or None}
     settings = read_settings(file, given, options)
     if not settings.mixture and not job:
         raise InputError("finetune: name a SOURCE to train on: a run, a file, or `mixture:` in the settings file.")
@@ -205,10 +229,13 @@ def _there(model: str, out: Path, settings: "FinetuneSettings", base_url: str | 
     from bootstruct.config.machine import DEFAULT_URL, read_machine
     from bootstruct.finetuning.data import mixture_of, read_data
     from bootstruct.finetuning.openai_api import FinetuneEndpoint, finetune_there
+    from bootstruct.finetuning.selecting import select_examples
 
     machine = read_machine(None, base_url=(base_url,) if base_url else None)
     place = FinetuneEndpoint((machine.base_url or (DEFAULT_URL,))[0], machine.key())
     data = None if job else read_data(mixture_of(settings), settings.tasks, 0, settings.seed)
+    if data is not None:
+        data, _ = select_examples(data, settings.select, settings.seed, tell)
     for source in data.sources if data is not None else ():
         if source.account is not None:
             tell(source.account.in_words())

@@ -14,6 +14,7 @@ from bootstruct.errors import InputError
 from bootstruct.finetuning.card import card
 from bootstruct.finetuning.data import TrainingData, mixture_of, read_data, read_part
 from bootstruct.finetuning.preferences import read_pairs
+from bootstruct.finetuning.selecting import select_examples, write_selection
 from bootstruct.finetuning.seq2seq import is_encoder_decoder, lost_line_breaks, require_settings
 from bootstruct.finetuning.settings import FinetuneSettings
 from bootstruct.finetuning.tokens import TokenizedExamples, encode_all, encode_pairs
@@ -61,6 +62,7 @@ def finetune(model: str, out: Path, settings: FinetuneSettings, resume: bool, te
         )
     read = read_pairs if settings.has_pairs else read_part
     data = read_data(mixture_of(settings), settings.tasks, settings.held_out, settings.seed, read)
+    data, explained = select_examples(data, settings.select, settings.seed, tell)
     note = {"model": model, "data": data.digest(), "settings": digest_of_value(_settings_row(settings))}
     if is_first():
         _check(out, note, resume)
@@ -83,6 +85,7 @@ def finetune(model: str, out: Path, settings: FinetuneSettings, resume: bool, te
         )
     if is_first():
         write_whole(out / NOTE, json.dumps(note, indent=1).encode())
+        write_selection(out, explained)
     tell(
         f"{data.tasks:,} tasks, {len(rows.ids):,} examples, {rows.learnt:,} tokens to train on; "
         f"{data.held_out_tasks:,} tasks held out"
@@ -118,6 +121,8 @@ def _settings_row(settings: FinetuneSettings) -> dict[str, Any]:
     row = dataclasses.asdict(settings)
     if not row["like_paper"]:
         del row["like_paper"]
+    if not settings.select.rule:
+        del row["select"]
     for part in row["mixture"]:
         for name in ("fields", "test_tasks", "other_languages"):
             if not part[name]:

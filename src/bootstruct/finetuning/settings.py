@@ -45,6 +45,25 @@ class LoraSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SelectSettings:
+    """Which examples are trained on (`bootstruct select` has the rules; docs/selection.md).
+
+    Attributes:
+        rule: a rule of `select`; empty for all examples.
+        size: how many examples; those of a run's seed tasks are trained on besides.
+        model: the small model of `perplexity` and `ifd`.
+        embed: the model of embeddings of `k-center` and `mixture`.
+        quality: of `mixture`: `longest`, `perplexity` or `ifd`.
+    """
+
+    rule: str = ""
+    size: int = 0
+    model: str = ""
+    embed: str = ""
+    quality: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class MixturePart:
     """One source of a mixture: a run folder, a file, or a folder of Super-NaturalInstructions tasks.
 
@@ -84,6 +103,7 @@ class FinetuneSettings:
         packing: whether several examples, which do not see one another, share a row.
         like_paper: the settings of the paper (`PAPER`), a batch of 0.2% of the examples, and 50,000 instances of
             Super-NaturalInstructions; explicit settings override these.
+        select: which of the examples are trained on.
     """
 
     format: Literal["templates", "chat"] = "templates"
@@ -101,6 +121,7 @@ class FinetuneSettings:
     lora: LoraSettings = LoraSettings()
     mixture: tuple[MixturePart, ...] = ()
     like_paper: bool = False
+    select: SelectSettings = SelectSettings()
     trainer: Mapping[str, Any] = field(default_factory=dict)
 
     @property
