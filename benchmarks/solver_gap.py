@@ -2,10 +2,11 @@
 
     python benchmarks/solver_gap.py --out DIR [--tasks 100] [--reuse RUN]
 
-Both solvers are the shipped pocket model, finetuned on right rows that the world's grammar wrote: the weak one for 40 steps,
-the strong one for 1,200. A strict reader judges every instance and every answer. An instance is useful if it is right and if,
-over further answers of both solvers, the strong one is right in 65% or more and the weak one in less than 50%, at least 20
-points apart. The same command resumes a measurement that was interrupted. It needs bootstruct[local,train].
+The strong solver is the shipped pocket model, asked with the recipe's solved examples. The weak one is a checkpoint of it after 40
+steps of finetuning on right rows that the world's grammar wrote, asked without examples. A strict reader judges every instance
+and every answer. An instance is useful if it is right and if, over further answers of both solvers, the strong one is right in
+65% or more and the weak one in less than 50%, at least 20 points apart. The same command resumes a measurement that was
+interrupted. It needs bootstruct[local,train].
 """
 
 import argparse
@@ -39,7 +40,7 @@ from bootstruct.types import CheckVerdict, Reply
 
 TUNED_PROMPT = "{{ instruction }}\n{% if input %}{{ input }}\n{% endif %}Answer:"  # a format of the finetuning
 SOLVER = {"prompt": TUNED_PROMPT, "sampling": {"temperature": 1.0, "max_tokens": 60, "stop": ["\n"]}}
-ROWS, STEPS = 8000, {"weak": 40, "strong": 1200}
+ROWS, STEPS, SAMPLES = 8000, 40, 4
 SETTINGS: dict[str, dict[str, Any]] = {
     "all three thresholds": {},
     "`strong_at_least` alone": {"weak_below": 1.01, "gap": -1.0},
@@ -90,14 +91,12 @@ def make(out: Path, tasks: int, reuse: Path | None) -> None:
     if not (out / "pocket").is_dir():
         shutil.copytree(str(resources.files("bootstruct") / "pocket" / "model"), out / "pocket")
     (out / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in right_rows(ROWS)))
-    for model, steps in STEPS.items():
-        if not (out / model / "config.json").is_file():
-            options = ("--max-steps", steps, "--held-out", 0, "--no-seeds", "--quiet")
-            command(out, "finetune", "rows.jsonl", "--model", "pocket", "--out", model, *options)
-    solvers = {model: {"model": model, **SOLVER} for model in STEPS}
-    check = {"kind": "solver-gap", "name": "gap", **solvers}
+    if not (out / "weak" / "config.json").is_file():
+        options = ("--max-steps", STEPS, "--held-out", 0, "--no-seeds", "--quiet")
+        command(out, "finetune", "rows.jsonl", "--model", "pocket", "--out", "weak", *options)
+    check = {"kind": "solver-gap", "name": "gap", "weak": {"model": "weak", **SOLVER}, "strong": {"model": "pocket"}}
     grow(out, "gap", check, tasks, () if reuse is None else ("--reuse", reuse.resolve()))
-    further = check | {"name": "further", "samples": 16, "strong_at_least": 0.0, "weak_below": 1.01, "gap": 0.0}
+    further = check | {"name": "further", "samples": SAMPLES, "strong_at_least": 0.0, "weak_below": 1.01, "gap": 0.0}
     grow(out, "further", further, tasks, ("--reuse", "gap"))
 
 

@@ -58,12 +58,11 @@ async def grow_pool(run: ActiveRun, stall_after: int | None) -> None:
         async for index, (shown, reply) in replies:
             candidates, unread = read_candidates(state.recipe, reply, shown, state.asks_again)
             revised = revised_task(state, index)
-            ancestors = [*state.ancestors(revised.name)] if revised else ()
-            verdicts = pool.judge(index, candidates, ancestors)
+            revises = revised.name if revised else ""
+            verdicts = pool.judge(index, candidates, [*state.ancestors(revises)])
             if not await run.pacer.may_judge(sum(verdict.kept for verdict in verdicts)):
                 break
-            names = revised.name if revised else "", passage_name(state.recipe, index)
-            hints = recorded_hints(state, index)
+            names, hints = (revises, passage_name(state.recipe, index)), recorded_hints(state, index)
             run.record(CandidatesJudged(index, shown, verdicts, reply is None, unread, *names, hints))
             pool.catch_up(state)
             if run.pacer.goal.has_enough_tasks(state):

@@ -405,3 +405,35 @@ def test_a_preview_says_what_revisions_may_cost(tmp_path: Path, straight: tuple[
     per_request = made.accepted / 2  # of 300 tasks, 200 are revisions if every task uses both of its rounds
     assert found.revisions == pytest.approx(200 * (4 / per_request) - 200 / per_request, abs=1)
     assert found.revision_tokens is not None and found.revision_tokens > 0
+
+
+@pytest.mark.parametrize("name", ["99.0", "0.77", "x", "", "9" * 5000 + ".0"])
+def test_a_journal_that_revises_what_is_not_there_is_refused(straight: tuple[State, Path], name: str) -> None:
+    from bootstruct.errors import JournalError
+    from bootstruct.journal.state import apply, begin
+
+    events = [event for _, event in read_events(straight[1])]
+    state = begin(events[0])
+    first = next(event for event in events if isinstance(event, CandidatesJudged))
+    apply(state, first)
+    event = CandidatesJudged(1, (), (), revises=name)
+    assert list(state.ancestors(name)) == ([name] if name else [])
+    if not name:
+        apply(state, event)
+        return
+    with pytest.raises(JournalError, match="which is not accepted"):
+        apply(state, event)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [{"scores": [0.1]}, {"scores": [0.1, 2]}, {"scores": "ab"}, {"answers": ["a"]}, {"answers": [1, 2]}],
+    ids=str,
+)
+def test_a_verdict_that_is_none_is_refused(part: dict[str, Any]) -> None:
+    from bootstruct.errors import JournalError
+    from bootstruct.journal.codec import from_json
+
+    row = {"event": "checked", "task": "0.0", "check": "gap", "verdicts": [{"instance": 0} | part]}
+    with pytest.raises(JournalError, match="not an event"):
+        from_json(row)

@@ -19,7 +19,7 @@ from bootstruct.journal.codec import encode_lines
 from bootstruct.journal.events import CandidatesJudged, Event, ReplyReceived, RunStarted, TaskCompleted
 from bootstruct.journal.file import NAME, journal_path, read_events
 from bootstruct.journal.keys import AGAIN, again, key_of
-from bootstruct.journal.state import State, apply, begin
+from bootstruct.journal.state import State, apply, begin, task_named
 from bootstruct.run.folder import TAKEN_OVER, is_begun, read_plan
 from bootstruct.stages.annotate import annotate_in
 from bootstruct.stages.custom import NO_CODE, CustomCode
@@ -153,9 +153,10 @@ def _judge(
             record(ReplyReceived(event.key, event.digest, event.reply, event.question, source=old))
         reply = received[-1].reply if received else None
         candidates, unread = read_candidates(state.recipe, reply, request.shown, state.asks_again)
-        ancestors = [*state.ancestors(request.revises)] if request.revises else ()
+        revises = request.revises if task_named(state, request.revises) else ""  # other rules may have rejected it
+        ancestors = [*state.ancestors(revises)]
         verdicts = pool.judge(request.index, candidates, ancestors)
-        recorded = request.revises, request.passage, request.hints
+        recorded = revises, request.passage, request.hints
         record(CandidatesJudged(request.index, request.shown, verdicts, reply is None, unread, *recorded))
         pool.catch_up(state)
 

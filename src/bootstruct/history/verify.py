@@ -219,7 +219,7 @@ class _Verifier:
     def _judged(self, event: CandidatesJudged, candidates: list[Candidate]) -> tuple[Verdict, ...] | None:
         """The verdicts that rules and novelty give; None if a rule in Python breaks, which is a disagreement."""
         try:
-            ancestors = [*self.state.ancestors(event.revises)] if event.revises else ()
+            ancestors = [*self.state.ancestors(event.revises)]
             return self.pool.judge(event.index, candidates, ancestors)
         except InputError as exc:
             self.result.disagreements.append(f"request {event.index}: {exc}")

@@ -315,6 +315,8 @@ def _check_verdict_from_json(row: dict[str, Any]) -> CheckVerdict:
     texts = None if rule is None else _text(rule), None if score is None else float(score)
     scores = tuple(float(value) for value in _list(row.get("scores", [])))
     answers = tuple(_text(value) for value in _list(row.get("answers", [])))
+    if len(scores) not in (0, 2) or len(answers) not in (0, 2) or not all(0 <= value <= 1 for value in scores):
+        raise ValueError("expected the scores, from 0 to 1, and the answers of two solvers")
     return CheckVerdict(_count(row["instance"]), *texts, _text(row.get("note", "")), scores, answers)
 
 

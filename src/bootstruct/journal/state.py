@@ -134,10 +134,9 @@ class State:
 
     def ancestors(self, task: str) -> Iterator[str]:
         """The names of the task itself, of the task that it revises, of the one that this revises, and so on."""
-        seen = task
-        while seen:
-            yield seen
-            seen = self.revises.get(int(seen.partition(".")[0]), "")
+        while task:  # each revises a task of an earlier request: see `_commit_proposed`
+            yield task
+            task = self.revises.get(request_of(task), "")
 
     def is_settled(self, task: str) -> bool:
         """Whether every check has decided on all instances that the one before it kept."""
@@ -268,6 +267,21 @@ def check_keys(state: State, task: str) -> Iterator[str]:
                     yield from (key, again(key))
 
 
+def request_of(task: str) -> int:
+    """The number of the request that a task came from; -1 for a name that no task can have."""
+    request = task.partition(".")[0]
+    return int(request) if request.isascii() and request.isdecimal() and len(request) < 10 else -1
+
+
+def task_named(state: State, name: str) -> Instruction | None:
+    """The accepted instruction of this name; None if there is none."""
+    request = request_of(name)
+    if not 0 <= request < len(state.accepted_after):
+        return None
+    first, end = state.accepted_after[request - 1] if request else 0, state.accepted_after[request]
+    return next((task for task in state.accepted[first:end] if task.name == name), None)
+
+
 def siblings(state: State, task: str) -> tuple[Instruction, ...]:
     """The tasks accepted from the same request, in order, this one included; none if each is classified alone."""
     if state.recipe.classify_together is None:
@@ -327,6 +341,8 @@ def _commit_proposed(state: State, event: CandidatesJudged) -> None:
         else:
             state.rejections[verdict.rule] = state.rejections.get(verdict.rule, 0) + 1
     if event.revises:
+        if task_named(state, event.revises) is None:
+            raise JournalError(f"request {event.index} revises task {event.revises!r:.40}, which is not accepted.")
         state.revises[event.index] = event.revises
         waiting = (n for n, place in enumerate(state.to_revise) if state.accepted[place].name == event.revises)
         if (place := next(waiting, None)) is not None:  # always the first one, unless the run was rejudged

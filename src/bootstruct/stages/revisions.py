@@ -8,7 +8,7 @@ from bisect import bisect_left
 from typing import Any
 
 from bootstruct.config.recipe import Check
-from bootstruct.journal.state import State
+from bootstruct.journal.state import State, task_named
 from bootstruct.stages.draw import visible_count
 from bootstruct.types import CheckVerdict, Instance, Instruction
 
@@ -32,7 +32,7 @@ def revised_task(state: State, index: int) -> Instruction | None:
     judged = len(state.accepted_after)
     if index < judged:
         name = state.revises.get(index)
-        return None if name is None else _task_named(state, name)
+        return None if name is None else task_named(state, name)
     if not state.to_revise:
         return None
     taken = 0
@@ -43,12 +43,6 @@ def revised_task(state: State, index: int) -> Instruction | None:
             return state.accepted[state.to_revise[taken]] if has_one else None
         taken += has_one
     return None
-
-
-def _task_named(state: State, name: str) -> Instruction:
-    request = int(name.partition(".")[0])
-    own = state.accepted[state.accepted_after[request - 1] if request else 0 : state.accepted_after[request]]
-    return next(task for task in own if task.name == name)
 
 
 def revision_values(state: State, check: Check, task: Instruction) -> dict[str, object]:
