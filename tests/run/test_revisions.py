@@ -317,6 +317,14 @@ def test_faults_are_told(tmp_path: Path, values: dict[str, Any], message: str) -
         dry_run(with_checks(tmp_path, {name: value for name, value in check.items() if value is not None}))
 
 
+def test_a_request_about_a_passage_revises_nothing() -> None:
+    from bootstruct.config.recipe import Documents
+
+    mapping = json.loads(json.dumps(to_mapping(replace(RECIPE, documents=Documents(REVISE, REVISE)))))
+    with pytest.raises(InputError, match="rounds: are not possible with `documents`"):
+        from_mapping(mapping, "recipe.yaml")
+
+
 def test_only_one_check_has_rounds(tmp_path: Path) -> None:
     check = {"kind": "solver-gap", "weak": {"model": "small"}, "rounds": 1}
     with pytest.raises(InputError, match="another check has rounds"):
