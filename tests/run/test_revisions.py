@@ -321,7 +321,7 @@ def test_a_request_about_a_passage_revises_nothing() -> None:
     from bootstruct.config.recipe import Documents
 
     mapping = json.loads(json.dumps(to_mapping(replace(RECIPE, documents=Documents(REVISE, REVISE)))))
-    with pytest.raises(InputError, match="rounds: are not possible with `documents`"):
+    with pytest.raises(InputError, match="documents: cannot be used with `rounds`"):
         from_mapping(mapping, "recipe.yaml")
 
 

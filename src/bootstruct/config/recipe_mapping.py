@@ -260,10 +260,6 @@ def _round_faults(recipe: Recipe, check: Check) -> list[tuple[bool, str]]:
         (check.rounds > 0 and recipe.revising is not check, "rounds: another check has rounds; one alone can"),
         (check.rounds > 0 and revise is None, "rounds: needs `revise`, the request for a revised task"),
         (revise is not None and not check.rounds, "revise: needs `rounds`, as in `rounds: 2`"),
-        (
-            check.rounds > 0 and recipe.documents is not None,
-            "rounds: are not possible with `documents`: a request is about the passage that its number is dealt",
-        ),
         (check.rounds > 0 and recipe.reading == "original", "rounds: are not possible with `reading: original`"),
         (
             revise is not None
