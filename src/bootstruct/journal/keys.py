@@ -38,3 +38,9 @@ def check_of(step: str) -> str:
         ('gap', '')
     """
     return step.removeprefix("check ").partition(".")[0] if step.startswith("check ") else ""
+
+
+def request_of(task: str) -> int:
+    """The number of the request that a task came from; -1 for a name that no task can have."""
+    request = task.partition(".")[0]
+    return int(request) if request.isascii() and request.isdecimal() and len(request) < 10 else -1

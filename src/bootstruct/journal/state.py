@@ -21,7 +21,7 @@ from bootstruct.journal.events import (
     RunStarted,
     TaskCompleted,
 )
-from bootstruct.journal.keys import SHARED, again, key_of, step_of
+from bootstruct.journal.keys import SHARED, again, key_of, request_of, step_of
 from bootstruct.journal.usage import Usage
 from bootstruct.types import Instance, Instruction, Seed
 
@@ -265,12 +265,6 @@ def check_keys(state: State, task: str) -> Iterator[str]:
                 for sample in range(made.count):
                     key = f"check/{task}/{made.name}/{number}/{sample}"
                     yield from (key, again(key))
-
-
-def request_of(task: str) -> int:
-    """The number of the request that a task came from; -1 for a name that no task can have."""
-    request = task.partition(".")[0]
-    return int(request) if request.isascii() and request.isdecimal() and len(request) < 10 else -1
 
 
 def task_named(state: State, name: str) -> Instruction | None:
