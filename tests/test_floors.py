@@ -17,12 +17,13 @@ HOUSE = ROOT / "src" / "bootstruct"
 FLOORS: list[set[str]] = [
     {"errors", "types", "paper"},
     {"config.validation"},
-    {"config.recipe_steer"},
+    {"config.recipe_steer", "config.recipe_constraints"},
     {"config.recipe"},
     {"config.recipe_mapping"},
     {"journal.events"},
     {"journal.keys"},
     {"journal.usage"},
+    {"journal.forgetting"},
     {"journal.state"},
     {"journal.codec"},
     {"novelty"},
@@ -45,7 +46,7 @@ FLOORS: list[set[str]] = [
     {"cli"},
     {"__main__"},
 ]
-PURE = {"errors", "types", "paper", "config.validation", "config.recipe", "config.recipe_steer", "config.recipe_mapping", "journal.events", "journal.keys", "journal.usage", "journal.state",
+PURE = {"errors", "types", "paper", "config.validation", "config.recipe", "config.recipe_steer", "config.recipe_constraints", "config.recipe_mapping", "journal.events", "journal.keys", "journal.forgetting", "journal.usage", "journal.state",
         "journal.codec", "novelty", "measures", "render", "stages", "pocket.world"}  # fmt: skip
 WORLD = {
     "asyncio", "os", "io", "time", "datetime", "pathlib", "socket", "subprocess", "threading", "multiprocessing",

@@ -28,16 +28,35 @@ REFUSAL: Final = "refusal"  # the finish of a reply that the server itself marks
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """A later turn of a conversation: what the user writes next, and what the assistant answers.
+
+    Attributes:
+        user: what the user writes.
+        assistant: the answer.
+        intent: what the user was to do, as in `clarify`.
+        cut: the sides (`user`, `assistant`) for which the model went on to write the other side; that part was cut off.
+    """
+
+    user: str
+    assistant: str
+    intent: str = ""
+    cut: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Instance:
     """One worked example of a task.
 
     Attributes:
         input: empty if the instruction needs none.
         output: what the model should write.
+        turns: of a conversation, the turns that follow.
     """
 
     input: str
     output: str
+    turns: tuple[Turn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

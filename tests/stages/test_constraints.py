@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from bootstruct.config.loading import read_recipe
-from bootstruct.config.recipe import Ask, Constraints, Recipe, to_mapping
+from bootstruct.config.recipe import Ask, Recipe, to_mapping
+from bootstruct.config.recipe_constraints import Constraints
 from bootstruct.config.recipe_mapping import from_mapping
 from bootstruct.errors import InputError
 from bootstruct.journal.events import ReplyReceived

@@ -206,4 +206,7 @@ def echo_rewritten(taken: "RewriteSummary", old: Path, model: str) -> None:
     left = f"; {taken.left_out} that have no instances yet are left out" if taken.left_out else ""
     echo(f"{taken.tasks} tasks of {old}, whose outputs are rewritten by {model}{left}; the run cannot grow", err=True)
     if taken.checks:
-        echo(f"its checks {', '.join(taken.checks)} are left out, because only outputs are requested", err=True)
+        echo(
+            f"its checks and turns ({', '.join(taken.checks)}) are left out, because only outputs are requested",
+            err=True,
+        )

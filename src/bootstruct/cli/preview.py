@@ -29,6 +29,8 @@ STEPS = {
     "kinds": "task types of all tasks of a request",
     "instances": "instances",
     "rewrite": "a rewritten output",
+    "user": "the user's next turn",
+    "assistant": "the assistant's answer to it",
 }
 
 
@@ -136,6 +138,7 @@ def _parsed_lines(request: "PreviewedRequest") -> list[tuple[StyledText, str]]:
         lines.append((kept if verdict.kept else rejected, f"{verdict.text}{rule}"))
     for instance in request.instances:
         lines.append((kept, f"{instance.input!r} -> {instance.output!r}"))
+        lines += [(kept, f"  then ({turn.intent}) {turn.user!r} -> {turn.assistant!r}") for turn in instance.turns]
     for rejection in request.rejected:
         pair = f"{rejection.instance.input!r} -> {rejection.instance.output!r}"
         lines.append((rejected, f"{pair}  [{rejection.rule}]"))

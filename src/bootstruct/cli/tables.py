@@ -94,6 +94,10 @@ def _add_instances(table: Table, status: Status) -> None:
     table.add_row(f"[bold green]{number(status.instances)}[/]", "[bold]instances[/]", "")
     for rule, count in status.rejected_instances.items():
         table.add_row(f"-{number(count)}", Text(f"  {rule}"), "")
+    if grown := status.conversations:
+        facts = f"{number(grown['turns'])} further turns of {number(grown['wanted'])} wanted"
+        facts += f"; {number(grown['cut'])} with the other side cut off" if grown["cut"] else ""
+        table.add_row(number(grown["instances"]), "  of them continue as conversations", facts)
     for check in status.checks:
         rejected = sum(check.rejected.values())
         table.add_row(f"-{number(rejected)}" if rejected else "0", Text(f"  {check.name}"), _check_facts(check))

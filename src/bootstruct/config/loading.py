@@ -50,6 +50,7 @@ def read_recipe(path: Path, begun: Recipe | None = None, folder: Path | None = N
     if not isinstance(mapping, dict):
         raise InputError(f"{path}: expected keys with values, as in the shipped recipes.")
     place = RecipePlace(path, folder)
+    _fill_in_followups(mapping, begun)
     for steps in ASKS:
         _fill_in_prompts(mapping, steps, place, to_mapping(begun) if begun else None)
     checks = mapping.get("checks")
@@ -57,6 +58,24 @@ def read_recipe(path: Path, begun: Recipe | None = None, folder: Path | None = N
         if isinstance(check, dict):
             _fill_in_check(check, mapping, place, f"checks[{number}]", begun)
     return from_mapping(mapping, str(path))
+
+
+def _fill_in_followups(mapping: dict[str, Any], begun: Recipe | None) -> None:
+    """Give omitted requests of `followups` the values shipped for the recipe's `api` (or those of a begun run)."""
+    import yaml
+
+    followups = mapping.get("followups")
+    if not isinstance(followups, dict):
+        return
+    if begun is not None and begun.followups is not None:
+        known = to_mapping(begun)["followups"]
+    else:
+        shipped = yaml.safe_load(shipped_prompt("followups/requests.yaml"))
+        known = shipped["chat" if mapping.get("api") == "chat" else "text"]
+    for name in ("user", "assistant"):
+        ask = followups.setdefault(name, {})
+        if isinstance(ask, dict):
+            followups[name] = {**known[name], **ask}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ A recipe is written as YAML (see `recipes/`), checked here, and stored whole in 
 journal's copy counts. Section numbers are those of the paper (arXiv 2212.10560).
 """
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from bootstruct.config.recipe_constraints import Constraints
 from bootstruct.config.recipe_steer import Steer
+from bootstruct.config.validation import to_plain
 from bootstruct.types import LATER, Passage, Sampling, digest_of_value
 
 Reading = Literal["robust", "original"]
@@ -25,6 +26,8 @@ ASKS: Final = {  # where a request is described in a recipe -> the step that mak
     ("instances", "input_first"): "instances",
     ("instances", "output_first"): "instances",
     ("instances", "rewrite"): "rewrite",
+    ("followups", "user"): "user",
+    ("followups", "assistant"): "assistant",
 }
 
 
@@ -161,26 +164,6 @@ class Instances:
 
 
 @dataclass(frozen=True, slots=True)
-class Constraints:
-    """Constraints that code can check, dealt to tasks that are not classification (beyond the paper; docs/constraints.md).
-
-    Attributes:
-        share: the share of these tasks that are dealt any.
-        most: how many one task is dealt at most.
-        kinds: names of `stages.constraints.DEALERS` (IFEval's); empty for all of them.
-        words: the words that a constraint may require.
-    """
-
-    share: float = 1.0
-    most: int = 1
-    kinds: tuple[str, ...] = ()
-    words: tuple[str, ...] = (
-        *("morning", "water", "quiet", "often", "bridge", "simple", "together", "window", "reason", "early"),
-        *("garden", "small", "careful", "letter", "change", "travel", "light", "yellow", "number", "usual"),
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class CheckRequests:
     """Requests of one sort that a check makes about an instance.
 
@@ -212,6 +195,25 @@ class Documents:
     use: Literal["input", "memory"] = "input"
     tasks: int = 4
     passages: tuple[Passage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Followups:
+    """Further turns of instances, so that they become conversations (beyond the paper; docs/conversations.md).
+
+    Attributes:
+        user: the request for what the user writes next, under an intent.
+        assistant: the request for the answer; a chat model is sent the conversation itself, whose last message is `prompt`.
+        turns: the fewest and the most further turns of an instance; their number is drawn.
+        share: the share of instances that get any.
+        intents: what a user may do next; each turn draws one.
+    """
+
+    user: Ask
+    assistant: Ask
+    turns: tuple[int, ...] = (1, 3)
+    share: float = 1.0
+    intents: tuple[str, ...] = ("clarify", "correct", "extend", "change the subject")
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +315,7 @@ class Recipe:
         system: the system message of the requests for tasks, instances or outputs that have none of their own.
         constraints: constraints on the answers to tasks, checked by code.
         documents: passages that the tasks are about.
+        followups: further turns of instances.
         more_tokens: how much higher `max_tokens` is if a reply was cut off before its answer and is requested once more.
     """
 
@@ -333,6 +336,7 @@ class Recipe:
     system: str = field(default="", metadata=LATER)
     constraints: Constraints | None = field(default=None, metadata=LATER)
     documents: Documents | None = field(default=None, metadata=LATER)
+    followups: Followups | None = field(default=None, metadata=LATER)
 
     def digest(self) -> str:
         """A name for the recipe: equal recipes, equal digests."""
@@ -352,7 +356,7 @@ class Recipe:
         return ask.api or self.api
 
     def model_at(self, step: str) -> str:
-        """The model of a step (`propose`, `kinds`, `kind`, `instances`, `rewrite`, `check NAME`, `check NAME.judge`)."""
+        """The model of a step (`propose`, `kinds`, `kind`, `instances`, `rewrite`, `user`, `assistant`, `check NAME` ...)."""
         asks = {f"check {made.name}": made.ask for check in self.checks for made in check.all_requests}
         for path, ask in asks_of(self).items():
             asks.setdefault(ASKS[path], ask)
@@ -379,20 +383,5 @@ def models_of(recipe: Recipe) -> set[str]:
 
 def to_mapping(recipe: Recipe) -> dict[str, Any]:
     """The recipe as plain JSON values, including defaults (except of LATER fields); `from_mapping` reads it back."""
-    mapping: dict[str, Any] = _plain(recipe)
+    mapping: dict[str, Any] = to_plain(recipe)
     return mapping
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(_plain(row) for row in value)
-    if not dataclasses.is_dataclass(value):
-        return value
-    there = [(entry, getattr(value, entry.name)) for entry in dataclasses.fields(value)]
-    return {
-        entry.name: _plain(own) for entry, own in there if not entry.metadata.get("later") or own != _default(entry)
-    }
-
-
-def _default(of: dataclasses.Field[Any]) -> object:
-    return of.default if of.default_factory is dataclasses.MISSING else of.default_factory()

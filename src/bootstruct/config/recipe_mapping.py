@@ -64,6 +64,7 @@ def _faults(recipe: Recipe) -> list[tuple[bool, str]]:
         *_constraint_faults(recipe),
         *_evolve_faults(recipe),
         *_document_faults(recipe),
+        *_followup_faults(recipe),
         (recipe.more_tokens < 1, "more_tokens: must be at least 1"),
         (not 0 <= recipe.encode.drop_field_name <= 1, "encode.drop_field_name: must be in [0, 1]"),
         (
@@ -136,6 +137,29 @@ def _document_faults(recipe: Recipe) -> list[tuple[bool, str]]:
             "documents: cannot be used with `rounds`, whose requests show a task and no passage",
         ),
         (any(not passage.text.strip() for passage in documents.passages), "documents.passages: one of them is empty"),
+    ]
+
+
+def _followup_faults(recipe: Recipe) -> list[tuple[bool, str]]:
+    chosen = recipe.followups
+    if chosen is None:
+        return []
+    turns = chosen.turns
+    return [
+        (
+            len(turns) != 2 or not 1 <= turns[0] <= turns[1] <= 20,
+            "followups.turns: needs the fewest and the most turns, between 1 and 20, as in `turns: [1, 3]`",
+        ),
+        (not 0 < chosen.share <= 1, "followups.share: must be in (0, 1]"),
+        (
+            not chosen.intents or not all(intent.strip() for intent in chosen.intents),
+            "followups.intents: needs at least one, and none may be empty",
+        ),
+        (
+            "json" in (chosen.user.reply, chosen.assistant.reply),
+            "followups: the reply to each request is the turn itself; leave `reply: json` out",
+        ),
+        (recipe.reading == "original", "followups: need `reading: robust`"),
     ]
 
 

@@ -207,3 +207,19 @@ def _name(value: object) -> str:
 
 def _join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
+
+
+def to_plain(value: Any) -> Any:
+    """A dataclass as plain values, without those of its LATER fields that are at their defaults; `build` reads it back."""
+    if isinstance(value, tuple):
+        return tuple(to_plain(row) for row in value)
+    if not dataclasses.is_dataclass(value):
+        return value
+    there = [(entry, getattr(value, entry.name)) for entry in dataclasses.fields(value)]
+    return {
+        entry.name: to_plain(own) for entry, own in there if not entry.metadata.get("later") or own != _default(entry)
+    }
+
+
+def _default(of: dataclasses.Field[Any]) -> object:
+    return of.default if of.default_factory is dataclasses.MISSING else of.default_factory()

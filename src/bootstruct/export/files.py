@@ -23,6 +23,7 @@ from bootstruct.io.dataset_folders import whole_folder, write_parts
 from bootstruct.io.files import write_whole
 from bootstruct.io.row_writers import WrittenRows
 from bootstruct.io.writers import FileForm, form_of, require_other_file, row_writer, write_rows
+from bootstruct.render.numbers import counted
 from bootstruct.run.folder import RECIPE, RUN_FILES
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class ExportResult:
         exported: number of tasks in the files; exported seeds are counted too.
         tasks_left_out: number of tasks that are not in the files, by reason.
         rows_left_out: number of rows of exported tasks that are not in the files, by reason.
-        notes: what a container has no room for, and what was written in its place.
+        notes: what a format or a container has no room for, and what was written in its place.
     """
 
     files: dict[str, int]
@@ -133,7 +134,7 @@ def export_runs(
         raise InputError(f"--thoughts: the format `{format}` has no place for thoughts; use {possible}.")
     with_thoughts = [RowsWithThoughts(run, rows) for run, rows in zip(runs, selection.rows, strict=True) if thoughts]
     selection.rows = [*with_thoughts] if thoughts else selection.rows
-    notes: list[str] = []
+    notes = [] if chosen.has_turns else list(_turns_left_out(format, runs))
     if chosen.is_folder:
         files = _write_original(runs[0], selection, out)
         notes += _left_out_of_recipe(runs[0].state.recipe)
@@ -259,6 +260,20 @@ def _write_original(source: RunSource, selection: Selection, out: Path | BinaryI
         else:
             write_rows(out / name, content, FileForm("jsonl"))
     return {str(out / name): 0 if isinstance(content, bytes) else len(content) for name, content in files.items()}
+
+
+def _turns_left_out(format: str, runs: Sequence[RunSource]) -> Iterator[str]:
+    """What a format without further turns lacks, in a sentence."""
+    states = [source.state for source in runs if source.state.recipe.followups is not None]
+    found = sum(
+        bool(pair.turns) for state in states for task in state.completed for pair in state.passed_instances(task)
+    )
+    if found:
+        whole = ", ".join(name for name, known in FORMATS.items() if known.has_turns)
+        yield (
+            f"{counted(found, 'instance')} of the {'runs' if len(runs) > 1 else 'run'} continue as conversations, and "
+            f"{format} holds the first turn of each; these formats hold them whole: {whole}"
+        )
 
 
 def _left_out_of_recipe(recipe: "Recipe") -> Iterator[str]:

@@ -32,6 +32,7 @@ class ExportFormat:
         is_bound: whether its file is of this container only.
         has_pairs: whether its rows are pairs of answers (`export.preference`), not answers.
         has_thoughts: whether an answer in it can be preceded by a thought.
+        has_turns: whether a row holds the further turns of a conversation.
     """
 
     container: str
@@ -42,6 +43,7 @@ class ExportFormat:
     is_bound: bool = False
     has_pairs: bool = False
     has_thoughts: bool = False
+    has_turns: bool = False
 
     @property
     def suffix(self) -> str:
@@ -67,14 +69,15 @@ def alpaca_object(row: "TrainingRow") -> Json:
 
 
 def messages_object(row: "TrainingRow") -> Json:
-    """A chat of two messages, as TRL reads it."""
+    """A chat, as TRL reads it: two messages, and those of the further turns."""
     return {"id": row.id, "task": row.task, **openai_object(row)}
 
 
 def openai_object(row: "TrainingRow") -> Json:
-    """A chat of two messages and nothing else, as OpenAI's fine-tuning API requires."""
-    user = {"role": "user", "content": row.request}
-    return {"messages": [user, {"role": "assistant", "content": answer_with_thought(row)}]}
+    """A chat and nothing else, as OpenAI's fine-tuning API requires."""
+    chat = [{"role": message.role, "content": message.content} for message in row.messages]
+    chat[1]["content"] = answer_with_thought(row)
+    return {"messages": chat}
 
 
 def answer_with_thought(row: "TrainingRow") -> str:
@@ -84,14 +87,14 @@ def answer_with_thought(row: "TrainingRow") -> str:
 
 def prompt_completion_chat_object(row: "TrainingRow") -> Json:
     """A chat in two parts, prompt and completion, so that a trainer learns the completion alone."""
-    question, reply = openai_object(row)["messages"]
-    return {"id": row.id, "task": row.task, "prompt": [question], "completion": [reply]}
+    *before, reply = openai_object(row)["messages"]
+    return {"id": row.id, "task": row.task, "prompt": before, "completion": [reply]}
 
 
 def sharegpt_object(row: "TrainingRow") -> Json:
-    """A conversation of two turns, as in ShareGPT's files."""
-    human = {"from": "human", "value": row.request}
-    turns = [human, {"from": "gpt", "value": row.instance.output}]
+    """A conversation, as in ShareGPT's files."""
+    names = {"user": "human", "assistant": "gpt"}
+    turns = [{"from": names[message.role], "value": message.content} for message in row.messages]
     return {"id": row.id, "task": row.task, "conversations": turns}
 
 
@@ -192,6 +195,7 @@ FORMATS = {
         _per_row(messages_object),
         _with_turns("messages", "role", "content"),
         has_thoughts=True,
+        has_turns=True,
     ),
     "prompt-completion": ExportFormat(
         "jsonl",
@@ -205,12 +209,14 @@ FORMATS = {
         _per_row(prompt_completion_chat_object),
         {"id": TEXT, "task": TEXT} | dict.fromkeys(("prompt", "completion"), _turns("role", "content")),
         has_thoughts=True,
+        has_turns=True,
     ),
     "sharegpt": ExportFormat(
         "json",
         "one JSON list of conversations",
         _per_row(sharegpt_object),
         _with_turns("conversations", "from", "value"),
+        has_turns=True,
     ),
     "openai": ExportFormat(
         "jsonl",
@@ -218,6 +224,7 @@ FORMATS = {
         _per_row(openai_object),
         checks=_openai_checks,
         is_bound=True,
+        has_turns=True,
     ),
     "parquet": ExportFormat(
         "parquet",

@@ -12,8 +12,9 @@ from bootstruct.config.recipe import Recipe
 from bootstruct.io.files import json_bytes
 from bootstruct.journal.state import State
 from bootstruct.stages.draw import rng_for
+from bootstruct.stages.followups import conversation
 from bootstruct.stages.training_format import encode, training_instances
-from bootstruct.types import Example, Instance
+from bootstruct.types import Example, Instance, Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,12 @@ class TrainingRow:
     @property
     def request(self) -> str:
         """Instruction and input as one message."""
-        given = self.instance.input.strip()
-        return f"{self.instruction}\n\n{given}" if given else self.instruction
+        return self.messages[0].content
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The row as a chat of two messages, and of two more for each further turn."""
+        return conversation(self.instruction, self.instance)
 
 
 def training_rows(

@@ -28,6 +28,7 @@ from bootstruct.journal.file import NAME
 from bootstruct.paper import BASELINE_INSTANCES
 from bootstruct.run.folder import read_run
 from bootstruct.stages.draw import rng_for
+from bootstruct.stages.followups import conversation
 from bootstruct.stages.training_format import encode, training_instances
 from bootstruct.types import Instance, Message
 
@@ -42,6 +43,7 @@ class TrainingExample:
         prompt, completion: encoded with the recipe's templates.
         messages: the same as a chat, the last one the assistant's.
         is_seed: of a run's seed task.
+        later: what user and assistant write in the turns after `completion`.
     """
 
     task: str
@@ -49,11 +51,12 @@ class TrainingExample:
     completion: str
     messages: tuple[Message, ...]
     is_seed: bool = False
+    later: tuple[tuple[str, str], ...] = ()
 
     @property
     def texts(self) -> list[str]:
         """All texts of the example."""
-        return [self.task, self.prompt, self.completion]
+        return [self.task, self.prompt, self.completion, *(text for turn in self.later for text in turn)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,10 +248,9 @@ def _run(path: Path, seeds: bool) -> tuple[TrainingSource, list[TrainingExample]
 
 def _encoded(recipe: Recipe, instruction: str, instance: Instance, rng: Any, is_seed: bool = False) -> TrainingExample:
     made = encode(recipe, instruction, instance, rng)
-    given = instance.input.strip()
-    request = f"{instruction}\n\n{given}" if given else instruction
-    chat = (Message("user", request), Message("assistant", instance.output))
-    return TrainingExample(instruction, made.prompt, made.completion, chat, is_seed)
+    chat = conversation(instruction, instance)
+    later = tuple((turn.user, turn.assistant) for turn in instance.turns)
+    return TrainingExample(instruction, made.prompt, made.completion, chat, is_seed, later)
 
 
 def _superni(part: MixturePart, account: RowAccount) -> list[TrainingExample]:
@@ -318,6 +320,16 @@ def _of_row(recipe: Recipe, task: TaskRow, position: int) -> list[TrainingExampl
 
 
 def _chat(task: TaskRow) -> TrainingExample:
-    """A chat as an example, its last message being the completion."""
-    given = "\n\n".join(message.content for message in task.messages[:-1])
-    return TrainingExample(task.task, f"{given}\n\nOutput:", f" {task.messages[-1].content}", task.messages)
+    """A chat as an example. Its first answer is the completion, and the turns after it follow.
+
+    A chat in which the sides do not take turns is learnt by its last answer alone.
+    """
+    chat = task.messages
+    first = next((n for n, message in enumerate(chat) if message.role == "assistant"), len(chat) - 1)
+    rest = chat[first + 1 :]
+    roles = [message.role for message in rest]
+    if first == len(chat) - 1 or roles != ["user", "assistant"] * (len(rest) // 2):
+        first, rest = len(chat) - 1, ()
+    given = "\n\n".join(message.content for message in chat[:first])
+    later = tuple((rest[n].content, rest[n + 1].content) for n in range(0, len(rest), 2))
+    return TrainingExample(task.task, f"{given}\n\nOutput:", f" {chat[first].content}", chat, later=later)

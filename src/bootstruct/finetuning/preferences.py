@@ -85,7 +85,7 @@ def _run(path: Path) -> tuple[TrainingSource, list[TrainingExample]]:
         encoded, other = encoded_row(state.recipe, row), encoded_row(state.recipe, row, row.rejected)
         chat = (Message("user", row.request), Message("assistant", row.instance.output))
         texts = (row.instruction, encoded.prompt, encoded.completion)
-        examples.append(PreferenceExample(*texts, chat, False, other.completion, row.rejected))
+        examples.append(PreferenceExample(*texts, chat, rejected=other.completion, rejected_answer=row.rejected))
     if not examples:
         reasons = "; ".join(f"{count:,} {reason}" for reason, count in selection.rows_left_out.items())
         raise InputError(
@@ -124,7 +124,8 @@ def _example(row: Mapping[str, Any]) -> PreferenceExample | str:
     if chosen.strip() == rejected.strip():
         return EQUAL_ANSWERS
     chat = (Message("user", prompt), Message("assistant", chosen.strip()))
-    return PreferenceExample(task_key(prompt, group_of(row)), prompt, chosen, chat, False, rejected, rejected.strip())
+    texts = (task_key(prompt, group_of(row)), prompt, chosen)
+    return PreferenceExample(*texts, chat, rejected=rejected, rejected_answer=rejected.strip())
 
 
 def _of_chats(chosen: list[Message], rejected: list[Message], row: Mapping[str, Any]) -> PreferenceExample | str:
@@ -142,7 +143,7 @@ def _of_chats(chosen: list[Message], rejected: list[Message], row: Mapping[str, 
     given = "\n\n".join(message.content for message in chosen[:-1])
     first = next((turn.content for turn in chosen if turn.role == "user"), given)
     texts = (task_key(first, group_of(row)), f"{given}\n\nOutput:", f" {best.content}")
-    return PreferenceExample(*texts, tuple(chosen), False, f" {other.content}", other.content)
+    return PreferenceExample(*texts, tuple(chosen), rejected=f" {other.content}", rejected_answer=other.content)
 
 
 def _is_chat(value: object) -> bool:

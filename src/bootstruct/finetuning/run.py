@@ -91,6 +91,10 @@ def finetune(model: str, out: Path, settings: FinetuneSettings, resume: bool, te
         f"{data.held_out_tasks:,} tasks held out"
     )
     tell(disk)
+    if rows.last_only:
+        tell(
+            f"{rows.last_only:,} conversations are learnt by their last answer: the chat template rewrites earlier turns"
+        )
     if rows.too_long:
         tell(f"{rows.too_long:,} examples longer than {longest} tokens are left out (the longest has {rows.longest:,})")
     if is_encoder and (lost := lost_line_breaks(tokenizer, data.train)):

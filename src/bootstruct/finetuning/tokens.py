@@ -1,10 +1,11 @@
 """Examples as tokens: the tokens that are read, and those of them that are learnt.
 
-The loss is on the completion and the end of text only (the paper's prompt loss weight of 0).
+The loss is on the completion and the end of text only (the paper's prompt loss weight of 0); in a conversation, on each
+turn of the assistant.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bootstruct.engines.local.chat_templates import ChatTemplateError, fill_chat_template
@@ -23,6 +24,8 @@ class TokenizedExamples:
         is_encoder: whether an encoder reads `ids` and its decoder writes `labels`; otherwise `ids` are both, one
             after the other, and `labels` are as long.
         rejected: for preference pairs, the tokens of the second answers; `ids` and `labels` hold the first ones.
+        last_only: conversations of which only the last turn is learnt, because the model's chat template shows earlier
+            turns differently later on.
     """
 
     ids: list[list[int]]
@@ -31,6 +34,7 @@ class TokenizedExamples:
     longest: int
     is_encoder: bool = False
     rejected: list[list[int]] | None = None
+    last_only: int = 0
 
     @property
     def size(self) -> int:
@@ -59,23 +63,29 @@ def encode_all(
     Args:
         is_encoder: whether an encoder reads the prompt; then prompt and completion may each have `max_length` tokens.
     """
-    ids, labels, too_long, longest = [], [], 0, 0
+    ids, labels, too_long, longest, last_only = [], [], 0, 0, 0
     for example in examples:
-        texts = chat_texts(tokenizer, example) if is_chat else plain_texts(example)
-        parts = encoder_tokens(tokenizer, *texts) if is_encoder else split_tokens(tokenizer, *texts)
-        prompt_part, completion_part = parts
-        size = max(map(len, parts)) if is_encoder else sum(map(len, parts))
+        pieces = (chat_pieces(tokenizer, example) if is_chat else plain_pieces(example)) if example.later else []
+        if pieces and not is_encoder:
+            read, learnt = piece_tokens(tokenizer, pieces, is_chat)
+            size = len(read)
+        else:
+            last_only += bool(example.later and is_chat and not pieces)
+            texts = chat_texts(tokenizer, example) if is_chat else plain_texts(example)
+            if pieces:  # an encoder reads all but the last answer
+                texts = "".join(text for text, _ in pieces[:-1]), pieces[-1][0], texts[2]
+            parts = encoder_tokens(tokenizer, *texts) if is_encoder else split_tokens(tokenizer, *texts)
+            read, learnt = parts
+            size = max(map(len, parts)) if is_encoder else sum(map(len, parts))
+            if not is_encoder:
+                read, learnt = [*read, *learnt], [*[IGNORED] * len(read), *learnt]
         longest = max(longest, size)
         if size > max_length:
             too_long += 1
             continue
-        if is_encoder:
-            ids.append(prompt_part)
-            labels.append(completion_part)
-            continue
-        ids.append([*prompt_part, *completion_part])
-        labels.append([*[IGNORED] * len(prompt_part), *completion_part])
-    return TokenizedExamples(ids, labels, too_long, longest, is_encoder)
+        ids.append(read)
+        labels.append(learnt)
+    return TokenizedExamples(ids, labels, too_long, longest, is_encoder, last_only=last_only)
 
 
 def encode_pairs(
@@ -104,6 +114,64 @@ def encode_pairs(
 def plain_texts(example: TrainingExample) -> tuple[str, str, bool]:
     """(prompt, completion, whether the tokenizer adds the beginning of a text)."""
     return example.prompt, example.completion, True
+
+
+def plain_pieces(example: TrainingExample) -> list[tuple[str, bool]]:
+    r"""A conversation as (text, whether it is learnt): each further turn follows the last one in the form of a prompt.
+
+    Example:
+        >>> example = TrainingExample("a", "Name a bird. Output:", " A wren.", (), later=(("Another?", "An owl."),))
+        >>> plain_pieces(example)[2:]
+        [('\n\nAnother?\n\nOutput:', False), (' An owl.', True)]
+    """
+    pieces = [(example.prompt, False), (example.completion, True)]
+    for user, assistant in example.later:
+        pieces += [(f"\n\n{user}\n\nOutput:", False), (f" {assistant}", True)]
+    return pieces
+
+
+def chat_pieces(tokenizer: Any, example: TrainingExample) -> list[tuple[str, bool]]:
+    """A conversation as (text, whether it is learnt), by the model's chat template.
+
+    Empty if the template shows earlier turns differently later on, so that they cannot be learnt in one text. Raises
+    InputError as `chat_texts`.
+    """
+    pieces, done = list[tuple[str, bool]](), ""
+    for place in range(len(example.later), -1, -1):
+        chat = example.messages[: len(example.messages) - 2 * place]
+        prompt, completion, _ = chat_texts(tokenizer, replace(example, messages=chat))
+        if not prompt.startswith(done) or not completion:
+            return []
+        pieces += [(prompt[len(done) :], False), (completion, True)]
+        done = prompt + completion
+    whole = fill_chat_template(tokenizer, [{"role": row.role, "content": row.content} for row in example.messages])
+    return pieces if whole == done else []
+
+
+def piece_tokens(tokenizer: Any, pieces: Sequence[tuple[str, bool]], is_chat: bool) -> tuple[list[int], list[int]]:
+    """(ids, labels) of a conversation.
+
+    Each piece is tokenized together with what is before it if that changes no earlier token, else by itself. In texts
+    without a chat template, the end of text closes each answer; a template closes them itself, except the last one.
+
+    Args:
+        tokenizer: the model's tokenizer.
+        pieces: (text, whether it is learnt), in order.
+        is_chat: whether they are those of a chat template.
+    """
+    end, text, ids, labels = tokenizer.eos_token_id, "", list[int](), list[int]()
+    begins = not is_chat
+    for place, (piece, is_learnt) in enumerate(pieces):
+        whole = list(tokenizer(text + piece, add_special_tokens=begins)["input_ids"])
+        if begins and whole and whole[-1] == end:
+            whole = whole[:-1]
+        is_joined = whole[: len(ids)] == ids
+        new = whole[len(ids) :] if is_joined else list(tokenizer(piece, add_special_tokens=False)["input_ids"])
+        is_closed = is_learnt and (not is_chat or place == len(pieces) - 1) and end not in new[-3:]
+        ids += new + ([end] if is_closed else [])
+        labels += (new + ([end] if is_closed else [])) if is_learnt else [IGNORED] * len(new)
+        text += piece
+    return ids, labels
 
 
 def chat_texts(tokenizer: Any, example: TrainingExample) -> tuple[str, str, bool]:

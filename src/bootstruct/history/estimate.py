@@ -11,6 +11,7 @@ from bootstruct.errors import InputError
 from bootstruct.journal.cost import price_of
 from bootstruct.journal.keys import AGAIN, SHARED
 from bootstruct.journal.usage import Usage
+from bootstruct.stages.followups import SPEAKERS
 from bootstruct.types import Instance, RejectedInstance, Reply, Verdict
 
 ASSUMED_CONCURRENCY = 16  # requests in flight that the estimate of time assumes
@@ -286,7 +287,10 @@ def _request_counts(preview: Preview, recipe: Recipe, tasks: int) -> dict[str, i
         SHARED: math.ceil(requests * made.count(SHARED) / proposed),
         "kind": math.ceil(tasks * made.count("kind") / tried),
         "instances": math.ceil(tasks * made.count("instances") / tried),
-        "rewrite": math.ceil(tasks * sum(step.startswith("rewrite/") for step in steps) / tried),
+        **{
+            stage: math.ceil(tasks * sum(step.startswith(f"{stage}/") for step in steps) / max(1, preview.completed))
+            for stage in ("rewrite", *SPEAKERS)
+        },
     }
     instances_per_task = preview.instances / max(1, preview.completed)
     called = max(1, sum(bool(row.instances) for row in preview.requests))  # times that a check in Python was called

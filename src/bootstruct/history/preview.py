@@ -24,6 +24,7 @@ from bootstruct.run.scheduler import ActiveRun
 from bootstruct.run.task_provenance import text_of
 from bootstruct.stages.annotate import annotate_in, flow_reply
 from bootstruct.stages.custom import NO_CODE, CustomCode, PythonCheckCall
+from bootstruct.stages.followups import SPEAKERS
 from bootstruct.stages.instance_checks import InstanceChecks
 from bootstruct.stages.passages import passage_name
 from bootstruct.stages.pool import Pool
@@ -133,9 +134,11 @@ class _Previewer:
         state = self.run.state
         flow = annotate_in(state, task)
         prompt: Prompt | None = next(flow, None)
+        row: PreviewedRequest | None = None
         while prompt is not None:
             reply, seconds = await self._ask(key_of(task.name, prompt.step), prompt)
-            row = self._add(prompt.step, task.text, prompt, reply, seconds)
+            last = self._add(prompt.step, task.text, prompt, reply, seconds)
+            row = last if prompt.stage not in SPEAKERS else row or last  # the one whose reply holds the instances
             received = flow_reply(prompt, reply)
             if received is None:
                 return

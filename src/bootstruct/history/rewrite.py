@@ -30,6 +30,7 @@ from bootstruct.journal.keys import SHARED, step_of
 from bootstruct.journal.state import State
 from bootstruct.run.folder import RECIPE, is_begun, read_run
 from bootstruct.stages.dry_run import dry_run
+from bootstruct.stages.followups import SPEAKERS
 from bootstruct.types import Sampling, digest_of_value
 
 SAMPLING = {  # as the paper decodes in its evaluation: greedy, 1,024 tokens; text prompts stop where a new task begins
@@ -47,7 +48,7 @@ class RewriteSummary:
     Attributes:
         tasks: the number of tasks whose outputs are rewritten.
         left_out: the number of accepted tasks left out because they are not completed yet.
-        checks: names of the checks left out because they would use a model.
+        checks: names of the checks left out because they would use a model; `followups` for further turns.
     """
 
     tasks: int
@@ -93,13 +94,14 @@ def rewrite_outputs(folder: Path, old: Path, model: str, api: Api = "") -> Rewri
     events = [RunStarted(recipe, state.seeds, ORIGIN, name, inherited, version), *inherited_events]
     write_whole(folder / NAME, b"".join(encode_lines(events)))
     without = tuple(check.name for check in state.recipe.checks if check.asks)
+    without += ("followups",) if state.recipe.followups is not None else ()
     return RewriteSummary(tasks, len(state.accepted) - tasks, without)
 
 
 def rewriting_recipe(recipe: Recipe, model: str, api: Api = "") -> Recipe:
     """Return the recipe with outputs rewritten by `model`, with the recipe's own prompt for it or the shipped one.
 
-    Checks that use a model are left out, because only outputs are requested.
+    Checks that use a model and further turns are left out, because only outputs are requested.
 
     Args:
         recipe: the old run's recipe.
@@ -116,7 +118,8 @@ def rewriting_recipe(recipe: Recipe, model: str, api: Api = "") -> Recipe:
         ask = Ask(shipped_prompt(shipped), SAMPLING[style])
     ask = dataclasses.replace(ask, model=model, api="" if api == recipe.api else api or ask.api)
     checks = tuple(check for check in recipe.checks if not check.asks)
-    rewriting = dataclasses.replace(recipe, checks=checks, instances=dataclasses.replace(recipe.instances, rewrite=ask))
+    instances = dataclasses.replace(recipe.instances, rewrite=ask)
+    rewriting = dataclasses.replace(recipe, checks=checks, instances=instances, followups=None)
     dry_run(rewriting)
     return rewriting
 
@@ -141,7 +144,7 @@ def _belongs(key: str, names: set[str], requests: int) -> bool:
     stream, name, *_ = [*key.split("/"), ""]
     if stream == "propose" or step_of(key) == SHARED:
         return int(name) < requests
-    return stream == "annotate" and name in names and step_of(key) != "rewrite"
+    return stream == "annotate" and name in names and step_of(key) not in ("rewrite", *SPEAKERS)
 
 
 def _refuse_others(folder: Path, old: Path, recipe: Recipe) -> None:

@@ -28,8 +28,9 @@ from bootstruct.journal.events import (
     TaskCompleted,
 )
 from bootstruct.journal.file import journal_path, read_events
+from bootstruct.journal.forgetting import forget
 from bootstruct.journal.keys import again, key_of
-from bootstruct.journal.state import State, apply, begin, check_keys, ends_request, forget
+from bootstruct.journal.state import State, apply, begin, check_keys, ends_request
 from bootstruct.stages.annotate import annotate_in, flow_reply
 from bootstruct.stages.custom import (
     NO_CODE,

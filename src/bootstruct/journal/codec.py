@@ -21,7 +21,7 @@ from bootstruct.journal.events import (
     RunStarted,
     TaskCompleted,
 )
-from bootstruct.types import CheckVerdict, Instance, RejectedInstance, Reply, Seed, Verdict
+from bootstruct.types import CheckVerdict, Instance, RejectedInstance, Reply, Seed, Turn, Verdict
 
 _CHECKSUM: Final = b',"crc":"'  # the last field of a line: eight hexadecimal digits, then the end of the line
 _END: Final = b'"}\n'
@@ -269,11 +269,23 @@ def seed_from_json(row: dict[str, Any]) -> Seed:
 
 
 def _instance_to_json(instance: Instance) -> dict[str, Any]:
-    return {"input": instance.input, "output": instance.output}
+    row: dict[str, Any] = {"input": instance.input, "output": instance.output}
+    return row | ({"turns": [_turn_to_json(turn) for turn in instance.turns]} if instance.turns else {})
 
 
 def _instance_from_json(row: dict[str, Any]) -> Instance:
-    return Instance(_text(row["input"]), _text(row["output"]))
+    turns = tuple(map(_turn_from_json, _list(row["turns"]))) if "turns" in row else ()
+    return Instance(_text(row["input"]), _text(row["output"]), turns)
+
+
+def _turn_to_json(turn: Turn) -> dict[str, Any]:
+    row: dict[str, Any] = {"intent": turn.intent, "user": turn.user, "assistant": turn.assistant}
+    return row | ({"cut": list(turn.cut)} if turn.cut else {})
+
+
+def _turn_from_json(row: dict[str, Any]) -> Turn:
+    cut = tuple(map(_text, _list(row.get("cut", []))))
+    return Turn(_text(row["user"]), _text(row["assistant"]), _text(row.get("intent", "")), cut)
 
 
 def _verdict_from_json(row: dict[str, Any]) -> Verdict:

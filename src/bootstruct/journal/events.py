@@ -123,7 +123,8 @@ class TaskCompleted:
         instances: those that were kept.
         rejected: those that were not, each with its rule.
         failed: whether a request failed for good.
-        unread: (step, reason) for each step whose reply gave nothing: `kind`, `kinds`, `instances` or `rewrite/N`, and
+        unread: (step, reason) for each step whose reply gave nothing: `kind`, `kinds`, `instances`, `rewrite/N`,
+            `user/N/TURN` or `assistant/N/TURN`, and
             `cut while thinking`, `unreadable`, `refusal`, `filtered`, `empty`, `tool calls` or `cut`.
     """
 

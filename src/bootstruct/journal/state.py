@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from bootstruct.config.recipe import Recipe
 from bootstruct.errors import JournalError
@@ -21,7 +21,8 @@ from bootstruct.journal.events import (
     RunStarted,
     TaskCompleted,
 )
-from bootstruct.journal.keys import SHARED, again, key_of, request_of, step_of
+from bootstruct.journal.forgetting import forget, forget_key
+from bootstruct.journal.keys import again, request_of, step_of
 from bootstruct.journal.usage import Usage
 from bootstruct.types import Instance, Instruction, Seed
 
@@ -204,9 +205,14 @@ def _take_back(state: State, old: TaskCompleted, new: TaskCompleted) -> None:
     state.failures -= old.failed
     for step, reason in old.unread:
         _count_unread(state, step, reason, -1)
-    if new.instances != old.instances and state.checked.get(old.task):
+    if _without_turns(new) != _without_turns(old) and state.checked.get(old.task):
         state.failures -= sum(checked.failed for checked in state.checked[old.task])
         state.checked[old.task] = ()
+
+
+def _without_turns(event: TaskCompleted) -> list[tuple[str, str]]:
+    """What checks see of the instances of a task."""
+    return [(instance.input, instance.output) for instance in event.instances]
 
 
 def _count_unread(state: State, step: str, reason: str, count: int) -> None:
@@ -298,36 +304,6 @@ def is_left(state: State, event: TaskCompleted) -> bool:
     )
 
 
-def forget(replies: dict[str, Any], event: TaskCompleted, with_request: bool = False) -> None:
-    """Remove the replies about a task from `replies`, because it is decided.
-
-    If a reply could not be read, those that came before it stay for `--retry-failed`, which sends only the later requests.
-
-    Args:
-        replies: replies by key.
-        event: the decision on the task.
-        with_request: whether to take out those that it shares with its request too.
-    """
-    if with_request:
-        _forget_key(replies, key_of(event.task, SHARED))
-    steps, number = ["kind", "instances"], 0
-    while key_of(event.task, f"rewrite/{number}") in replies:
-        steps.append(f"rewrite/{number}")
-        number += 1
-    again_steps = event.retried_steps
-    if any(step in again_steps for step in ("kind", "instances")):
-        steps = steps[steps.index(again_steps[0]) :]  # later requests may differ
-    elif again_steps:
-        steps = list(again_steps)
-    for step in steps:
-        _forget_key(replies, key_of(event.task, step))
-
-
-def _forget_key(replies: dict[str, Any], key: str) -> None:
-    replies.pop(key, None)
-    replies.pop(again(key), None)
-
-
 def _commit_proposed(state: State, event: CandidatesJudged) -> None:
     for number, verdict in enumerate(event.verdicts):
         if verdict.rule is None:
@@ -347,7 +323,7 @@ def _commit_proposed(state: State, event: CandidatesJudged) -> None:
         _count_unread(state, "propose", event.unread, 1)
     state.accepted_after.append(len(state.accepted))
     state.recent.append(event)
-    _forget_key(state.replies, f"propose/{event.index}")
+    forget_key(state.replies, f"propose/{event.index}")
 
 
 def _count(state: State, event: ReplyReceived) -> None:

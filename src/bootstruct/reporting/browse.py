@@ -7,6 +7,7 @@ from bootstruct.render.sanitize import clip, in_script, visible
 from bootstruct.reporting.measure import DatasetMeasures
 from bootstruct.reporting.statistics import words
 from bootstruct.reporting.subject import RecordedReply, ReportTask
+from bootstruct.types import Instance
 
 ROWS = 1000  # shown unless the user says otherwise
 BUDGET = 4_500_000  # characters of the page's data unless the user gives the number of rows
@@ -65,7 +66,7 @@ def _row(
         "s": task.status,
         "w": words(task.text),
     }
-    row["i"] = [[shown(instance.input), shown(instance.output)] for instance in task.instances]
+    row["i"] = [[shown(text) for text in _texts(instance)] for instance in task.instances]
     if measured.verbs is not None and position in measured.verbs.by_position:
         row["v"] = list(measured.verbs.by_position[position])
     near = measured.neighbours.nearest.get(position) if measured.neighbours is not None else None
@@ -91,6 +92,11 @@ def _row(
             where = f"{passage.name}{f', {passage.heading}' if passage.heading else ''}"
             requests[lineage.request]["passage"] = [visible(where), shown(passage.text)]
     return row, texts, requests
+
+
+def _texts(instance: Instance) -> tuple[str, ...]:
+    """Input and output, and in turn what user and assistant write after them."""
+    return instance.input, instance.output, *(text for turn in instance.turns for text in (turn.user, turn.assistant))
 
 
 def _reply(answered: RecordedReply, shown: Any) -> Json:

@@ -22,6 +22,7 @@ from bootstruct.reporting.subject import (
 )
 from bootstruct.run.folder import RECIPE, SEEDS, is_begun, read_plan
 from bootstruct.run.task_provenance import recorded_reply
+from bootstruct.stages.followups import SPEAKERS
 from bootstruct.stages.passages import passage_of
 from bootstruct.stages.rules import TOO_SIMILAR
 from bootstruct.stages.training_format import training_instances
@@ -139,6 +140,8 @@ def _lineage(history: RunHistory, task: ReportTask) -> TaskLineage:
     keys = [f"propose/{index}", *(key_of(task.name, step) for step in (SHARED, "kind", "instances"))]
     while (key := f"annotate/{task.name}/rewrite/{len(keys) - 4}") in state.reply_offsets:
         keys.append(key)
+    turns = [f"{side}/{n}/{turn}" for n in range(len(task.instances)) for turn in range(1, 21) for side in SPEAKERS]
+    keys += [key for step in turns if (key := key_of(task.name, step)) in state.reply_offsets]
     for key in [known for first in keys for known in (first, again(first))]:
         step = step_of(key)
         replied = recorded_reply(state, history.journal, key)

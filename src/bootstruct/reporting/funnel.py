@@ -13,6 +13,7 @@ EXAMPLES = 6  # instances shown of those that a check rejected
 MOST_REASONS = 20  # reasons of failures that are shown
 FAILED_REQUEST, UNREAD_REPLY = "request failed for good", "nothing read from the reply about {step}"
 STEPS = {"propose": "new instructions", "kind": "a task type", "kinds": "task types", "rewrite": "a new output"}
+STEPS |= {"user": "a user's next turn", "assistant": "the answer to it"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from bootstruct.journal.usage import Usage
 from bootstruct.run.documents import coverage_totals
 from bootstruct.run.failure_reasons import FailureReason, failure_reasons
 from bootstruct.stages.draw import draw_evolution, visible_count
+from bootstruct.stages.followups import draw_intents
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ class Status:
         without_instances: of those, tasks without a usable instance.
         instances: instances kept.
         rejected_instances: rejected instances, by rule.
+        conversations: of a recipe with `followups`, instances with further `turns`, how many these are, how many turns the
+            recipe `wanted`, and in how many the model wrote the other side as well, which was `cut` off.
         checks: what each check of the recipe decided.
         passed_checks: instances that passed all checks; without checks all instances.
         unread: by step and reason, the replies from which nothing could be read, as in `{"kind": {"unreadable": 2}}`.
@@ -110,6 +113,7 @@ class Status:
     without_instances: int
     instances: int
     rejected_instances: dict[str, int]
+    conversations: dict[str, int]
     checks: list[CheckStatus]
     passed_checks: int
     unread: dict[str, dict[str, int]]
@@ -165,6 +169,7 @@ def status_of(state: State, prices: Prices, suspended: Mapping[str, str] | None 
         without_instances=sum(not a.instances for a in done),
         instances=sum(len(a.instances) for a in done),
         rejected_instances=dict(sorted(rejected_instances.items(), key=lambda rule: (-rule[1], rule[0]))),
+        conversations=conversations(state),
         checks=checks_of(state, prices),
         passed_checks=sum(len(state.passed_instances(task)) for task in state.completed),
         unread=unread_replies(state),
@@ -211,6 +216,23 @@ def revised(state: State) -> dict[str, int]:
     tasks = [task.name for task in state.accepted if int(task.name.partition(".")[0]) in state.revises]
     passed = sum(bool(state.passed_instances(task)) for task in tasks)
     return {"requests": len(state.revises), "accepted": len(tasks), "passed": passed}
+
+
+def conversations(state: State) -> dict[str, int]:
+    """How many instances have further turns, how many turns there are and were wanted, and in how many one side was cut.
+
+    Empty if the recipe has no `followups`.
+    """
+    recipe, followups = state.recipe, state.recipe.followups
+    if followups is None:
+        return {}
+    done = [(task.task, n, pair) for task in state.completed.values() for n, pair in enumerate(task.instances)]
+    return {
+        "instances": sum(bool(instance.turns) for _, _, instance in done),
+        "turns": sum(len(instance.turns) for _, _, instance in done),
+        "wanted": sum(len(draw_intents(recipe, followups, task, number)) for task, number, _ in done),
+        "cut": sum(bool(turn.cut) for _, _, instance in done for turn in instance.turns),
+    }
 
 
 def unread_replies(state: State) -> dict[str, dict[str, int]]:

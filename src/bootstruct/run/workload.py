@@ -12,10 +12,12 @@ from bootstruct.journal.keys import AGAIN, SHARED, step_of
 from bootstruct.journal.state import State
 from bootstruct.journal.usage import Usage
 from bootstruct.stages.annotate import annotate
+from bootstruct.stages.followups import SPEAKERS, mean_turns, turn_prompts
 from bootstruct.stages.propose import propose_prompt
 from bootstruct.types import Instruction, Prompt, Reply
 
 PRIOR_WEIGHT: Final = 1.0  # requests and tasks that the assumption counts for beside the measured ones
+PRIOR_INSTANCES: Final = 2.0  # instances of a task, before any is completed
 PRIOR_YIELD: Final = 4.0  # accepted instructions per request, before any is judged
 RECENT: Final = 100  # requests over which the yield is taken
 BYTES_PER_TOKEN: Final = 4  # assumed before a server has counted
@@ -75,9 +77,10 @@ class Workload:
     def per_task(self) -> ExpectedUse:
         """The cost of completing an accepted instruction, including its share of a request about several."""
         steps = [step for step in self._prior if step != "propose"]
-        amount = ExpectedUse()
+        amount, turns = ExpectedUse(), mean_turns(self.state.recipe) * PRIOR_INSTANCES
         for step in {*steps, *(s for s in self._finished_steps if _is_about_task(s))}:
-            asked = (self._finished_steps[step] + PRIOR_WEIGHT * (step in steps)) / (self._finished + PRIOR_WEIGHT)
+            assumed = PRIOR_WEIGHT * (step in steps) * (turns if step in SPEAKERS else 1.0)
+            asked = (self._finished_steps[step] + assumed) / (self._finished + PRIOR_WEIGHT)
             amount = amount.plus(self._mean(step), asked)
         shared = sum(u.requests + u.reused for (step, _), u in self.state.usage.items() if step == SHARED)
         if shared:
@@ -167,7 +170,7 @@ def recent_yield(state: State) -> float:
 
 
 def _is_about_task(step: str) -> bool:
-    return step in ("kind", "instances", "rewrite")
+    return step in ("kind", "instances", "rewrite", *SPEAKERS)
 
 
 def _first_prompts(state: State) -> Iterable[tuple[str, Prompt]]:
@@ -177,9 +180,10 @@ def _first_prompts(state: State) -> Iterable[tuple[str, Prompt]]:
     task = Instruction("0.0", seed.instruction, seed.instances if state.recipe.propose.with_instances else ())
     flow = annotate(state.recipe, task, (), False, state.seeds)
     prompt = next(flow, None)
-    while prompt is not None and not prompt.step.endswith(AGAIN):
+    while prompt is not None and not prompt.step.endswith(AGAIN) and prompt.stage not in SPEAKERS:
         yield prompt.step.partition("/")[0], prompt
         try:
             prompt = flow.send(Reply("No"))
         except StopIteration:
-            return
+            break
+    yield from turn_prompts(state.recipe)

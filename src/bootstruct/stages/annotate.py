@@ -11,6 +11,7 @@ from bootstruct.stages import schemas
 from bootstruct.stages.answer_from_passage import answer_from_passage
 from bootstruct.stages.constraints import apply_constraints, constrained_text, deal_constraints
 from bootstruct.stages.draw import sample_number
+from bootstruct.stages.followups import follow_up
 from bootstruct.stages.house_style import draw_worked_seeds
 from bootstruct.stages.parsing import instances, json_replies, original
 from bootstruct.stages.parsing.instances import ParsedInstances
@@ -45,7 +46,8 @@ def annotate(
 ) -> AnnotateFlow:
     """Ask for the task type, then for instances: label first for classification, input first otherwise (section 2.2).
 
-    If the recipe rewrites outputs, the output of each instance is requested again at the end. A request whose reply
+    If the recipe rewrites outputs, the output of each instance is requested again; if it has `followups`, further turns
+    of each instance are requested at the end. A request whose reply
     contains no answer is made once more (see `second_requests`); if it still cannot be read, the reason is recorded.
 
     Args:
@@ -66,6 +68,9 @@ def annotate(
         kept, rejected = yield from _instances(recipe, task, is_classification, again, seeds, unread)
     if recipe.instances.rewrite is not None:
         kept, more, lost = yield from rewrite(recipe, recipe.instances.rewrite, task, is_classification, kept, again)
+        rejected, unread = rejected + more, unread + lost
+    if recipe.followups is not None:
+        kept, more, lost = yield from follow_up(recipe, recipe.followups, task, kept, again)
         rejected, unread = rejected + more, unread + lost
     return TaskCompleted(task.name, is_classification, kept, rejected, unread=tuple(unread) if again else ())
 

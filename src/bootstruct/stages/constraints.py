@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bootstruct.config.recipe import Constraints, Recipe
+from bootstruct.config.recipe import Recipe
+from bootstruct.config.recipe_constraints import Constraints
 from bootstruct.errors import InputError
 from bootstruct.stages.constraint_verifier import AT_LEAST, LESS_THAN, follows
 from bootstruct.stages.draw import rng_for

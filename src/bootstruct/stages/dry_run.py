@@ -1,12 +1,14 @@
 """Try out a recipe without a model, so that its faults show before anything is paid for."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from bootstruct.config.recipe import Recipe
 from bootstruct.errors import InputError
 from bootstruct.journal.keys import SHARED
 from bootstruct.stages.constraints import check_constraints
 from bootstruct.stages.draw import draw_hints
+from bootstruct.stages.followups import turn_prompts
 from bootstruct.stages.house_style import draw_worked_seeds
 from bootstruct.stages.instance_checks import InstanceChecks
 from bootstruct.stages.passages import passage_values
@@ -43,6 +45,7 @@ def dry_run(recipe: Recipe) -> None:
         values |= {**passage_values(recipe, _PASSAGE), "worked": ()} if recipe.documents else {}
         build_prompt(recipe, recipe.instances.rewrite, "rewrite/0", 0, **values)
     _documents(recipe)
+    _turns(recipe)
     checks, task = InstanceChecks(recipe), Instruction("0.0", "An instruction.")
     for check in recipe.checks:
         if check.revise is not None:
@@ -71,6 +74,13 @@ def _documents(recipe: Recipe) -> None:
     values = {"instruction": "An instruction.", "is_classification": False, "worked": []}
     values |= passage_values(recipe, _PASSAGE)
     build_prompt(recipe, recipe.documents.answer, "instances", 0, **values)
+
+
+def _turns(recipe: Recipe) -> None:
+    """Build the requests for a further turn, with each intent."""
+    if (followups := recipe.followups) is not None:
+        for intent in followups.intents:
+            list(turn_prompts(replace(recipe, followups=replace(followups, intents=(intent,)))))
 
 
 class _RecordedHints(Mapping[str, str]):

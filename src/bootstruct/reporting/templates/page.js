@@ -126,6 +126,7 @@
     const io = el("div", "io", null);
     if (pair[0]) io.append(el("div", "tag", "input"), said(pair[0]));
     io.append(el("div", "tag", "output"), said(pair[1]));
+    for (let n = 2; n < pair.length; n++) io.append(el("div", "tag", n % 2 ? "assistant" : "user"), said(pair[n]));
     box.append(io);
   }
 
@@ -147,7 +148,7 @@
     if (asked && asked.question) box.append(folded("The prompt as recorded", said(asked.question)));
     if (asked && asked.text !== undefined) box.append(folded(`The raw reply of request ${row.r}`, said(asked.text, asked.finish && `ended by: ${asked.finish}`)));
     for (const reply of row.replies || []) {
-      const titles = { kind: "The raw reply about its task type", rewrite: "The raw reply with a rewritten output" };
+      const titles = { kind: "The raw reply about its task type", rewrite: "The raw reply with a rewritten output", user: "The raw reply with a user's turn", assistant: "The raw reply with the answer to it" };
       const title = titles[reply.step] || "The raw reply with its instances";
       box.append(folded(title, said(reply.text, reply.finish && `ended by: ${reply.finish}`)));
     }
