@@ -93,7 +93,8 @@ def test_an_instance_gets_as_many_turns_as_were_drawn_until_one_cannot_be_used(t
     assert told.conversations["cut"] == sum(bool(turn.cut) for turn in turns)
     assert told.conversations["wanted"] - len(turns) >= ended
     assert verify(path).disagreements == []
-    assert not state.replies  # nothing decided stays in memory, except what --retry-failed asks again
+    left = {key.split("/")[1] for key in state.replies if key.startswith("annotate/")}
+    assert left <= {name for name, task in state.completed.items() if task.retried_steps}  # which --retry-failed needs
 
 
 def test_the_pool_is_that_of_a_run_without_turns(tmp_path: Path) -> None:
@@ -255,15 +256,15 @@ def test_failed_and_unread_turns_are_asked_again_and_no_other(tmp_path: Path) ->
 
 def test_a_budget_counts_a_task_when_its_turns_are_there(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    talking(tmp_path, turns=[3, 3])
+    talking(tmp_path)
     bs.init(folder, recipe=tmp_path / "talking.yaml", model="python/x")
-    result = bs.generate(folder, tasks=400, max_requests=250, engine=ScriptedEngine(answering))
-    status = result.run.status()
+    status = bs.generate(folder, tasks=400, max_requests=250, engine=ScriptedEngine(answering)).run.status()
     assert status.replies <= 250
-    assert status.accepted - status.completed <= 0.1 * status.accepted + 1
+    assert status.completed >= 0.5 * status.accepted  # without an estimate of turns it would be a tenth
     assert status.conversations["turns"] > 0
-    more = bs.generate(folder, tasks=400, max_requests=500, engine=ScriptedEngine(answering)).run.status()
+    more = bs.generate(folder, tasks=400, max_requests=400, engine=ScriptedEngine(answering)).run.status()
     assert status.completed < more.completed
+    assert more.replies <= 400
 
 
 def test_a_preview_shows_turns_and_estimates_them(tmp_path: Path) -> None:
@@ -294,7 +295,8 @@ def test_a_report_shows_turns(tmp_path: Path) -> None:
     grown(tmp_path / "run", talking(tmp_path), 12)
     bs.report(tmp_path / "run", out=tmp_path / "page.html")
     assert "What about the" in (tmp_path / "page.html").read_text()
-    assert "continue as conversations" in bootstruct("status", tmp_path / "run").stdout
+    told = " ".join(bootstruct("status", tmp_path / "run").stdout.split())
+    assert "of them continue as" in told and "further turns of" in told
 
 
 @pytest.mark.parametrize(

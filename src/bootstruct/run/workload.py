@@ -77,15 +77,20 @@ class Workload:
     def per_task(self) -> ExpectedUse:
         """The cost of completing an accepted instruction, including its share of a request about several."""
         steps = [step for step in self._prior if step != "propose"]
-        amount, turns = ExpectedUse(), mean_turns(self.state.recipe) * PRIOR_INSTANCES
+        amount = ExpectedUse()
         for step in {*steps, *(s for s in self._finished_steps if _is_about_task(s))}:
-            assumed = PRIOR_WEIGHT * (step in steps) * (turns if step in SPEAKERS else 1.0)
-            asked = (self._finished_steps[step] + assumed) / (self._finished + PRIOR_WEIGHT)
-            amount = amount.plus(self._mean(step), asked)
+            asked = (self._finished_steps[step] + PRIOR_WEIGHT * (step in steps)) / (self._finished + PRIOR_WEIGHT)
+            amount = amount.plus(self._mean(step), self._turns_per_task(step) if step in SPEAKERS else asked)
         shared = sum(u.requests + u.reused for (step, _), u in self.state.usage.items() if step == SHARED)
         if shared:
             amount = amount.plus(self._mean(SHARED), shared / max(1, len(self.state.accepted)))
         return amount
+
+    def _turns_per_task(self, step: str) -> float:
+        """How many requests for turns a task takes. Short conversations end first, so those under way count as usual ones."""
+        begun = PRIOR_WEIGHT + len(self._open)
+        usual = mean_turns(self.state.recipe) * PRIOR_INSTANCES
+        return (self._finished_steps[step] + usual * begun) / (self._finished + begun)
 
     @property
     def per_check(self) -> ExpectedUse:
@@ -100,10 +105,10 @@ class Workload:
 
     @property
     def answered(self) -> ExpectedUse:
-        """What unfinished tasks have been answered already."""
+        """What unfinished tasks have been answered already; without turns, since those of long conversations remain."""
         amount = ExpectedUse()
         for step, count in self._open_steps.items():
-            amount = amount.plus(self._mean(step), count)
+            amount = amount if step in SPEAKERS else amount.plus(self._mean(step), count)
         return amount
 
     @property
@@ -112,6 +117,11 @@ class Workload:
         square = ExpectedUse()
         for step in [step for step in self._prior if step != "propose"]:
             square = square.plus(self.budget.used_at(step).variance)
+        if mean_turns(self.state.recipe):  # a task has no instance or many, and their turns are drawn
+            turns = ExpectedUse()
+            for step in SPEAKERS:
+                turns = turns.plus(self._mean(step), self._turns_per_task(step))
+            square = square.plus(ExpectedUse(*(value * value for value in turns)))
         return ExpectedUse(*map(sqrt, square))
 
     @property
