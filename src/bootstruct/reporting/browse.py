@@ -1,23 +1,27 @@
 """The rows that the page carries for its browser, each with its instances and its lineage."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
 from bootstruct.render.sanitize import clip, in_script, visible
+from bootstruct.reporting.funnel import rules_in_order
 from bootstruct.reporting.measure import DatasetMeasures
 from bootstruct.reporting.statistics import words
-from bootstruct.reporting.subject import RecordedReply, ReportTask
+from bootstruct.reporting.subject import RecordedReply, RejectedCandidate, ReportTask
+from bootstruct.run.task_provenance import dealt_topic
 from bootstruct.types import Instance
 
 ROWS = 1000  # shown unless the user says otherwise
 BUDGET = 4_500_000  # characters of the page's data unless the user gives the number of rows
 LONGEST = 6000  # characters of a text in a sample
+REJECTED = "rejected"  # the status of a rejected candidate
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class TaskBrowser:
-    """The rows in the page: `data` for its script, and how many of the tasks these are."""
+    """The rows in the page: `data` for its script (rejected candidates beside them), and how many of the tasks these are."""
 
     data: Json
     shown: int
@@ -34,7 +38,8 @@ def browsed(measured: DatasetMeasures, rows: int | None, budget: int | None) -> 
     known |= {task.name: task.text for task in tasks} if needs_names else {}
     data: Json = {"label": visible(measured.subject.label), "rows": [], "texts": {}, "asked": {}}
     kept: list[tuple[int, Json]] = []
-    used = 0
+    rejected, used = _rejected(measured, known, longest, None if budget is None else budget // 5)
+    data |= {"rejected": rejected, "rejections": {visible(rule): count for rule, count in _counts(measured).items()}}
     for position in chosen:
         row, texts, requests = _row(measured, position, known, longest)
         new = [row] + [text for text in texts.items() if text[0] not in data["texts"]]
@@ -47,6 +52,48 @@ def browsed(measured: DatasetMeasures, rows: int | None, budget: int | None) -> 
         kept.append((position, row))
     data["rows"] = [row for _, row in sorted(kept, key=lambda value: value[0])]
     return TaskBrowser(data, len(kept), len(tasks))
+
+
+def _counts(measured: DatasetMeasures) -> dict[str, int]:
+    """How many candidates each rule rejected, whether they are shown or not."""
+    history = measured.subject.history
+    return {} if history is None else {rule: history.state.rejections[rule] for rule in rules_in_order(history)}
+
+
+def _rejected(
+    measured: DatasetMeasures, known: dict[str, str], longest: int | None, budget: int | None
+) -> tuple[list[Json], int]:
+    """Rows of rejected candidates, in turn one of each rule until the budget is used up; and the characters used."""
+    history, used = measured.subject.history, 0
+    kept: list[tuple[tuple[int, ...], Json]] = []
+    if history is None:
+        return [], 0
+    turns = itertools.zip_longest(*(history.rejected.get(rule, []) for rule in rules_in_order(history)))
+    for candidate, rule in (pair for turn in turns for pair in zip(turn, rules_in_order(history), strict=True)):
+        if candidate is None:
+            continue
+        row = _rejected_row(candidate, rule, dealt_topic(history.state, candidate.name), known, longest)
+        used += len(in_script(row)) if budget is not None else 0
+        if budget is not None and used > budget:
+            break
+        kept.append((tuple(map(int, candidate.name.split("."))), row))
+    return [row for _, row in sorted(kept, key=lambda value: value[0])], used
+
+
+def _rejected_row(
+    candidate: RejectedCandidate, rule: str, topic: str, known: dict[str, str], longest: int | None
+) -> Json:
+    def shown(text: str) -> str:
+        return visible(text if longest is None else clip(text, longest))
+
+    row: Json = {"n": candidate.name, "t": shown(candidate.text), "k": None, "s": REJECTED, "w": words(candidate.text)}
+    row |= {"i": [], "x": visible(rule), **({"p": visible(topic)} if topic else {})}
+    if candidate.score is not None:
+        near = candidate.neighbour
+        row["near"] = [
+            [round(candidate.score, 3), visible(near) if near in known else "", shown(known.get(near, near))]
+        ]
+    return row
 
 
 def _row(
@@ -76,6 +123,10 @@ def _row(
         row["near"] = [[round(score, 3), visible(name)] for score, name in near]
     elif lineage.neighbours:
         row["near"] = [[round(score, 3), "", shown(text)] for score, text in lineage.neighbours[:3]]
+    if lineage.topic:
+        row["p"] = visible(lineage.topic)
+    if lineage.scores:
+        row["g"] = [[visible(check), n, round(score, 3), visible(rule)] for check, n, score, rule in lineage.scores]
     if lineage.rejected:
         row["rejected"] = [[visible(rule), shown(entry.input), shown(entry.output)] for rule, entry in lineage.rejected]
     replies = [_reply(reply, shown) for reply in lineage.replies if reply.step != "propose"]

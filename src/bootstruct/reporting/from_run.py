@@ -21,14 +21,14 @@ from bootstruct.reporting.subject import (
     TaskLineage,
 )
 from bootstruct.run.folder import RECIPE, SEEDS, is_begun, read_plan
-from bootstruct.run.task_provenance import recorded_reply
+from bootstruct.run.task_provenance import dealt_topic, recorded_reply
 from bootstruct.stages.followups import SPEAKERS
 from bootstruct.stages.passages import passage_of
 from bootstruct.stages.rules import TOO_SIMILAR
 from bootstruct.stages.training_format import training_instances
-from bootstruct.types import Verdict
+from bootstruct.types import Instance
 
-EXAMPLES = 6  # rejected texts kept for each rule
+EXAMPLES, BROWSED = 6, 50  # rejected texts kept for each rule, in the funnel and in the browser of the tasks
 
 
 def is_run(path: Path) -> bool:
@@ -69,7 +69,7 @@ def run_subject(path: Path, label: str) -> Dataset:
 
 def _fold(journal: Path) -> RunHistory:
     history: RunHistory | None = None
-    draws = random.Random(0)  # which rejected texts are shown: a fair draw, the same each time
+    draws, more = random.Random(0), random.Random(1)  # which rejected texts are shown: fair draws, the same each time
     for number, (offset, event) in enumerate(read_events(journal), 1):
         try:
             if history is None:
@@ -79,7 +79,7 @@ def _fold(journal: Path) -> RunHistory:
         except JournalError as exc:
             raise JournalError(f"{journal}:{number}: {exc}") from None
         if isinstance(event, CandidatesJudged):
-            _proposed(history, event, draws)
+            _proposed(history, event, draws, more)
         elif isinstance(event, ReplyReceived):
             history.cut += event.reply.is_cut
     if history is None:
@@ -87,30 +87,26 @@ def _fold(journal: Path) -> RunHistory:
     return history
 
 
-def _proposed(history: RunHistory, event: CandidatesJudged, draws: random.Random) -> None:
+def _proposed(history: RunHistory, event: CandidatesJudged, draws: random.Random, more: random.Random) -> None:
     history.shown[event.index] = event.shown
     history.read.append(len(event.verdicts))
     history.near.append(sum(verdict.rule == TOO_SIMILAR for verdict in event.verdicts))
-    for verdict in event.verdicts:
+    for number, verdict in enumerate(event.verdicts):
         if verdict.rule is not None:
-            _keep(
-                history.examples.setdefault(verdict.rule, []),
-                _rejection(verdict),
-                history.state.rejections[verdict.rule],
-                draws,
-            )
+            name, seen = f"{event.index}.{number}", history.state.rejections[verdict.rule]
+            rejection = RejectedCandidate(verdict.text, verdict.score, verdict.neighbour or "", name)
+            _keep(history.examples.setdefault(verdict.rule, []), rejection, seen, draws)
+            _keep(history.rejected.setdefault(verdict.rule, []), rejection, seen, more, BROWSED)
 
 
-def _keep(kept: list[RejectedCandidate], rejection: RejectedCandidate, seen: int, draws: random.Random) -> None:
-    """A fair draw of EXAMPLES from a stream of which this is about the `seen`-th."""
-    if len(kept) < EXAMPLES:
+def _keep(
+    kept: list[RejectedCandidate], rejection: RejectedCandidate, seen: int, draws: random.Random, most: int = EXAMPLES
+) -> None:
+    """A fair draw of `most` from a stream of which this is about the `seen`-th."""
+    if len(kept) < most:
         kept.append(rejection)
-    elif (place := draws.randrange(seen)) < EXAMPLES:
+    elif (place := draws.randrange(seen)) < most:
         kept[place] = rejection
-
-
-def _rejection(verdict: Verdict) -> RejectedCandidate:
-    return RejectedCandidate(verdict.text, verdict.score, verdict.neighbour or "")
 
 
 def _count_instances(history: RunHistory) -> None:
@@ -151,6 +147,21 @@ def _lineage(history: RunHistory, task: ReportTask) -> TaskLineage:
     recorded = state.imported.get(task.name)
     near = tuple((score, text) for text, score in recorded.most_similar) if recorded else ()
     completed = state.completed.get(task.name)
-    rejected = tuple((pair.rule, pair.instance) for pair in completed.rejected) if completed else ()
-    passage = passage_of(state.recipe, task.name)
-    return TaskLineage(str(index), history.shown.get(index, ()), tuple(replies), near, rejected, passage)
+    rejected = [(pair.rule, pair.instance) for pair in completed.rejected] if completed else []
+    by_checks, scores = _checked(state, task.name)
+    passage, shown = passage_of(state.recipe, task.name), history.shown.get(index, ())
+    topic = dealt_topic(state, task.name)
+    return TaskLineage(str(index), shown, tuple(replies), near, (*rejected, *by_checks), passage, topic, scores)
+
+
+def _checked(state: State, task: str) -> tuple[list[tuple[str, Instance]], tuple[tuple[str, int, float, str], ...]]:
+    """What the checks rejected of a task, and what they measured."""
+    rejected, scores = [], []
+    for checked in state.checked.get(task, ()):
+        for verdict in checked.verdicts:
+            if verdict.rule is not None:
+                instance = state.completed[task].instances[verdict.instance]
+                rejected.append((f"check {checked.check}: {verdict.rule}", instance))
+            if verdict.score is not None:
+                scores.append((checked.check, verdict.instance + 1, verdict.score, verdict.rule or ""))
+    return rejected, tuple(scores)

@@ -6,6 +6,7 @@ textContent), and the page's policy allows its own style and script by their dig
 
 import base64
 import hashlib
+import shlex
 from collections.abc import Sequence
 from importlib import resources
 from typing import Any
@@ -67,6 +68,7 @@ def render(all_measured: Sequence[DatasetMeasures], rows: int | None, bounded: b
         browsers=browsers,
         data=Markup(in_script([browser.data for browser in browsers])),
         shown=_shown(browsers),
+        reviews=[_review(measured) for measured in all_measured],
     )
     return page.encode("utf-8", "replace")
 
@@ -90,6 +92,20 @@ def _shown(browsers: Sequence[TaskBrowser]) -> str:
         return ""
     parts = [f"{browser.shown:,} of {browser.of:,}" for browser in browsers]
     return f"A random sample: {', '.join(parts)} tasks. --rows all includes all."
+
+
+def _review(measured: DatasetMeasures) -> tuple[str, str] | None:
+    """The command that starts the review page of a run, and where to give it; None for files.
+
+    A path from the root is cut to the folder's name, because pages are passed on.
+    """
+    history = measured.subject.history
+    if history is None:
+        return None
+    folder = history.journal.parent
+    where = f"in the folder that contains {visible(folder.name)}" if folder.is_absolute() else ""
+    name = folder.name if folder.is_absolute() else str(folder)
+    return f"bootstruct review {shlex.quote(visible(name))}", where
 
 
 def _funnel(funnel: Funnel | None) -> dict[str, Any] | None:

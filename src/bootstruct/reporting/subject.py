@@ -46,7 +46,11 @@ class RecordedReply:
 class TaskLineage:
     """The lineage of a task: its request, the names of the examples shown, the raw replies, the recorded neighbours.
 
-    `passage` is the part of a document that it is about.
+    Attributes:
+        rejected: rejected instances, each with the rule.
+        passage: the part of a document that it is about.
+        topic: the topic that the recipe dealt to its request; empty if it deals none or that is not known.
+        scores: the name of a check, the number of the instance from 1, the score, and the rule if it was rejected.
     """
 
     request: str = ""
@@ -55,15 +59,22 @@ class TaskLineage:
     neighbours: tuple[tuple[float, str], ...] = ()
     rejected: tuple[tuple[str, Instance], ...] = ()
     passage: Passage | None = None
+    topic: str = ""
+    scores: tuple[tuple[str, int, float, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedCandidate:
-    """An example of a rejected text, and the text to which it was too similar (`keep away` texts have no name)."""
+    """An example of a rejected text, and the text to which it was too similar (`keep away` texts have no name).
+
+    Attributes:
+        name: the number of its request and its place in the reply, as in the name of a task; empty for instances.
+    """
 
     text: str
     score: float | None = None
     neighbour: str = ""
+    name: str = ""
 
 
 @dataclass(slots=True)
@@ -72,7 +83,8 @@ class RunHistory:
 
     Attributes:
         read, near: candidates of each request, and those of them that novelty rejected.
-        examples: some rejected texts by rule.
+        examples: some rejected texts by rule, for the funnel.
+        rejected: more of them by rule, for the browser of the tasks.
     """
 
     state: State
@@ -80,6 +92,7 @@ class RunHistory:
     read: list[int] = field(default_factory=list)
     near: list[int] = field(default_factory=list)
     examples: dict[str, list[RejectedCandidate]] = field(default_factory=dict)
+    rejected: dict[str, list[RejectedCandidate]] = field(default_factory=dict)
     instance_rejections: dict[str, int] = field(default_factory=dict)
     instance_examples: dict[str, list[RejectedCandidate]] = field(default_factory=dict)
     shown: dict[int, tuple[str, ...]] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from bootstruct.journal.events import ReplyReceived
 from bootstruct.journal.file import read_reply
 from bootstruct.journal.keys import again
 from bootstruct.journal.state import State
+from bootstruct.stages.draw import draw_evolution, draw_hints, visible_count
 from bootstruct.stages.propose import propose_prompt
 from bootstruct.types import Prompt, Reply
 
@@ -45,6 +46,23 @@ def proposed_by(state: State, journal: Path, task: str) -> RecordedRequest:
         return RecordedRequest(replied.question, replied.reply)
     prompt = "" if state.origin == "import" or index < state.inherited else text_of(propose_prompt(state, index)[0])
     return RecordedRequest(prompt, replied.reply if replied else None)
+
+
+def dealt_topic(state: State, task: str) -> str:
+    """The topic that the recipe dealt to the request for a task; empty if it deals none or the request showed none.
+
+    Args:
+        state: the run.
+        task: the name of the task, or a request's number and the place of a rejected candidate.
+    """
+    recipe, index = state.recipe, int(task.partition(".")[0])
+    if "topic" not in recipe.propose.hints or state.origin == "import" or index < state.inherited:
+        return ""
+    if index in state.revises:
+        return ""
+    visible = visible_count(recipe.propose, index, state.accepted_after)
+    is_evolved = draw_evolution(recipe.propose, recipe.seed, index, visible) is not None
+    return "" if is_evolved else draw_hints(recipe.propose, recipe.seed, index)["topic"]
 
 
 def text_of(prompt: Prompt) -> str:

@@ -2,6 +2,7 @@
 // What a model wrote is only ever set as textContent: nothing in it can become part of the page.
 (() => {
   const sets = JSON.parse(document.getElementById("data").textContent);
+  for (const set of sets) set.rows.push(...set.rejected); // after the tasks, and shown only with a rule
   const by = (id) => document.getElementById(id);
   const PAGE = 25;
   const state = { set: 0, found: [], page: 0, chosen: -1 };
@@ -37,16 +38,45 @@
     }
   }
 
+  // A select that is shown only where it has something to choose.
+  function offer(id, values) {
+    fill(by(id), values);
+    by(id).closest("label").hidden = !values.length;
+    if (id === "score") for (const end of ["least", "most"]) by(end).closest("label").hidden = !values.length;
+  }
+
+  // The rules by which a rejected text, or instances of a task, were rejected.
+  const rulesOf = (row) => (row.x !== undefined ? [row.x] : (row.rejected || []).map(([rule]) => rule));
+  const NEAREST = "ROUGE-L with the nearest text";
+  const scoresOf = (row) => [...(row.g || []).map(([check, , score]) => [check, score]), ...(row.near || []).slice(0, 1).map(([score]) => [NEAREST, score])];
+
+  function counts(valuesOf) {
+    const found = new Map();
+    for (const row of current().rows) for (const value of new Set(valuesOf(row))) found.set(value, (found.get(value) || 0) + 1);
+    return found;
+  }
+
+  function ofAll(rule, shown) {
+    const texts = current().rows.filter((row) => row.x === rule).length, all = current().rejections[rule] || 0;
+    return texts < all ? `${shown.toLocaleString("en")}; ${texts} of ${all.toLocaleString("en")} texts` : shown.toLocaleString("en");
+  }
+
   function open(number) {
     state.set = number;
     const verbs = new Map(), statuses = new Map();
     for (const row of current().rows) {
+      row.words = [row.t, ...row.i.flat()].join("\n").toLowerCase();
+      if (row.x !== undefined) continue;
       if (row.v) verbs.set(row.v[0], (verbs.get(row.v[0]) || 0) + 1);
       statuses.set(row.s, (statuses.get(row.s) || 0) + 1);
-      row.words = [row.t, ...row.i.flat()].join("\n").toLowerCase();
     }
     const ranked = [...verbs].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
     fill(by("verb"), ranked.map(([verb, n]) => [verb, `${verb} (${n})`]));
+    const topics = counts((row) => (row.p ? [row.p] : [])), rules = counts(rulesOf);
+    offer("topic", [...topics].sort((a, b) => a[0].localeCompare(b[0])).map(([topic, n]) => [topic, `${topic} (${n})`]));
+    offer("rule", rules.size ? [["*", "any rule"], ...[...rules].map(([rule, n]) => [rule, `${rule} (${ofAll(rule, n)})`])] : []);
+    const measures = counts((row) => scoresOf(row).map(([name]) => name));
+    offer("score", [...measures].map(([name, n]) => [name, `${name} (${n})`]));
     fill(by("status"), [...statuses].sort().map(([status, n]) => [status, `${status} (${n})`]));
     search();
   }
@@ -54,9 +84,16 @@
   function search() {
     const parts = by("find").value.toLowerCase().split(/\s+/).filter(Boolean);
     const kind = by("kind").value, status = by("status").value, verb = by("verb").value;
+    const topic = by("topic").value, rule = by("rule").value, score = by("score").value;
+    const least = by("least").value === "" ? -Infinity : Number(by("least").value);
+    const most = by("most").value === "" ? Infinity : Number(by("most").value);
+    const bounded = score || least > -Infinity || most < Infinity;
     const from = Number(by("from").value || 0), to = by("to").value === "" ? Infinity : Number(by("to").value);
     state.found = [];
     current().rows.forEach((row, number) => {
+      if (rule ? !rulesOf(row).some((each) => rule === "*" || each === rule) : row.x !== undefined) return;
+      if (topic && row.p !== topic) return;
+      if (bounded && !scoresOf(row).some(([name, value]) => (!score || name === score) && value >= least && value <= most)) return;
       if (kind && String(row.k) !== kind) return;
       if (status && row.s !== status) return;
       if (verb && (!row.v || row.v[0] !== verb)) return;
@@ -81,13 +118,17 @@
       button.addEventListener("click", () => show(number, true));
       hits.append(el("li", "", null, button));
     }
-    by("count").textContent = `${state.found.length.toLocaleString("en")} of ${current().rows.length.toLocaleString("en")} tasks here`;
+    const tasks = current().rows.filter((row) => row.x === undefined).length;
+    const texts = state.found.filter((number) => current().rows[number].x !== undefined).length;
+    by("count").textContent = `${(state.found.length - texts).toLocaleString("en")} of ${tasks.toLocaleString("en")} tasks here`
+      + (texts ? `, and ${texts.toLocaleString("en")} rejected ${texts === 1 ? "candidate" : "candidates"}` : "");
     by("page").textContent = `${state.page + 1} of ${pages}`;
     by("back").disabled = state.page === 0;
     by("more").disabled = state.page >= pages - 1;
   }
 
   function summary(row) {
+    if (row.x !== undefined) return [row.n, `rejected: ${row.x}`].join(" · ");
     const instances = `${row.i.length} ${row.i.length === 1 ? "instance" : "instances"}`;
     return [row.n, row.k === true ? "classification" : "", instances].filter(Boolean).join(" · ");
   }
@@ -103,8 +144,8 @@
     return el("details", "", null, el("summary", "", title), ...inside);
   }
 
-  function named(name, lead) {
-    const at = current().rows.findIndex((row) => row.n === name), text = current().texts[name];
+  function named(name, lead, known) {
+    const at = current().rows.findIndex((row) => row.n === name), text = known === undefined ? current().texts[name] : known;
     const box = el("div", "", null, ...(lead || []));
     const what = el("div", "", null);
     const words = el("bdi", "", text === undefined ? name : text);
@@ -135,7 +176,7 @@
     if (row.near) {
       box.append(el("h4", "", "Nearest texts"));
       for (const [score, name, text] of row.near) {
-        const entry = text === undefined ? named(name, [el("b", "", score.toFixed(2))]) : el("div", "", null, el("b", "", score.toFixed(2)), el("bdi", "", text));
+        const entry = text === undefined || name ? named(name, [el("b", "", score.toFixed(2))], text) : el("div", "", null, el("b", "", score.toFixed(2)), el("bdi", "", text));
         entry.className = "near";
         box.append(entry);
       }
@@ -152,6 +193,14 @@
       const title = titles[reply.step] || "The raw reply with its instances";
       box.append(folded(title, said(reply.text, reply.finish && `ended by: ${reply.finish}`)));
     }
+    if (row.g) {
+      box.append(el("h4", "", "What the checks measured"));
+      for (const [check, number, score, rule] of row.g) {
+        const entry = el("div", "", null, el("b", "", score.toFixed(2)), el("bdi", "", `${check}, instance ${number} as written${rule ? `, rejected: ${rule}` : ""}`));
+        entry.className = "near";
+        box.append(entry);
+      }
+    }
     if (row.rejected) {
       const all = row.rejected.map(([rule, given, output]) => said(`${given || "(no input)"}\n→ ${output || "(empty)"}`, `rejected: ${rule}`));
       box.append(folded(`${row.rejected.length} rejected ${row.rejected.length === 1 ? "instance" : "instances"}`, ...all));
@@ -167,7 +216,8 @@
     box.append(title);
     const pills = el("div", "", null, el("span", "pill", row.n));
     if (row.k !== null) pills.append(el("span", "pill kind", row.k ? "classification" : "other"));
-    pills.append(el("span", "pill", row.s), el("span", "pill", `${row.w} words`));
+    pills.append(el("span", "pill", row.x === undefined ? row.s : `rejected: ${row.x}`), el("span", "pill", `${row.w} words`));
+    if (row.p) pills.append(el("span", "pill", `topic: ${row.p}`));
     if (row.v) pills.append(el("span", "pill", row.v.join(" → ")));
     box.append(pills);
     row.i.forEach((pair, at) => instance(box, pair, at + 1));
@@ -183,7 +233,7 @@
 
   let waiting = 0;
   by("find").addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(search, 120); });
-  for (const id of ["kind", "status", "verb", "from", "to"]) by(id).addEventListener("input", search);
+  for (const id of ["kind", "status", "verb", "topic", "rule", "score", "least", "most", "from", "to"]) by(id).addEventListener("input", search);
   by("tools").addEventListener("submit", (event) => { event.preventDefault(); search(); });
   by("tools").addEventListener("reset", () => setTimeout(search));
   if (by("set")) by("set").addEventListener("input", () => { state.chosen = -1; open(Number(by("set").value)); });
@@ -203,5 +253,5 @@
   open(first);
   const wanted = linked ? sets[first].rows.findIndex((row) => row.n === decodeURIComponent(linked[2])) : -1;
   if (wanted >= 0) { show(wanted, false); by("browse").scrollIntoView(); }
-  else if (sets[first].rows.length) show(state.found[0], false);
+  else if (state.found.length) show(state.found[0], false);
 })();
