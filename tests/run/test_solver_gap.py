@@ -15,7 +15,7 @@ from bootstruct.config.recipe import Check, Recipe
 from bootstruct.engines.recorded import RecordedEngine
 from bootstruct.engines.scripted import ScriptedEngine
 from bootstruct.engines.traffic.budgeted import Budget, BudgetAmount, BudgetedEngine, BudgetLimits
-from bootstruct.errors import RequestRejectedError, RunStoppedError
+from bootstruct.errors import InputError, RequestRejectedError, RunStoppedError
 from bootstruct.history.estimate import estimate
 from bootstruct.history.preview import preview
 from bootstruct.history.verify import verify
@@ -153,6 +153,16 @@ def test_status_counts_and_prices_every_solver(straight: tuple[State, Path, Reci
     each = 25e-6 * (asked["gap.weak"] + 100 * asked["gap.strong"] + 10 * asked["gap.judge"])
     assert found.cost == pytest.approx(each)
     assert found.asked == found.kept + sum(found.rejected.values())
+
+
+def test_a_cap_on_money_wants_the_price_of_every_solver(tmp_path: Path) -> None:
+    import bootstruct as bs
+
+    bs.init(tmp_path / "run", model="openai/gpt-4.1-mini", recipe="chat")
+    recipe = tmp_path / "run" / "recipe.yaml"
+    recipe.write_text(recipe.read_text() + "\nchecks: [{kind: solver-gap, weak: {model: nobody-knows}}]\n")
+    with pytest.raises(InputError, match="--max-cost: the price of 'nobody-knows' is not known"):
+        bs.generate(tmp_path / "run", tasks=5, max_cost=1.0, engine=ScriptedEngine(solving))
 
 
 def is_bad(prompt: Prompt) -> bool:

@@ -19,6 +19,7 @@ from bootstruct.engines.request_form import LIMIT, RequestForms
 from bootstruct.engines.response import ServerError, clean, cut_at_stop, error_in, read_response, reasoning_tokens
 from bootstruct.errors import BootstructError
 from bootstruct.evaluation import judge, scores
+from bootstruct.export.thoughts import own_thought
 from bootstruct.io.row_texts import instruction_of, texts_of
 from bootstruct.io.rows import read_rows
 from bootstruct.io.shapes import read_task_row
@@ -133,6 +134,7 @@ READERS: dict[str, Reader] = {
     "fields": cleanup.normalize_fields,
     "no input": cleanup.means_no_input,
     "thoughts": thoughts.split_thought,
+    "plans": lambda t: own_thought(Reply(t), is_task=True),
     "why unread": lambda t: unread_replies.unread_reason(Reply(t)),
     "outputs": lambda t: regenerate_outputs.parse_output(Reply(t), False),
     "labels": lambda t: regenerate_outputs.parse_output(Reply(t), True),

@@ -77,12 +77,27 @@ def thought_of(source: RunSource, row: TrainingRow) -> tuple[str, str]:
     reply, is_task = _writing_reply(source, row)
     if reply is None:
         return "", SEVERAL
-    whole = without_thought(reply)
-    parts = [_MARKERS.sub("", whole.thought).strip()]
-    if is_task and (begin := _TASK_BEGINS.search(clean_reply(reply.text))):
-        parts.append(clean_reply(reply.text)[: begin.start()].strip())
-    thought = "\n\n".join(part for part in parts if part)
+    thought = own_thought(reply, is_task)
     return thought, "" if thought else NO_THOUGHT
+
+
+def own_thought(reply: Reply, is_task: bool) -> str:
+    r"""The thought in a reply without its markers, followed by the plan before a task if the reply holds one.
+
+    Args:
+        reply: the reply.
+        is_task: whether it wrote a task with its answer, before which a plan may stand.
+
+    Example:
+        >>> own_thought(Reply("Plan: add 1 and 2.\n###\nInstruction: Add.\nOutput: 3"), is_task=True)
+        'Plan: add 1 and 2.'
+    """
+    parts = [_MARKERS.sub("", without_thought(reply).thought).strip()]
+    if is_task:
+        text = clean_reply(reply.text)
+        begin = _TASK_BEGINS.search(text)
+        parts += [text[: begin.start()].strip()] if begin else []
+    return "\n\n".join(part for part in parts if part)
 
 
 def _writing_reply(source: RunSource, row: TrainingRow) -> tuple[Reply | None, bool]:
