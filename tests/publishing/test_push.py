@@ -160,6 +160,12 @@ def test_a_run_goes_in_one_commit_and_is_read_back(run: Path, tmp_path: Path) ->
         )  # the repository is there
         assert again.returncode == 0 and state.messages[-1] == "Again", again.stderr
 
+        assert "stays" not in again.stderr and "stays" not in done.stderr
+        state.repositories[NAME]["alpaca/train.jsonl"] = b"{}\n"
+        other = bootstruct("push", run, NAME, "--split", "test=0.2", "--quiet", **env)
+        assert "note: alpaca/train.jsonl was there before and stays" in other.stderr
+        del state.repositories[NAME]["alpaca/train.jsonl"]
+
         words = ["dedup", f"hub:{NAME}", "--threshold", "1", "--out", tmp_path / "kept.jsonl", "--json"]
         read = bootstruct(*words, **env)
         assert read.returncode == 0, read.stderr
@@ -180,8 +186,8 @@ def test_what_stops_a_push_is_said_in_one_sentence(run: Path, tmp_path: Path) ->
         for change, fault in (
             ({"HF_HUB_OFFLINE": "1"}, "HF_HUB_OFFLINE is set"),
             ({"HF_TOKEN": "", "HF_TOKEN_PATH": str(tmp_path / "none")}, "no token; set HF_TOKEN"),
-            ({"HF_TOKEN": "hf_wrong"}, "nothing was changed there"),
-            ({"HF_ENDPOINT": "http://127.0.0.1:9"}, "nothing was changed there"),
+            ({"HF_TOKEN": "hf_wrong"}, "run the same command again"),
+            ({"HF_ENDPOINT": "http://127.0.0.1:9"}, "run the same command again"),
         ):
             done = bootstruct("push", run, NAME, "--quiet", **env | change)
             assert done.returncode != 0 and fault in done.stderr and "Traceback" not in done.stderr, done.stderr

@@ -25,7 +25,7 @@ class PushResult:
         files: bytes by path in the repository.
         card: the text of the card, which is README.md there.
         commit: the address of the commit; empty after a dry run.
-        notes: what an export left out or changed.
+        notes: what an export left out or changed, and files of rows that were there before and stay.
         accounts: an account of the rows of a file.
     """
 
@@ -105,7 +105,10 @@ def push(
         files = {file.path: file.size for file in plan.files}
         if not dry_run:
             tell(f"sending to {address}")
-        commit = "" if dry_run else upload(plan, message)
+        commit, stay = ("", ()) if dry_run else upload(plan, message)
+    notes += tuple(
+        f"{name} was there before and stays; delete it on the hub if it is no longer part of this" for name in stay
+    )
     return PushResult(repository, address, files, plan.card, commit, notes, accounts)
 
 
