@@ -63,7 +63,7 @@ def test_json_holds_every_request_and_the_estimate(run: Path) -> None:
     )
     result = json.loads(done.output)
     assert [request["step"] for request in result["requests"]] == ["propose", "kind", "instances"]
-    assert result["requests"][2]["instances"] == [{"input": "", "output": "The Nile."}]
+    assert result["requests"][2]["instances"] == [{"input": "", "output": "The Nile.", "turns": []}]
     assert result["estimate"]["tasks"] == 10
 
 

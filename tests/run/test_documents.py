@@ -82,6 +82,7 @@ def test_each_request_shows_the_passage_dealt_to_it_and_every_one_once_a_round(t
     assert rounds[0] != rounds[1]
     assert passage_of(chosen, f"{count + 2}.7") == rounds[1][2]
     assert deal_passage(recipe(), 5) is None
+    assert passage_of(chosen, "no task") is None
 
 
 @pytest.mark.parametrize("use", ["memory", "input"])

@@ -4,6 +4,7 @@ from functools import lru_cache
 from typing import Final
 
 from bootstruct.config.recipe import Recipe
+from bootstruct.journal.keys import request_of
 from bootstruct.stages.draw import rng_for
 from bootstruct.types import Passage
 
@@ -41,7 +42,8 @@ def passage_of(recipe: Recipe, task: str) -> Passage | None:
         recipe: the recipe of the run.
         task: the task's name, as in `812.3`.
     """
-    return None if recipe.documents is None else deal_passage(recipe, int(task.partition(".")[0]))
+    index = request_of(task)
+    return None if index < 0 else deal_passage(recipe, index)
 
 
 def passage_values(recipe: Recipe, passage: Passage | None) -> dict[str, object]:
