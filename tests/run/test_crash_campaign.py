@@ -3,6 +3,7 @@
 `BOOTSTRUCT_CAMPAIGN=60` asks for so many kills per command; without it there are a few.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -25,8 +26,22 @@ KILLS = int(os.environ.get("BOOTSTRUCT_CAMPAIGN", "4"))
 pytestmark = pytest.mark.slow
 
 
-def killed(words: list[object], seconds: float, **env: str) -> bool:
-    """Begin a command and kill it after so many seconds; whether it was still running."""
+def bytes_in(folder: Path) -> int:
+    """The bytes of all files of a folder that another process writes to."""
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total
+
+
+def killed(words: list[object], seconds: float, watched: Path | None = None, **env: str) -> bool:
+    """Begin a command and kill it after so many seconds, counted from its first write to a watched folder if there is one.
+
+    Returns:
+        Whether the command was still running.
+    """
+    before = 0 if watched is None else bytes_in(watched)
     process = subprocess.Popen(
         [*CLI, *map(str, words)],
         env=environment(**env),
@@ -34,6 +49,8 @@ def killed(words: list[object], seconds: float, **env: str) -> bool:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    while watched is not None and process.poll() is None and bytes_in(watched) == before:
+        time.sleep(0.002)
     time.sleep(seconds)
     was_running = process.poll() is None
     if was_running:
@@ -48,20 +65,35 @@ def succeeds(*words: object, code: int = 0) -> None:
 
 
 def campaign(
-    words: list[object], check: Callable[[], None], renew: Callable[[], None], name: str, longest: float | None = None
+    words: list[object],
+    check: Callable[[], None],
+    renew: Callable[[], None],
+    name: str,
+    written: Path | None = None,
+    longest: float | None = None,
 ) -> None:
-    """Kill `words` until it was killed often enough while it ran; where it ends by itself, `renew` its work."""
-    rng, kills, began = random.Random(name), 0, time.monotonic()
+    """Kill `words` until it was killed often enough while it ran; where it ends by itself, `renew` its work.
+
+    If it writes to the folder `written`, three of four kills come after it has begun to, and at least half of all must
+    have left something that was not there before.
+    """
+    rng, kills, writes, began = random.Random(name), 0, 0, time.monotonic()
     succeeds("--version")
     longest = longest or max(1.6, 4 * (time.monotonic() - began))  # a busy machine takes longer to get to the work
     for _ in range(10 * KILLS):
-        was_running = killed(words, rng.uniform(0.25, longest))
+        before = 0 if written is None else bytes_in(written)
+        waits = written is not None and kills % 4 != 3
+        was_running = killed(
+            words, rng.uniform(0, 0.5) if waits else rng.uniform(0.25, longest), written if waits else None
+        )
         check()
         if was_running:
             kills += 1
+            writes += written is not None and bytes_in(written) != before
         else:
             renew()
         if kills == KILLS:
+            assert written is None or 2 * writes >= KILLS, f"{writes} of {KILLS} kills came after a write"
             return
     raise AssertionError(f"{kills} of {KILLS} kills met a running command")
 
@@ -110,7 +142,7 @@ def kill_runs(name: str, run: Path, straight: Path, tasks: int, url: str, more: 
         begin(run)
 
     begin(run)
-    campaign(words, check, renew, name)
+    campaign(words, check, renew, name, run)
     code = 1 if name == "checks" else 0
     succeeds(*words, code=code)
     succeeds(*generate, code=code)
@@ -125,7 +157,7 @@ def test_evaluate(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with simulator("--latency", "0.1") as server:
         words = ["evaluate", "user-tasks", "--model", "openai/sim", "--base-url", server.url, "--concurrency", 4]
-        campaign([*words, "--out", out], lambda: None, lambda: shutil.rmtree(out), "evaluate")
+        campaign([*words, "--out", out], lambda: None, lambda: shutil.rmtree(out), "evaluate", out)
         succeeds(*words, "--out", out)
         succeeds(*words, "--out", tmp_path / "straight")
     folders = [next(path for path in folder.iterdir() if path.is_dir()) for folder in (out, tmp_path / "straight")]
@@ -155,7 +187,7 @@ def test_review(tmp_path: Path) -> None:
     os.killpg(serving.pid, signal.SIGKILL)
     serving.wait()
     (run / "reviews.jsonl").unlink()
-    campaign(words, check, lambda: None, "review", 2 * until_it_serves)
+    campaign(words, check, lambda: None, "review", longest=2 * until_it_serves)
     assert (run / "reviews.jsonl").exists()
     succeeds("review", run, "--export", tmp_path / "x.jsonl")
 
