@@ -87,6 +87,7 @@ def test_the_tasks_are_filtered_by_topic_rule_and_score(browser: Any, checked: P
     assert page.locator("#count").inner_text() == "6 of 6 tasks here"
     page.select_option("#rule", "*")
     assert page.locator("#count").inner_text() == "6 of 6 tasks here, and 6 rejected candidates"
+    assert all("rejected: too short" in meta for meta in page.locator("#hits .meta").all_text_contents()[:6])
     page.select_option("#rule", "")
     page.select_option("#score", name)
     page.fill("#least", "0.5")

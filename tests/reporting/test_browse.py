@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bootstruct.config.recipe import Recipe
+from bootstruct.config.recipe import Recipe, Steer
 from bootstruct.journal.events import (
     CandidatesJudged,
     Event,
@@ -19,8 +19,9 @@ from bootstruct.journal.events import (
 )
 from bootstruct.reporting.browse import REJECTED
 from bootstruct.reporting.build import make_report
-from bootstruct.reporting.from_run import BROWSED
+from bootstruct.reporting.from_run import BROWSED, run_subject
 from bootstruct.stages.draw import draw_hints
+from bootstruct.stages.steering import hints_of
 from bootstruct.types import CheckVerdict, Instance, Reply, Verdict
 from tests.support.report_runs import recipe, seeds, write_journal
 
@@ -71,6 +72,17 @@ def test_tasks_have_their_topic_and_what_the_checks_measured(made: Path) -> None
     assert tasks[0]["g"] == [[name, 1, 0.25, "too hard"], [name, 2, 1.0, ""]]
     assert tasks[0]["i"] == [["b", "good answer"]]
     assert tasks[0]["rejected"] == [[f"check {name}: too hard", "a", "low answer"]]
+
+
+def test_in_a_steered_run_the_topics_are_those_of_the_steering(tmp_path: Path) -> None:
+    even = recipe_without_checks()
+    steered = dataclasses.replace(even, propose=dataclasses.replace(even.propose, steer=Steer(share=1.0)))
+    folder = write_journal(tmp_path / "run", run_events(steered, 60))
+    shown = [row["p"] for row in rows_of(next(iter(make_report([folder]).files)))["rows"]]
+    history = run_subject(folder, "run").history
+    assert history is not None
+    assert shown == [hints_of(history.state, index)["topic"] for index in range(60)]
+    assert shown != [draw_hints(steered.propose, steered.seed, index)["topic"] for index in range(60)]
 
 
 def test_rejected_candidates_come_with_their_rule_and_topic(made: Path) -> None:

@@ -7,8 +7,9 @@ from bootstruct.journal.events import ReplyReceived
 from bootstruct.journal.file import read_reply
 from bootstruct.journal.keys import again
 from bootstruct.journal.state import State
-from bootstruct.stages.draw import draw_evolution, draw_hints, visible_count
+from bootstruct.stages.draw import draw_evolution, visible_count
 from bootstruct.stages.propose import propose_prompt
+from bootstruct.stages.steering import hints_of
 from bootstruct.types import Prompt, Reply
 
 
@@ -62,7 +63,7 @@ def dealt_topic(state: State, task: str) -> str:
         return ""
     visible = visible_count(recipe.propose, index, state.accepted_after)
     is_evolved = draw_evolution(recipe.propose, recipe.seed, index, visible) is not None
-    return "" if is_evolved else draw_hints(recipe.propose, recipe.seed, index)["topic"]
+    return "" if is_evolved else hints_of(state, index).get("topic", "")
 
 
 def text_of(prompt: Prompt) -> str:

@@ -100,6 +100,7 @@
       if (row.w < from || row.w > to) return;
       if (parts.every((part) => row.words.includes(part))) state.found.push(number);
     });
+    if (rule) state.found.sort((a, b) => (current().rows[b].x !== undefined) - (current().rows[a].x !== undefined) || a - b);
     state.page = 0;
     list();
   }
