@@ -12,7 +12,10 @@ def commands(folder: Path) -> dict[str, Callable[[Path], Any]]:
     from bootstruct.api.data import dedup, import_run
     from bootstruct.api.selecting import select
     from bootstruct.config.seeds import read_seeds
+    from bootstruct.evaluation.ifeval import read_ifeval_prompts
+    from bootstruct.evaluation.multiple_choice import read_choice_questions
     from bootstruct.evaluation.overlap import training_texts
+    from bootstruct.evaluation.perplexity import read_reference_texts
     from bootstruct.evaluation.predictions import read_predictions
     from bootstruct.evaluation.ratings import read_answers, read_ratings
     from bootstruct.evaluation.user_tasks import read_user_tasks
@@ -54,6 +57,9 @@ def commands(folder: Path) -> dict[str, Callable[[Path], Any]]:
         "finetune": lambda path: read_part(MixturePart(str(path)))[0].account,
         "overlap": collected(lambda path, accounts: training_texts(path, None, accounts)),
         "--tasks": collected(lambda path, accounts: read_user_tasks(path, None, accounts)),
+        "ifeval": collected(lambda path, accounts: read_ifeval_prompts(path, accounts)),
+        "mc": collected(lambda path, accounts: read_choice_questions(path, accounts)),
+        "perplexity": collected(lambda path, accounts: read_reference_texts(path, None, accounts)),
         "score": lambda path: read_predictions(path).account,
         "judge": collected(lambda path, accounts: read_answers(path, "m", accounts)),
         "--ratings": collected(lambda path, accounts: read_ratings([path], None, accounts)),

@@ -144,20 +144,23 @@ COLUMNS = {  # which column of the table shows how an option or argument of a co
     "--keep-away": [("init", "keep_away")],
     "dedup": [("dedup", "files")],
     "--against": [("dedup", "against")],
-    "report": [("report", "runs"), ("diversity", "runs")],
+    "report": [("report", "runs"), ("diversity", "runs"), ("push", "source")],
     "select": [("select", "sources")],
     "--test-set": [("report", "test_sets")],
     "finetune": [("finetune", "source"), ("finetune", "mix")],
     "overlap": [("evaluate overlap", "training")],
     "--tasks": [("evaluate overlap", "tasks"), ("evaluate score", "tasks"), ("evaluate user-tasks", "tasks")],
+    "ifeval": [("evaluate ifeval", "prompts")],
+    "mc": [("evaluate mc", "questions")],
+    "perplexity": [("evaluate perplexity", "references")],
     "score": [("evaluate score", "files"), ("evaluate compare", "models"), ("evaluate agree", "models")],
     "judge": [("evaluate judge", "models"), ("evaluate sheet", "models")],
     "--ratings": [("evaluate agree", "ratings"), ("evaluate compare", "ratings")],
     "import": [("import", "sources")],
 }
-NOT_ROWS = {  # paths that are runs, folders of task files, prompts, settings, keys, or places to write
+NOT_ROWS = {  # paths that are runs, documents, folders of task files, prompts, settings, keys, or places to write
     *("run", "out", "rejudge", "rewrite_outputs", "reuse", "batch_file", "batch_results", "log", "file", "dropped"),
-    *("key", "prompt", "data", "split", "tokenizer", "sheet", "export_", "embeddings"),
+    *("key", "prompt", "data", "split", "tokenizer", "sheet", "export_", "embeddings", "documents", "taxonomy"),
 }
 
 
@@ -181,7 +184,7 @@ def test_every_path_that_a_command_takes_is_in_the_table(tmp_path: Path) -> None
     covered = {place for places in COLUMNS.values() for place in places}
     there = set(paths_of(cli))
     missing = {place for place in there - covered if place[1] not in NOT_ROWS}
-    models = {(f"evaluate {name}", "models") for name in ("superni", "user-tasks")}  # names of models
+    models = {(f"evaluate {name}", "models") for name in ("superni", "user-tasks", "ifeval", "mc", "perplexity")}  # names of models
     runs = {("export", "runs"), ("review", "ratings")}  # runs, and a file to write
     assert (missing - models - runs, covered - there) == (set(), set())
     assert set(COLUMNS) == set(commands(tmp_path))
