@@ -184,7 +184,9 @@ def test_every_path_that_a_command_takes_is_in_the_table(tmp_path: Path) -> None
     covered = {place for places in COLUMNS.values() for place in places}
     there = set(paths_of(cli))
     missing = {place for place in there - covered if place[1] not in NOT_ROWS}
-    models = {(f"evaluate {name}", "models") for name in ("superni", "user-tasks", "ifeval", "mc", "perplexity")}  # names of models
+    models = {
+        (f"evaluate {name}", "models") for name in ("superni", "user-tasks", "ifeval", "mc", "perplexity")
+    }  # names of models
     runs = {("export", "runs"), ("review", "ratings")}  # runs, and a file to write
     assert (missing - models - runs, covered - there) == (set(), set())
     assert set(COLUMNS) == set(commands(tmp_path))
