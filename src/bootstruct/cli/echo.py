@@ -5,12 +5,11 @@ a terminal and in a pipe alike. JSON keeps its values: there such characters are
 """
 
 import dataclasses
-import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from bootstruct.render.sanitize import HIDDEN, visible
+from bootstruct.render.sanitize import in_json_line, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,7 +61,7 @@ def echo_accounts(accounts: "Iterable[RowAccount]", lines: bool = False) -> None
 
 def echo_json(value: Any, err: bool = False) -> None:
     """Print a value as one line of JSON in which no character is hidden; a reader gets the value unchanged."""
-    click.echo(HIDDEN.sub(_json_escape, json.dumps(value, ensure_ascii=False)), err=err)
+    click.echo(in_json_line(value), err=err)
 
 
 def made_visible(value: T) -> T:
@@ -81,7 +80,3 @@ def _made_visible(value: Any) -> Any:
         changed = {row.name: _made_visible(getattr(value, row.name)) for row in dataclasses.fields(value) if row.init}
         return dataclasses.replace(value, **changed)
     return value
-
-
-def _json_escape(found: Any) -> str:
-    return json.dumps(found[0])[1:-1]

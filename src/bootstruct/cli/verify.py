@@ -35,7 +35,6 @@ def verify_command(ctx: click.Context, run: Path, as_json: bool) -> None:
       bootstruct verify runs/a
     """
     from bootstruct.history.verify import verify
-    from bootstruct.journal.file import journal_path
 
     begun = last_shown = time.monotonic()
 
@@ -45,7 +44,7 @@ def verify_command(ctx: click.Context, run: Path, as_json: bool) -> None:
             last_shown = time.monotonic()
             echo(f"{events:,} events, {disagreements:,} disagreements ...", err=True)
 
-    found = verify(journal_path(run), show)
+    found = verify(run, show)
     if as_json:
         echo_json(dataclasses.asdict(found) | {"conclusion": found.conclusion})
     else:

@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from bootstruct.errors import InputError
 
@@ -19,13 +19,35 @@ def shown_address(url: str) -> str:
     return re.split(r"[?#]", re.sub(r"//.*@", "//", url, flags=re.DOTALL), maxsplit=1)[0]
 
 
+def require_plain(url: str) -> None:
+    """Refuse an address of which another host may be shown than the one to which requests go.
+
+    Raises:
+        InputError: it is no address, or an `@` stands behind its host, as in `http://one.example/x@other.example`.
+    """
+    try:
+        behind = urlsplit(url)
+        is_plain = "@" not in behind.path + behind.query + behind.fragment and "\\" not in url
+    except ValueError:
+        is_plain = False
+    if not is_plain:
+        raise InputError(
+            "base_url: is not an address, or has an `@` or a backslash in a place where the host cannot be told from the rest; "
+            "write `@` behind the host as %40, and `/`, `?` and `#` in a password as %2F, %3F and %23."
+        )
+
+
 def secrets_of(url: str) -> list[str]:
-    """The secret parts of an address: user and password together, the password, secret values of its query."""
+    """The secret parts of an address: user and password together, the password, secret values of its query.
+
+    Those that are written with percent signs are listed as they are written and as a server receives them.
+    """
     found = [value for name, value in _query(url) if _SECRET_NAME.search(name)]
     inside = re.search(r"//(.*)@", url, re.DOTALL)
     if inside:
         found += [inside[1], inside[1].partition(":")[2]]
-    return [value for value in found if value]
+    found += [unquote(value) for value in found]
+    return list(dict.fromkeys(filter(None, found)))
 
 
 def require_no_secrets(url: str) -> None:

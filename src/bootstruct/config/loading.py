@@ -13,6 +13,7 @@ from bootstruct.errors import InputError
 from bootstruct.io.fields import EXPECTED
 from bootstruct.io.row_texts import texts_of
 from bootstruct.io.rows import read_rows, read_text
+from bootstruct.io.trust import require_inside
 
 
 def recipe_names() -> list[str]:
@@ -86,14 +87,18 @@ class RecipePlace:
     folder: Path | None
 
     def file(self, name: str, key: str) -> Path | None:
-        """The file of this name beside the recipe, None if there is none. Raises InputError for one elsewhere."""
+        """The file of this name beside the recipe, None if there is none. Raises InputError for one elsewhere, or a link."""
         parts = Path(name).parts
         if Path(name).is_absolute() or ".." in parts:
             raise InputError(
                 f"{self.path}: {key}: the file {name!r:.80} is outside the recipe's folder; put a copy beside the recipe."
             )
         found = self.path.parent / name
-        return found if _is_file(found) or (self.folder is not None and found.is_symlink()) else None
+        if not _is_file(found) and not (self.folder is not None and found.is_symlink()):
+            return None
+        if not self.path.is_relative_to(str(resources.files("bootstruct.config"))):  # installers may link what is shipped
+            require_inside(self.path.parent, found)
+        return found
 
     def text(self, path: Path) -> str:
         """The text of a file beside the recipe."""

@@ -20,7 +20,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from bootstruct.config.addresses import is_loopback, shown_address
+from bootstruct.config.addresses import is_loopback, require_plain, shown_address
 from bootstruct.config.servers import shipped_servers
 from bootstruct.config.validation import build, parse_yaml
 from bootstruct.errors import InputError
@@ -206,6 +206,7 @@ def _shipped_server(name: str) -> dict[str, Any]:
 def _check_addresses(machine: MachineSettings, servers: Mapping[str, dict[str, Any]]) -> None:
     """Refuse what is neither an address nor, given alone, the name of a server."""
     for url in machine.base_url:
+        require_plain(url)
         if machine.engine.partition(":")[0] == "openai" and not re.match(r"https?://", url, re.IGNORECASE):
             known = ", ".join([*servers, *shipped_servers()])
             raise InputError(
@@ -275,7 +276,7 @@ def _chosen_by_folder(
 
 def _is_harmless(machine: MachineSettings, chosen: Mapping[str, Any]) -> bool:
     """Whether requests go to this machine itself and carry nothing that the user has not given."""
-    is_here = bool(machine.base_url) and all(map(is_loopback, machine.base_url))
+    is_here = bool(machine.base_url) and all(is_loopback(url) and not {"?", "@"} & {*url} for url in machine.base_url)
     return "base_url" in chosen and is_here and not chosen["headers"] and not os.environ.get(machine.key_env)
 
 
@@ -367,8 +368,11 @@ def _values(mapping: dict[Any, Any], path: Path) -> dict[str, Any]:
     file: dict[str, Any] = dict(vars(build(settings_file_class(), mapping, str(path))))
     urls, header = file.pop("base_urls"), file["key_header"]
     file |= {"base_url": urls or ((file["base_url"],) if file["base_url"] else ())}
-    if any(not char.isprintable() or char.isspace() or char == "#" for url in file["base_url"] for char in url):
-        raise InputError(f"{path}: base_url: must be an address without blanks and hidden characters, and without `#`.")
+    if any(not "!" <= char <= "~" or char == "#" for url in file["base_url"] for char in url):
+        raise InputError(
+            f"{path}: base_url: must be an address of plain characters, without blanks and `#`; letters beyond ASCII can look "
+            "like others, so write the name of such a host as `xn--...`."
+        )
     file |= {"key_header": header and header.lower()}
     if file["key_env"] is not None and not re.fullmatch(r"[A-Za-z_]\w*", file["key_env"]):
         raise InputError(f"{path}: key_env: must be the name of an environment variable, not a key.")

@@ -21,6 +21,7 @@ from bootstruct.errors import EngineUnavailableError, InputError
 
 BATCH: Final = 64
 MOST_TOKENS: Final = 512
+LARGEST: Final = 1 << 28  # bytes of a file of settings or of a tokenizer
 _READ: Final = (
     "config.json",
     "tokenizer.json",
@@ -36,6 +37,9 @@ def _folder(place: str) -> Path:
     for name in ("config.json", "tokenizer.json", "model.safetensors"):
         if not (folder / name).is_file():
             raise InputError(f"{folder}: contains no model of embeddings ({name} is missing); name its folder.")
+    for name in (name for name in _READ if name.endswith(".json") and (folder / name).is_file()):
+        if (folder / name).stat().st_size > LARGEST:
+            raise InputError(f"{folder / name}: is larger than {LARGEST >> 20} MiB, which no such file needs to be.")
     return folder
 
 
@@ -52,7 +56,7 @@ def _identity(kind: str, folder: Path) -> str:
 def _fields(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except (ValueError, OSError):
+    except (ValueError, OSError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise InputError(f"{path}: cannot be read as a JSON object; restore the file from a copy.")

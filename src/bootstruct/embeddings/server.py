@@ -80,8 +80,11 @@ def _vectors(body: bytes, count: int, where: str) -> NDArray[np.float32]:
         ordered = sorted(rows, key=lambda row: row["index"])
         if [row["index"] for row in ordered] != list(range(count)):
             raise ValueError
-        return np.array([row["embedding"] for row in ordered], dtype=np.float32)
-    except (ValueError, TypeError, KeyError):
+        vectors = np.array([row["embedding"] for row in ordered], dtype=np.float32)
+        if vectors.ndim != 2 or not vectors.shape[1]:
+            raise ValueError
+        return vectors
+    except (ValueError, TypeError, KeyError, OverflowError):
         raise EngineUnavailableError(
             f"{where} answers /embeddings with something other than {count} vectors; check that the model is one of embeddings."
         ) from None

@@ -157,7 +157,9 @@ def write_sheet(folder: Path, answers: Sequence[ModelAnswer], seed: int = 42) ->
 def read_key(path: Path) -> dict[str, Any]:
     """The key to a sheet. Raises InputError where it is none."""
     row = read_json(path)
-    if not isinstance(row, dict) or not isinstance(row.get("items"), dict) or "sheet" not in row:
+    items = row.get("items") if isinstance(row, dict) and "sheet" in row else None
+    if not isinstance(items, dict) or not all(isinstance(item, dict) and {"model", "task"} <= item.keys()
+                                              for item in items.values()):  # fmt: skip
         raise InputError(f"{path}: is not the key of a rating sheet; `sheet` and `items` are expected.")
     return row
 
@@ -234,6 +236,8 @@ def ratings_in(
     given = list(places)
     for folder in filter(Path.is_dir, given):
         require_inside(folder, folder / RATINGS)
+        if not (folder / RATINGS).is_file():
+            raise InputError(f"{folder}: has no {RATINGS}; name a judge's folder or a file of ratings.")
     paths = [place / RATINGS if place.is_dir() else place for place in given]
     return read_ratings(paths, read_key(key) if key else None, accounts)
 

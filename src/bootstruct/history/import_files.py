@@ -11,6 +11,7 @@ from bootstruct.io.arrow import is_dataset_folder
 from bootstruct.io.rows import STDIN, read_rows
 from bootstruct.io.shapes import ShapeError, read_task_row
 from bootstruct.io.tasks import require_used
+from bootstruct.io.trust import require_inside
 
 Row = dict[str, Any]
 NumberedRow = tuple[int, Row]  # its line or position, and the row
@@ -100,7 +101,7 @@ def find_files(sources: Sequence[Path]) -> ImportFiles:
     if not found.paths.keys() & {INSTRUCTIONS, INSTANCES, PARSED, TASKS}:
         where = ", ".join(map(str, sources))
         raise InputError(
-            f"{where}: no machine_generated_instructions*.jsonl foundand no other file of tasks found; name the file."
+            f"{where}: no machine_generated_instructions*.jsonl and no other file of tasks found; name the file."
         )
     if INSTRUCTIONS not in found.paths and INSTANCES not in found.paths and PARSED in found.paths:
         found.paths.setdefault(TASKS, found.paths.pop(PARSED))
@@ -108,18 +109,27 @@ def find_files(sources: Sequence[Path]) -> ImportFiles:
 
 
 def _in_folder(folder: Path) -> Iterator[tuple[str, Path]]:
+    """The files that a folder holds itself: what is found in it may come from a stranger, and a link leads out of it."""
     if is_dataset_folder(folder):
         yield TASKS, folder
         return
+    for content, path in _found_in(folder):
+        require_inside(folder, path)
+        yield content, path
+
+
+def _found_in(folder: Path) -> Iterator[tuple[str, Path]]:
     files = [path for place in (folder, folder / SUBFOLDER) for path in sorted(place.glob("*")) if path.is_file()]
     named = [(content, path) for path in files if (content := _by_name(path)) is not None]
     yield from named
     if any(content in (INSTRUCTIONS, INSTANCES, PARSED, TASKS) for content, _ in named):
         return
-    if replies := sorted(folder.glob(REPLIES), key=lambda path: (len(path.name), path.name)):  # by their numbers
+    replies = [path for path in files if path.parent == folder and path.match(REPLIES)]
+    if replies := sorted(replies, key=lambda path: (len(path.name), path.name)):  # by their numbers
         yield from ((TASKS, path) for path in replies)
         return
-    if batches := sorted((folder / BATCHES).glob("batch_*.parquet")) or sorted(folder.glob("batch_*.parquet")):
+    places = ((folder / BATCHES).glob("batch_*.parquet"), folder.glob("batch_*.parquet"))
+    if batches := next(filter(None, (sorted(filter(Path.is_file, place)) for place in places)), None):
         yield from ((TASKS, path) for path in batches)
         return
     others = [path for path in files if path.suffix in _DATA and _by_name(path) is None]
@@ -130,6 +140,7 @@ def _in_folder(folder: Path) -> Iterator[tuple[str, Path]]:
     if len(others) > 1:
         raise InputError(f"{folder}: contains {len(others)} files of rows, such as {others[0].name}; name one of them.")
     for path in others:
+        require_inside(folder, path)  # before its first row is read
         yield _content_of(path), path
 
 

@@ -53,6 +53,7 @@ from bootstruct.types import Candidate, Instruction, Reply, Seed, Verdict, diges
 
 PROGRESS_STEPS = 1000  # rows, or events, between two calls of on_progress
 NOT_IN_FILES = "not in the imported files"
+LARGEST = 2**53  # beyond it, a number of a file is no longer exact
 
 
 @dataclass(slots=True)
@@ -309,13 +310,14 @@ def _similarities(task: Instruction, row: Mapping[str, object], request_idx: int
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Whether a value of a file is a number that a journal can hold."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and -LARGEST < value < LARGEST
 
 
 def _request_idx(row: Mapping[str, object], path: Path, line: int) -> int:
     index = row.get("request_idx")
     if index is None:
         return 0
-    if isinstance(index, bool) or not isinstance(index, int | float) or index != int(index):
-        raise InputError(f"{path}:{line}: `request_idx` must be a whole number.")
-    return int(index)
+    if not _is_number(index) or index != int(index):  # type: ignore[call-overload]
+        raise InputError(f"{path}:{line}: `request_idx` must be a whole number below 2^53.")
+    return int(index)  # type: ignore[call-overload, no-any-return]

@@ -90,4 +90,4 @@ def _content_text(content: object) -> str:
 
 def _tokens(usage: object, name: str) -> int:
     count = usage.get(name) if isinstance(usage, dict) else None
-    return count if isinstance(count, int) and not isinstance(count, bool) and count >= 0 else 0
+    return count if isinstance(count, int) and not isinstance(count, bool) and 0 <= count < 2**53 else 0

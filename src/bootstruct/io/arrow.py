@@ -2,11 +2,12 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from bootstruct.errors import InputError
+from bootstruct.io.arrow_messages import MalformedError, unpacked_lengths
 from bootstruct.io.optional import require_pyarrow
 from bootstruct.io.streams import MOST_SWOLLEN, MOST_TIMES
 from bootstruct.io.trust import open_inside
@@ -18,6 +19,7 @@ ROW: Final = 64  # bytes that a row counts for beside its texts
 PARQUET: Final = b"PAR1"  # the first bytes
 ARROW_FILE: Final = b"ARROW1\0\0"
 ARROW_STREAM: Final = b"\xff\xff\xff\xff"
+LARGEST_STATE: Final = 1 << 24  # bytes of a file that describes a folder
 STATE, SPLITS = "state.json", "dataset_dict.json"  # what `save_to_disk` writes into the folder of a set, or of several
 
 
@@ -83,6 +85,9 @@ def read_arrow(source: Path | BinaryIO, name: str = "") -> Iterator[dict[str, An
             if isinstance(source, Path)
             else pyarrow.PythonFile(source, mode="r") as file
         ):
+            bounds = UnpackedBounds(name, _size_of(source))
+            bounds.require_lengths(unpacked_lengths(file, _size_of(source)))
+            file.seek(0)
             start = file.read(len(ARROW_FILE))
             file.seek(0)
             if start == ARROW_FILE:
@@ -93,7 +98,6 @@ def read_arrow(source: Path | BinaryIO, name: str = "") -> Iterator[dict[str, An
                 stream = pyarrow.ipc.open_stream(file)
                 schema, batches = stream.schema, iter(stream)
             _require_unique(schema, name)
-            bounds = UnpackedBounds(name, _size_of(source))
             for batch in batches:
                 batch.validate(full=True)  # offsets in a stranger's file may point anywhere
                 size = unpacked_size(batch)
@@ -101,6 +105,8 @@ def read_arrow(source: Path | BinaryIO, name: str = "") -> Iterator[dict[str, An
                 step = max(1, min(BATCH, batch.num_rows * AT_ONCE // max(1, size)))
                 for first in range(0, batch.num_rows, step):
                     yield from batch.slice(first, step).to_pylist()
+    except MalformedError:
+        raise InputError(f"{name}: is damaged Arrow; fetch it or save it again.") from None
     except (OSError, pyarrow.ArrowException) as exc:
         raise _unreadable(name, "Arrow", exc) from None
 
@@ -133,6 +139,13 @@ class UnpackedBounds:
         """Count rows and bytes. Raises InputError if they are too many."""
         self.taken += ROW * rows + size
         self.require(self.taken)
+
+    def require_lengths(self, lengths: Iterable[int]) -> None:
+        """Raises InputError if compressed parts of these lengths, once unpacked, are too many bytes together."""
+        total = 0
+        for length in lengths:
+            total += length if length > 0 else self.most + 1  # no length is negative
+            self.require(total)
 
     def require(self, size: int) -> None:
         """Raises InputError if so many bytes are too many."""
@@ -242,8 +255,10 @@ def _read_split(folder: Path, split: str) -> Iterator[dict[str, Any]]:
     if state.get("_indices_data_files") or state.get("_indices_files"):
         raise InputError(f"{place}: was written by an old version of datasets; save it again with a current one.")
     files = state.get("_data_files")
-    names = [str(entry.get("filename", "")) for entry in files if isinstance(entry, dict)] if files else []
+    names = [entry.get("filename") if isinstance(entry, dict) else None for entry in files] if isinstance(files, list) else []
     for name in names:
+        if not isinstance(name, str) or not name:
+            raise InputError(f"{place / STATE}: is not what `datasets.save_to_disk` writes.")
         path = place / name
         with io.FileIO(open_inside(folder, path)) as content:
             yield from read_arrow(content, str(path))
@@ -253,8 +268,8 @@ def _object(folder: Path, name: str) -> dict[str, Any]:
     path = folder / name
     try:
         with io.FileIO(open_inside(folder, path)) as file:
-            value = json.loads(file.read())
-    except (OSError, ValueError) as exc:
+            value = json.loads(file.read(LARGEST_STATE))
+    except (OSError, ValueError, RecursionError) as exc:
         raise InputError(f"{path}: cannot be read: {exc}.") from None
     if not isinstance(value, dict):
         raise InputError(f"{path}: is not what `datasets.save_to_disk` writes.")

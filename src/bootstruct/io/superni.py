@@ -108,13 +108,13 @@ def tasks_folder(folder: Path) -> Path | None:
     """The folder with the task files of a checkout, or the folder itself if it contains some; None if it is neither."""
     if (folder / "tasks").is_dir():
         return folder / "tasks"
-    return folder if any(folder.glob("task*.json")) else None
+    return folder if any(map(Path.is_file, folder.glob("task*.json"))) else None
 
 
 def task_files(folder: Path) -> list[Path]:
     """The task files of a checkout or of a folder of them; nothing where it is neither."""
     place = tasks_folder(folder)
-    return sorted(place.glob("task*.json")) if place is not None else []
+    return sorted(filter(Path.is_file, place.glob("task*.json"))) if place is not None else []
 
 
 def is_superni_folder(path: Path) -> bool:

@@ -177,7 +177,7 @@ def _parts(folder: Path, path: Path) -> tuple[str, ...]:
         parts = path.relative_to(folder).parts
     except ValueError:
         parts = ()
-    if not parts or ".." in parts:
+    if not parts or ".." in parts or any("\0" in part for part in parts):
         raise InputError(f"{path}: leaves the run folder {folder}; put the file into the folder and name it there.")
     return parts
 

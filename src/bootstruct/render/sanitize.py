@@ -8,16 +8,18 @@ characters.
 import json
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
 from markupsafe import Markup, escape
 
 # Controls (except tab and newline), invisible characters and direction marks, unpaired surrogates, tags. The joiners U+200C
-# and U+200D stay: scripts and emoji need them.
+# and U+200D stay: scripts and emoji need them. So does one variation selector behind a character; further ones choose nothing
+# and can hide a text.
 HIDDEN: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]|(?<=[\ufe00-\ufe0f\U000e0100-\U000e01ef])[\ufe00-\ufe0f\U000e0100-\U000e01ef]"
 )
 _IN_SCRIPT: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 _UNSAFE: Final = re.compile("[<>&\u2028\u2029]")
@@ -49,6 +51,20 @@ def in_script(value: Any) -> str:
     """JSON that can stand in a script element of any page: no character of it can end the element or a line."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return _UNSAFE.sub(lambda found: _IN_SCRIPT[found[0]], text)
+
+
+def in_json_line(value: Any, default: Callable[[Any], Any] | None = None) -> str:
+    r"""A value as one line of JSON in which no character is hidden; a reader gets the value unchanged.
+
+    Args:
+        value: the value.
+        default: makes a plain value of one that JSON has no form for.
+
+    Example:
+        >>> print(in_json_line({"a": "\u202eé"}))
+        {"a": "\u202eé"}
+    """
+    return HIDDEN.sub(lambda found: json.dumps(found[0])[1:-1], json.dumps(value, ensure_ascii=False, default=default))
 
 
 def hides(text: str) -> bool:

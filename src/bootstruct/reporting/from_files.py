@@ -13,6 +13,7 @@ from bootstruct.io.shapes import TaskRow, read_task_type
 from bootstruct.io.superni import NAME as SUPERNI
 from bootstruct.io.superni import training_tasks
 from bootstruct.io.tasks import require_used, tasks_of
+from bootstruct.io.trust import require_inside
 from bootstruct.reporting.subject import WAITING, WITH, WITHOUT, Dataset, RecordedReply, ReportTask, TaskLineage
 from bootstruct.types import Instance
 
@@ -79,15 +80,16 @@ def _is_logged(row: Row) -> bool:
 
 def is_original(folder: Path) -> bool:
     """Whether a folder contains files of the released code."""
-    return folder.is_dir() and any(folder.glob("machine_generated_instructions*.jsonl"))
+    return any(map(Path.is_file, folder.glob("machine_generated_instructions*.jsonl")))
 
 
 def folder_subject(folder: Path, label: str) -> Dataset:
     """The subject of a folder with the released code's files."""
     found: dict[str, Path] = {}
-    for path in sorted(folder.glob("*.jsonl")):
+    for path in sorted(filter(Path.is_file, folder.glob("*.jsonl"))):
         kind = next((kind for stem, kind in ORIGINAL.items() if path.name.startswith(stem)), None)
         if kind is not None:
+            require_inside(folder, path)
             found.setdefault(kind, path)
     return _original(label, found)
 

@@ -225,6 +225,8 @@ def _prompts(recipe: str | Path, from_file: bool, eject: bool) -> dict[str, str]
         return prompt_files(str(recipe)) | check_prompts(str(recipe)) if eject else {}
     beside = Path(recipe).parent
     found = [*beside.glob("*.jinja"), *(beside / "prompts").glob("*.jinja")]
+    for path in found:
+        require_inside(beside, path)
     return {path.name: read_text(path) for path in found}
 
 

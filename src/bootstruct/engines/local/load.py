@@ -107,7 +107,7 @@ def base_of(place: str) -> str:
         )
     try:
         base = str(json.loads((path / ADAPTERS).read_text(encoding="utf-8")).get("base_model_name_or_path") or "")
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         raise InputError(f"{path / ADAPTERS}: cannot be read; restore the file from a copy.") from None
     if not base:
         raise InputError(

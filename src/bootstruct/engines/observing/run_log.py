@@ -1,6 +1,5 @@
 """The log file of a run (`--log`): one JSON object per line for each request and for other events of the run."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -8,6 +7,7 @@ from typing import Any, Self
 
 from bootstruct.engines.observing.engine import ObservedOutcome
 from bootstruct.errors import InputError
+from bootstruct.render.sanitize import in_json_line
 from bootstruct.types import Prompt
 
 LONGEST_REASON = 500  # characters of a failure's reason
@@ -55,7 +55,7 @@ class RunLog:
             return
         row = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event} | fields
         try:
-            self._file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+            self._file.write(in_json_line(row, str) + "\n")
         except OSError as exc:
             self.fault = f"{self.path}: the log ended early ({exc.strerror})"
 

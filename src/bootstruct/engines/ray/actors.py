@@ -246,8 +246,15 @@ def connect(address: str) -> Any:
         # Ray listens on all interfaces whatever the setting; without the token, nobody can use it
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     import ray
+    from ray.job_config import JobConfig
 
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
+    class OwnCodeOnly(JobConfig):  # type: ignore[misc]
+        """Settings of a job whose workers import no module from the current folder, which may be a stranger's."""
+
+        def _runtime_env_has_working_dir(self) -> bool:
+            return True  # else Ray puts the current folder before all others where its workers look for modules
+
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL", "job_config": OwnCodeOnly()}
     if address == LOCAL:
         options |= {"_node_ip_address": "127.0.0.1", "include_dashboard": False, "object_store_memory": STORE}
     for tries_left in reversed(range(STARTS if address == LOCAL else 1)):
