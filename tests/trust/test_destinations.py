@@ -389,3 +389,34 @@ def test_settings_are_not_taken_from_the_current_folder(tmp_path: Path, monkeypa
     monkeypatch.setenv("XDG_STATE_HOME", "state")
     assert read_machine().base_url == ()
     assert EVIL in refusal(read_machine(tmp_path / "received"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://collector.example/x@api.openai.com/v1",
+        "http://collector.example:9/v1?@api.openai.com/v1",
+        "http://collector.example\\\\@api.openai.com/v1",
+        "http://[::1/v1",
+    ],
+)
+def test_an_address_of_which_another_host_would_be_shown(tmp_path: Path, url: str) -> None:
+    folder = stranger(tmp_path, f'base_url: "{url}"')
+    with pytest.raises(InputError, match="the host cannot be told from the rest"):
+        read_machine(folder)
+    with pytest.raises(InputError, match="the host cannot be told from the rest"):
+        read_machine(folder, trust=True, base_url=(url.replace("\\\\", "\\"),))
+
+
+def test_a_host_that_looks_like_another(tmp_path: Path) -> None:
+    folder = stranger(tmp_path, 'base_url: "https://\u0430pi.openai.com/v1"')  # a Cyrillic a
+    with pytest.raises(InputError, match="xn--"):
+        read_machine(folder)
+    folder = stranger(tmp_path, "base_url: https://xn--pi-6kc.openai.com/v1")
+    assert "https://xn--pi-6kc.openai.com/v1" in refusal(read_machine(folder))
+
+
+@pytest.mark.parametrize("rest", ["2375/containers/create?x=", "1/v1?", "1/v1"])
+def test_a_folder_composes_no_requests_to_programs_of_this_machine(tmp_path: Path, rest: str) -> None:
+    machine = read_machine(stranger(tmp_path, f"base_url: http://127.0.0.1:{rest}"))
+    assert bool(machine.unconfirmed) == ("?" in rest)

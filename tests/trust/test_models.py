@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bootstruct.engines.local.gguf_files import read_header
-from bootstruct.engines.local.load import load, loading, require_layers, require_no_kernels
+from bootstruct.engines.local.load import base_of, load, loading, require_layers, require_no_kernels
 from bootstruct.errors import BootstructError, EngineUnavailableError, InputError
 from bootstruct.finetuning.settings import FinetuneSettings
 from bootstruct.finetuning.train import load_model
@@ -67,6 +67,29 @@ def test_a_model_of_embeddings_is_held_to_the_same_bounds(tmp_path: Path) -> Non
     (tmp_path / "config.json").write_text('{"model_type": "bert", "num_hidden_layers": 100000000}')
     with pytest.raises(InputError, match=r"requests 100,000,000 layers"):
         EncoderEmbedder(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["config.json", "1_Pooling/config.json"])
+@pytest.mark.parametrize("is_huge", [True, False])
+def test_a_model_of_embeddings_with_settings_that_cannot_be_read(tmp_path: Path, name: str, is_huge: bool) -> None:
+    pytest.importorskip("transformers", reason="models are loaded by transformers: pip install 'bootstruct[local]'")
+    from bootstruct.embeddings.local import EncoderEmbedder
+
+    for other in ("config.json", "tokenizer.json", "model.safetensors"):
+        (tmp_path / other).write_text("{}")
+    (tmp_path / "1_Pooling").mkdir()
+    (tmp_path / name).write_text("[" * 100_000)
+    if is_huge:
+        os.truncate(tmp_path / name, 20 << 30)
+    with pytest.raises(InputError, match="is larger than 256 MiB" if is_huge else "cannot be read as a JSON object"):
+        EncoderEmbedder(str(tmp_path))
+
+
+def test_adapters_with_settings_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text("[" * 100_000)
+    (tmp_path / "adapter_model.safetensors").touch()
+    with pytest.raises(InputError, match="cannot be read"):
+        base_of(str(tmp_path))
 
 
 def test_a_gguf_file_of_many_layers(tmp_path: Path) -> None:

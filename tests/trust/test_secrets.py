@@ -163,6 +163,16 @@ def test_a_password_in_an_address_comes_back_in_no_form(status: int) -> None:
         assert "correcthorse" not in said
 
 
+@pytest.mark.parametrize("status", [200, 401, 400])
+@pytest.mark.parametrize(
+    "said", ["me:corr@ct/horse-b", "bWU6Y29yckBjdC9ob3JzZS1i", "corr@ct/horse-b", "corr%40ct%2Fhorse-b"]
+)
+def test_a_password_with_percent_signs_comes_back_in_no_form(status: int, said: str) -> None:
+    address = "http://me:corr%40ct%2Fhorse-b@127.0.0.1/v1"
+    cleaned = Redactor(secrets_of(address)).clean(f"{status} you sent {said}, bye".encode())
+    assert cleaned.endswith(b"[key], bye"), cleaned
+
+
 @pytest.mark.parametrize(
     ("url", "shown", "secrets"),
     [
@@ -171,6 +181,7 @@ def test_a_password_in_an_address_comes_back_in_no_form(status: int) -> None:
         ("https://host/v1?key=abc&api-version=1", "https://host/v1", ["abc"]),
         ("https://host/v1?x-token=abc#z", "https://host/v1", ["abc#z"]),
         ("https://token@host/v1", "https://host/v1", ["token"]),
+        ("https://me:p%40ss@host/v1", "https://host/v1", ["me:p%40ss", "p%40ss", "me:p@ss", "p@ss"]),
         ("https://host/v1?api-version=2024-10-21", "https://host/v1", []),
         ("http://127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1", []),
     ],

@@ -192,6 +192,9 @@ def main() -> None:
             err=True,
         )
         raise SystemExit(2) from None
+    except RecursionError:
+        echo("error: a value in a file or a reply is nested too deeply to be read; correct or remove it.", err=True)
+        raise SystemExit(2) from None
     except Exception:  # a fault of ours; its message may contain text of files and servers
         echo(traceback.format_exc(), err=True, nl=False)
         echo("error: this is a fault of bootstruct, which the lines above show; please report it.", err=True)

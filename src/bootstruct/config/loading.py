@@ -96,7 +96,9 @@ class RecipePlace:
         found = self.path.parent / name
         if not _is_file(found) and not (self.folder is not None and found.is_symlink()):
             return None
-        if not self.path.is_relative_to(str(resources.files("bootstruct.config"))):  # installers may link what is shipped
+        if not self.path.is_relative_to(
+            str(resources.files("bootstruct.config"))
+        ):  # installers may link what is shipped
             require_inside(self.path.parent, found)
         return found
 

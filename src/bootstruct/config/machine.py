@@ -370,8 +370,8 @@ def _values(mapping: dict[Any, Any], path: Path) -> dict[str, Any]:
     file |= {"base_url": urls or ((file["base_url"],) if file["base_url"] else ())}
     if any(not "!" <= char <= "~" or char == "#" for url in file["base_url"] for char in url):
         raise InputError(
-            f"{path}: base_url: must be an address of plain characters, without blanks and `#`; letters beyond ASCII can look "
-            "like others, so write the name of such a host as `xn--...`."
+            f"{path}: base_url: must be an address without blanks and hidden characters, without `#`, and in ASCII, because "
+            "other letters can look like these; write the name of such a host as `xn--...`."
         )
     file |= {"key_header": header and header.lower()}
     if file["key_env"] is not None and not re.fullmatch(r"[A-Za-z_]\w*", file["key_env"]):

@@ -20,13 +20,18 @@ def logged(row: Row, name: str = "metadata") -> Row:
     return metadata if isinstance(metadata, dict) else {}
 
 
-def prompt_text(prompt: object) -> str:
-    """Return a logged prompt as text: some forks log a list of texts, a chat message, or several."""
+def prompt_text(prompt: object, deepest: int = 8) -> str:
+    """Return a logged prompt as text: some forks log a list of texts, a chat message, or several.
+
+    Args:
+        prompt: as it was logged.
+        deepest: how many lists may be inside one another; one that is deeper is no prompt, and has no text.
+    """
     if isinstance(prompt, list):
-        return "\n\n".join(filter(None, map(prompt_text, prompt)))
+        return "\n\n".join(filter(None, (prompt_text(part, deepest - 1) for part in prompt if deepest)))
     if isinstance(prompt, dict):
         prompt = prompt.get("content", "")
-    return str(prompt or "")
+    return str(prompt or "") if not isinstance(prompt, list) else ""
 
 
 def reply_of(response: object, where: str) -> Reply:

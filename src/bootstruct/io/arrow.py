@@ -1,5 +1,6 @@
 """Parquet and Arrow files and folders of `datasets.save_to_disk`, read in batches. Needs pyarrow."""
 
+import contextlib
 import io
 import json
 from collections.abc import Iterable, Iterator
@@ -9,6 +10,7 @@ from typing import Any, BinaryIO, Final
 from bootstruct.errors import InputError
 from bootstruct.io.arrow_messages import MalformedError, unpacked_lengths
 from bootstruct.io.optional import require_pyarrow
+from bootstruct.io.parquet_pages import unpacked_sizes
 from bootstruct.io.streams import MOST_SWOLLEN, MOST_TIMES
 from bootstruct.io.trust import open_inside
 
@@ -19,6 +21,13 @@ ROW: Final = 64  # bytes that a row counts for beside its texts
 PARQUET: Final = b"PAR1"  # the first bytes
 ARROW_FILE: Final = b"ARROW1\0\0"
 ARROW_STREAM: Final = b"\xff\xff\xff\xff"
+_FAULTS: Final = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+)  # of pyarrow on damaged files, beside its own
 LARGEST_STATE: Final = 1 << 24  # bytes of a file that describes a folder
 STATE, SPLITS = "state.json", "dataset_dict.json"  # what `save_to_disk` writes into the folder of a set, or of several
 
@@ -49,18 +58,21 @@ def read_parquet(source: Path | BinaryIO, name: str = "") -> Iterator[dict[str, 
                 for group, size in enumerate(sizes):
                     for batch in file.iter_batches(size, row_groups=[group]):
                         yield from batch.to_pylist()
-    except (OSError, pyarrow.ArrowException) as exc:
+    except MalformedError:
+        raise InputError(f"{name}: is damaged Parquet; fetch it or save it again.") from None
+    except (*_FAULTS, pyarrow.ArrowException) as exc:
         raise _unreadable(name, "Parquet", exc) from None
 
 
 def _parquet_texts(pyarrow: Any, source: Path | BinaryIO, bounds: "UnpackedBounds") -> list[str]:
     """The columns that hold texts, after a look at what the file says of its sizes."""
+    with source.open("rb") if isinstance(source, Path) else contextlib.nullcontext(source) as file:
+        bounds.require_lengths(unpacked_sizes(file, _size_of(source)))
+        file.seek(0)
     about = pyarrow.parquet.read_metadata(source)
     if not isinstance(source, Path):
         source.seek(0)
     bounds.take(about.num_rows, 0)
-    groups = (about.row_group(group) for group in range(about.num_row_groups))
-    bounds.require(sum(max(0, group.total_byte_size) for group in groups))
     columns = (about.schema.column(number) for number in range(len(about.schema)))
     return [str(column.path) for column in columns if column.physical_type == "BYTE_ARRAY"]
 
@@ -107,7 +119,7 @@ def read_arrow(source: Path | BinaryIO, name: str = "") -> Iterator[dict[str, An
                     yield from batch.slice(first, step).to_pylist()
     except MalformedError:
         raise InputError(f"{name}: is damaged Arrow; fetch it or save it again.") from None
-    except (OSError, pyarrow.ArrowException) as exc:
+    except (*_FAULTS, pyarrow.ArrowException) as exc:
         raise _unreadable(name, "Arrow", exc) from None
 
 
@@ -144,7 +156,7 @@ class UnpackedBounds:
         """Raises InputError if compressed parts of these lengths, once unpacked, are too many bytes together."""
         total = 0
         for length in lengths:
-            total += length if length > 0 else self.most + 1  # no length is negative
+            total += length if length >= 0 else self.most + 1  # no length is negative
             self.require(total)
 
     def require(self, size: int) -> None:
@@ -255,7 +267,11 @@ def _read_split(folder: Path, split: str) -> Iterator[dict[str, Any]]:
     if state.get("_indices_data_files") or state.get("_indices_files"):
         raise InputError(f"{place}: was written by an old version of datasets; save it again with a current one.")
     files = state.get("_data_files")
-    names = [entry.get("filename") if isinstance(entry, dict) else None for entry in files] if isinstance(files, list) else []
+    names = (
+        [entry.get("filename") if isinstance(entry, dict) else None for entry in files]
+        if isinstance(files, list)
+        else []
+    )
     for name in names:
         if not isinstance(name, str) or not name:
             raise InputError(f"{place / STATE}: is not what `datasets.save_to_disk` writes.")

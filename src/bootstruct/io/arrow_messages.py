@@ -81,7 +81,7 @@ def unpacked_lengths(file: Any, size: int) -> Iterator[int]:
     Raises:
         MalformedError: it is no Arrow file.
     """
-    if _read(file, 0, len(FILE_MARK)) == FILE_MARK:
+    if read_at(file, 0, len(FILE_MARK)) == FILE_MARK:
         for place in _places(file, size):
             yield from _message(file, place)[0]
         return
@@ -96,10 +96,10 @@ def unpacked_lengths(file: Any, size: int) -> Iterator[int]:
 
 def _places(file: Any, size: int) -> Iterator[int]:
     """The places of the messages that the foot of a file lists: those that pyarrow reads."""
-    length, mark = struct.unpack("<i6s", _read(file, size - 10, 10))
+    length, mark = struct.unpack("<i6s", read_at(file, size - 10, 10))
     if mark != FILE_MARK or not 0 < length <= min(size, LARGEST_METADATA):
         raise MalformedError
-    foot = _root(_read(file, size - 10 - length, length))
+    foot = _root(read_at(file, size - 10 - length, length))
     for slot in (2, 3):  # dictionaries, batches
         for place, _, _ in foot.structs(slot, "qixxxxq"):
             yield place
@@ -107,16 +107,16 @@ def _places(file: Any, size: int) -> Iterator[int]:
 
 def _message(file: Any, place: int) -> tuple[list[int], int]:
     """The lengths of the compressed buffers of the message at a place, and the place behind it (this one at the end)."""
-    (length,) = struct.unpack("<I", _read(file, place, 4))
+    (length,) = struct.unpack("<I", read_at(file, place, 4))
     begin = place + 4
     if length == _FLAG:
-        (length,) = struct.unpack("<I", _read(file, begin, 4))
+        (length,) = struct.unpack("<I", read_at(file, begin, 4))
         begin += 4
     if not length:
         return [], place
     if length > LARGEST_METADATA:
         raise MalformedError
-    raw = _read(file, begin, length)
+    raw = read_at(file, begin, length)
     message = _root(raw)
     body, kind, content = begin + length, message.number(1, "B"), message.table(2)
     end = body + message.number(3, "q")
@@ -126,11 +126,12 @@ def _message(file: Any, place: int) -> tuple[list[int], int]:
     if batch is None or (batch.table(3) is None and _OLD_MARK not in raw):
         return [], end
     buffers = [body + offset for offset, held in batch.structs(2, "qq") if held >= 8]
-    lengths = (struct.unpack("<q", _read(file, start, 8))[0] for start in buffers)
+    lengths = (struct.unpack("<q", read_at(file, start, 8))[0] for start in buffers)
     return [most for most in lengths if most != _KEPT], end
 
 
-def _read(file: Any, place: int, size: int) -> bytes:
+def read_at(file: Any, place: int, size: int) -> bytes:
+    """The bytes at a place of a file. Raises MalformedError where it ends too early."""
     if place < 0:
         raise MalformedError
     file.seek(place)

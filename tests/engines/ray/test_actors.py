@@ -85,6 +85,21 @@ def test_the_pocket_model_on_a_local_cluster_writes_what_it_writes_in_one_proces
 
 
 @needs_ray
+@pytest.mark.real
+@pytest.mark.skipif(not HAS_TORCH, reason="torch is not installed: pip install 'bootstruct[local]'")
+def test_workers_take_no_module_from_the_current_folder(tmp_path: Path) -> None:
+    for module in ("orjson", "pyarrow", "jinja2", "yaml", "torch"):
+        (tmp_path / f"{module}.py").write_text(f"open({str(tmp_path / 'mark')!r}, 'w')\nraise ImportError")
+    env = environment(PYTHONPATH=str(ROOT / "src"), OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1")
+    words = ["--recipe", "pocket", "--model", "ray/pocket"]
+    for command in (["init", "run", *words], ["generate", "run", "--tasks", "1", "--ray-actors", "1:1", "--quiet"]):
+        command = [sys.executable, "-P", "-m", "bootstruct", *command]
+        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "mark").exists()
+
+
+@needs_ray
 @pytest.mark.parametrize(
     ("address", "written"),
     [
