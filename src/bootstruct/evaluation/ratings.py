@@ -156,12 +156,15 @@ def write_sheet(folder: Path, answers: Sequence[ModelAnswer], seed: int = 42) ->
 
 def read_key(path: Path) -> dict[str, Any]:
     """The key to a sheet. Raises InputError where it is none."""
-    row = read_json(path)
+    row: dict[str, Any] | Any = read_json(path)
     items = row.get("items") if isinstance(row, dict) and "sheet" in row else None
-    if not isinstance(items, dict) or not all(isinstance(item, dict) and {"model", "task"} <= item.keys()
-                                              for item in items.values()):  # fmt: skip
+    if not isinstance(items, dict) or not all(_is_item(item) for item in items.values()):
         raise InputError(f"{path}: is not the key of a rating sheet; `sheet` and `items` are expected.")
-    return row
+    return {**row}
+
+
+def _is_item(value: object) -> bool:
+    return isinstance(value, dict) and "model" in value and "task" in value
 
 
 def read_ratings(
