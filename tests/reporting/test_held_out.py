@@ -155,7 +155,17 @@ def test_a_run_of_nothing(tmp_path: Path) -> None:
 def test_hostile_texts_of_both_sides_are_escaped(tmp_path: Path) -> None:
     data = [{"id": text, "instruction": text, "input": text, "output": text} for text in HOSTILE]
     page: dict[str, set[tuple[str, str]]] = {}
-    for name, rows in (("hostile", data), ("plain", TEST_SET)):
+    things = (
+        "a small thing",
+        "two animals",
+        "an old river",
+        "many songs",
+        "one letter",
+    )  # as many rows: the map is drawn
+    texts = [f"Name {what} that you can {do}." for what in things for do in ("see", "hear", "draw")]
+    assert len(texts) >= len(HOSTILE) >= 10
+    plain = [{"id": text, "instruction": text, "input": text, "output": text} for text in texts]
+    for name, rows in (("hostile", data), ("plain", plain)):
         source, held = written(tmp_path / f"{name}.json", rows), written(tmp_path / f"{name} <b>&held.json", rows)
         found = read(next(iter(make_report([source], test_sets=[held]).files)))
         page[name] = {(tag, attribute) for tag, attributes in found.elements for attribute in attributes}

@@ -33,6 +33,7 @@ class RunLog:
     Example:
         >>> with RunLog(Path("run.log")) as log:
         ...     log.write("note", text="nothing happened")
+        >>> import json
         >>> json.loads(Path("run.log").read_text())["text"]
         'nothing happened'
     """
